@@ -1,0 +1,27 @@
+/** Base of every error that detoxq throws on purpose: the message says what is wrong, where, and what to do. */
+export class DetoxqError extends Error {
+  override readonly name: string = 'DetoxqError';
+  /** Exit code of the command line for this cause. */
+  readonly exitCode: number = 1;
+}
+
+/** The caller asked for something that cannot be: an unknown option, column, run, checkpoint. */
+export class UsageError extends DetoxqError {
+  override readonly name = 'UsageError';
+  override readonly exitCode = 2;
+}
+
+/** The dataset cannot be read as what it claims to be. The message has the file and, where there is one, the line. */
+export class DatasetError extends DetoxqError {
+  override readonly name = 'DatasetError';
+}
+
+/** Postgres or Redis cannot be reached or refuses us. Worth another try later. */
+export class ServiceError extends DetoxqError {
+  override readonly name = 'ServiceError';
+}
+
+/** A checkpoint or compiled graph is broken or of a kind that is not supported. */
+export class CheckpointError extends DetoxqError {
+  override readonly name = 'CheckpointError';
+}

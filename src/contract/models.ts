@@ -1,0 +1,48 @@
+/** fp32 gives the tokens of transformers; int8 is row-wise quantized and the default on CPU. */
+export type Precision = 'fp32' | 'int8';
+
+/** Which weights ran: enough to tell two results apart. Stored in `models` and in a run's settings. */
+export interface ModelIdentity {
+  /** As the user named it: alias, hub id or folder name. */
+  readonly name: string;
+  readonly architecture: string;
+  /** sha256 (hex) over config, tokenizer and weights. */
+  readonly digest: string;
+  readonly precision: Precision;
+}
+
+export interface Score {
+  /** Probability of the toxic label, 0 to 1. */
+  readonly toxicity: number;
+  /** Raw outputs of the classifier head, one a label. */
+  readonly logits: readonly number[];
+  readonly inputTokens: number;
+}
+
+export interface Scorer {
+  readonly identity: ModelIdentity;
+  /** Longest input in tokens, special tokens included. */
+  readonly maxInputTokens: number;
+  countTokens(text: string): number;
+  /** One score a text, in order. A score never depends on the other texts of the call. */
+  score(texts: readonly string[]): Promise<Score[]>;
+}
+
+export interface Rewrite {
+  readonly text: string;
+  readonly inputTokens: number;
+  /** Generated token ids, without the decoder's start token and padding, with the end token if it came. */
+  readonly tokens: readonly number[];
+  /** False when generation ran into its length limit. */
+  readonly finished: boolean;
+}
+
+export interface Detoxifier {
+  readonly identity: ModelIdentity;
+  readonly maxInputTokens: number;
+  /** Lower-case words that the checkpoint vouches for (`known_words.txt` beside the weights), or null. */
+  readonly knownWords: ReadonlySet<string> | null;
+  countTokens(text: string): number;
+  /** One rewrite a text, in order. A rewrite never depends on the other texts of the call. */
+  rewrite(texts: readonly string[]): Promise<Rewrite[]>;
+}

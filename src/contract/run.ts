@@ -1,0 +1,52 @@
+import type { Outcome } from './outcome.ts';
+import type { JsonObject } from './row.ts';
+import type { RunSettings } from './settings.ts';
+
+/**
+ * State of a run.
+ * - `enqueueing`: the producer is (or was, if it died) reading the source
+ * - `running`: every chunk is in the ledger
+ * - `done`: every chunk is done
+ * - `paused`, `cancelled`: by the user
+ */
+export type RunState = 'enqueueing' | 'running' | 'paused' | 'done' | 'cancelled';
+
+/** What was read: enough to notice that a source changed before a resume. */
+export interface RunSource {
+  /** Absolute paths, or `-` for standard input. */
+  readonly files: readonly {
+    readonly path: string;
+    readonly sizeBytes: number | null;
+    readonly modifiedAt: string | null;
+  }[];
+  /** The reader's options, as the producer takes them. */
+  readonly options: JsonObject;
+}
+
+export interface Run {
+  readonly id: string;
+  readonly name: string | null;
+  readonly state: RunState;
+  readonly source: RunSource;
+  readonly settings: RunSettings;
+  readonly settingsHash: string;
+  /** Null until the source was read to its end. */
+  readonly rowsTotal: number | null;
+  readonly chunksTotal: number | null;
+  readonly createdAt: Date;
+  readonly finishedAt: Date | null;
+}
+
+export interface RunProgress {
+  readonly runId: string;
+  readonly state: RunState;
+  /** Rows in the ledger so far; the total once the run is `running`. */
+  readonly rowsEnqueued: number;
+  readonly rowsTotal: number | null;
+  readonly rowsDone: number;
+  readonly rowErrors: number;
+  readonly chunksQueued: number;
+  readonly chunksActive: number;
+  readonly chunksDone: number;
+  readonly outcomes: Readonly<Record<Outcome, number>>;
+}

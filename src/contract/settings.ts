@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+
+const modelIdentity = z.strictObject({
+  name: z.string().min(1),
+  architecture: z.string().min(1),
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  precision: z.enum(['fp32', 'int8']),
+});
+
+/** Everything that decides what a row's result is. Frozen when a run is created; a run is never resumed under others. */
+export const runSettings = z.strictObject({
+  detoxifier: modelIdentity,
+  scorer: modelIdentity,
+  /** Toxic from here on (probability, 0 to 1). */
+  threshold: z.number().min(0).max(1),
+  generation: z.strictObject({
+    /** Longest rewrite of a sentence, in tokens. */
+    maxNewTokens: z.number().int().min(1),
+  }),
+  /** Metric of the column `similarity`. */
+  similarity: z.literal('chrf'),
+});
+export type RunSettings = z.infer<typeof runSettings>;
+
+/** sha256 (hex) of the settings as JSON with sorted keys: equal settings have equal hashes. */
+export function settingsHash(settings: RunSettings): string {
+  return createHash('sha256').update(canonicalJson(settings)).digest('hex');
+}
+
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+}
