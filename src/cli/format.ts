@@ -1,0 +1,98 @@
+/** `1234567` → `1,234,567`. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** Rows/s: whole numbers from 10 on, else one decimal. */
+export function formatRate(rowsPerSecond: number): string {
+  return `${rowsPerSecond >= 10 ? formatCount(Math.round(rowsPerSecond)) : rowsPerSecond.toFixed(1)} rows/s`;
+}
+
+/** `3725000` → `1 h 02 min`, `65000` → `1 min 05 s`, `4200` → `4.2 s`. */
+export function formatDuration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  const pad = (value: number): string => String(value).padStart(2, '0');
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
+}
+
+export function formatPercent(part: number, whole: number): string {
+  return whole === 0 ? '–' : `${((100 * part) / whole).toFixed(1)} %`;
+}
+
+/**
+ * Rows of cells as aligned columns, numbers to the right. Control characters are shown, not sent:
+ * a cell may hold text of the dataset, and a terminal obeys escape sequences.
+ */
+export function formatTable(header: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  const cells = rows.map((row) => row.map((value) => visible(cellText(value))));
+  const widths = header.map((name, column) =>
+    Math.min(80, Math.max(displayWidth(name), ...cells.map((row) => displayWidth(row[column] ?? '')))),
+  );
+  const numeric = header.map((_, column) => rows.every((row) => isNumberLike(row[column])));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        const shown = clip(cell, width);
+        const fill = ' '.repeat(Math.max(0, width - displayWidth(shown)));
+        return numeric[column] ? fill + shown : shown + fill;
+      })
+      .join('  ')
+      .trimEnd();
+  const rule = widths.map((width) => '─'.repeat(width)).join('  ');
+  return [line(header), rule, ...cells.map(line)].join('\n');
+}
+
+/** Control characters as pictures or escapes, so that a terminal prints them and obeys none. */
+export function visible(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => {
+    if (character === '\n') return '⏎';
+    if (character === '\t') return ' ';
+    return `\\x${character.codePointAt(0)?.toString(16).padStart(2, '0')}`;
+  });
+}
+
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (value instanceof Date) return value.toISOString();
+  if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(6)));
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function isNumberLike(value: unknown): boolean {
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'bigint') return true;
+  return typeof value === 'string' && value !== '' && /^-?\d+(\.\d+)?$/.test(value);
+}
+
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** Columns a text takes in a terminal: wide characters (CJK, emoji) take two. */
+function displayWidth(text: string): number {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
+  let width = 0;
+  for (const { segment } of graphemes.segment(text)) width += isWide(segment) ? 2 : 1;
+  return width;
+}
+
+function isWide(grapheme: string): boolean {
+  return /\p{Emoji_Presentation}|\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\ufe0f/u.test(
+    grapheme,
+  );
+}
+
+function clip(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let clipped = '';
+  let used = 0;
+  for (const { segment } of graphemes.segment(text)) {
+    const next = isWide(segment) ? 2 : 1;
+    if (used + next > width - 1) break;
+    clipped += segment;
+    used += next;
+  }
+  return `${clipped}…`;
+}

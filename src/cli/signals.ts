@@ -1,0 +1,31 @@
+/**
+ * Ctrl-C and SIGTERM. The first asks for a stop, through the AbortSignal: no new work, what is begun is
+ * finished within the drain deadline, the rest is handed back. The second ends the process at once;
+ * nothing is lost by it, because a chunk is written as a whole or not at all.
+ */
+export interface StopSignals {
+  readonly signal: AbortSignal;
+  dispose(): void;
+}
+
+export function listenForStop(announce: (text: string) => void, onSecond: () => void = () => {}): StopSignals {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (controller.signal.aborted) {
+      announce('Stopping at once.');
+      onSecond();
+      process.exit(name === 'SIGINT' ? 130 : 143);
+    }
+    announce('Stopping: finishing what is begun, then handing the rest back. Once more to stop at once.');
+    controller.abort(name);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return {
+    signal: controller.signal,
+    dispose() {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { UsageError } from './contract/errors.ts';
+
+/** Where the package lies: `migrations/`, `models/` and `package.json` are here. */
+export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Every setting that comes from the environment. Options of a command override nothing here: they are about a run. */
+export interface Config {
+  /** `DATABASE_URL`: Postgres to use; unset means the embedded one. */
+  readonly databaseUrl: string | undefined;
+  /** `REDIS_URL`: Redis to use; unset means a private one, or Postgres as the queue where no redis-server is found. */
+  readonly redisUrl: string | undefined;
+  /** `DETOXQ_HOME`: embedded services, compiled graphs. Default `.detoxq` in the working folder. */
+  readonly home: string;
+  /** `DETOXQ_QUEUE`: name of the queue; workers and producers of one installation share it. Default `detoxq`. */
+  readonly queueName: string;
+  /** `DETOXQ_DRAIN_SECONDS`: how long a worker may finish what it has after the first signal. Default 25 s. */
+  readonly drainDeadlineMs: number;
+  /** `DETOXQ_LOG_LEVEL`: trace, debug, info, warn, error, silent. Default info. */
+  readonly logLevel: string;
+  /** `PATH`: where redis-server or valkey-server is looked for. */
+  readonly searchPath: string;
+  /** `NO_COLOR` (no-color.org). */
+  readonly color: boolean;
+}
+
+const url = (name: string, protocols: readonly string[]) =>
+  z
+    .string()
+    .optional()
+    .transform((value) => (value === '' ? undefined : value))
+    .refine((value) => value === undefined || protocols.some((protocol) => value.startsWith(`${protocol}://`)), {
+      error: `${name} must start with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
+    });
+
+const environment = z.object({
+  DATABASE_URL: url('DATABASE_URL', ['postgres', 'postgresql']),
+  REDIS_URL: url('REDIS_URL', ['redis', 'rediss', 'unix']),
+  DETOXQ_HOME: z.string().default('.detoxq'),
+  DETOXQ_QUEUE: z
+    .string()
+    .regex(/^[a-z][a-z0-9_-]{0,40}$/, { error: 'DETOXQ_QUEUE must be a short name of a-z, 0-9, _ and -' })
+    .default('detoxq'),
+  DETOXQ_DRAIN_SECONDS: z.coerce.number().min(0).max(3600).default(25),
+  DETOXQ_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  PATH: z.string().default(''),
+  NO_COLOR: z.string().default(''),
+});
+
+/** Reads the environment. Throws a UsageError that names the variable and what it must be. */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  const parsed = environment.safeParse(env);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new UsageError(`The environment has a setting that cannot be used. ${problems.join('; ')}.`);
+  }
+  const values = parsed.data;
+  return {
+    databaseUrl: values.DATABASE_URL,
+    redisUrl: values.REDIS_URL,
+    home: expandHome(values.DETOXQ_HOME),
+    queueName: values.DETOXQ_QUEUE,
+    drainDeadlineMs: values.DETOXQ_DRAIN_SECONDS * 1000,
+    logLevel: values.DETOXQ_LOG_LEVEL,
+    searchPath: values.PATH,
+    color: values.NO_COLOR === '',
+  };
+}
+
+/**
+ * Environment of an engine process. onnxruntime sends telemetry and keeps a device id under the home folder
+ * unless it is told not to before it loads. It has no business with the services and gets no passwords.
+ */
+export function engineEnvironment(): NodeJS.ProcessEnv {
+  const { DATABASE_URL: _database, REDIS_URL: _redis, ...rest } = process.env;
+  return { ...rest, ORT_DISABLE_TELEMETRY: '1' };
+}
+
+function expandHome(path: string): string {
+  const expanded = path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
+  return isAbsolute(expanded) ? expanded : resolve(expanded);
+}

@@ -1,0 +1,145 @@
+import { Worker } from 'node:worker_threads';
+import type { Detoxifier, Scorer } from '../contract/models.ts';
+import type { SourceRow } from '../contract/row.ts';
+import { createPolicy } from '../detox/policy.ts';
+import { loadDetoxifier, loadScorer } from './load.ts';
+import type { EngineOptions, EngineTimings, FromEngine, PooledVerdict, ToEngine } from './protocol.ts';
+
+/*
+ * An engine process: one thread of inference, away from the queue's event loop, which a run of onnxruntime blocks.
+ *
+ *   starting ──ready──▶ idle ──pool──▶ working ──pool-done | pool-failed──▶ idle
+ *      └──refused──▶ exit        (any state) ──supervisor gone──▶ exit
+ *
+ * It holds no state about rows: whatever was in a pool when it dies is the supervisor's to give to another.
+ */
+
+/** Verdicts are sent in messages of at most this many rows: one message a row would cost more than the text work. */
+const VERDICTS_PER_MESSAGE = 256;
+
+function send(message: FromEngine): void {
+  // The supervisor may be gone: then `disconnect` ends this process.
+  process.send?.(message, undefined, {}, () => {});
+}
+
+/** Adds the time of a model's calls to a counter, without the model knowing. */
+function timed<T>(add: (ms: number) => void, call: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  return call().finally(() => add(performance.now() - start));
+}
+
+interface Loaded {
+  process(poolId: number, rows: readonly SourceRow[]): Promise<void>;
+}
+
+async function load(options: EngineOptions): Promise<Loaded> {
+  const start = performance.now();
+  const shared = { precision: options.precision, cacheFolder: options.cacheFolder };
+  const scorer = await loadScorer({ ...options.scorer, ...shared });
+  const detoxifier = await loadDetoxifier({ ...options.detoxifier, ...shared, maxNewTokens: options.maxNewTokens });
+  send({
+    type: 'ready',
+    scorer: scorer.identity,
+    detoxifier: detoxifier.identity,
+    loadMs: Math.round(performance.now() - start),
+  });
+
+  let scoreMs = 0;
+  let rewriteMs = 0;
+  const timedScorer: Scorer = {
+    identity: scorer.identity,
+    maxInputTokens: scorer.maxInputTokens,
+    countTokens: (text) => scorer.countTokens(text),
+    score: (texts) =>
+      timed(
+        (ms) => {
+          scoreMs += ms;
+        },
+        () => scorer.score(texts),
+      ),
+  };
+  const timedDetoxifier: Detoxifier = {
+    identity: detoxifier.identity,
+    maxInputTokens: detoxifier.maxInputTokens,
+    knownWords: detoxifier.knownWords,
+    countTokens: (text) => detoxifier.countTokens(text),
+    rewrite: (texts) =>
+      timed(
+        (ms) => {
+          rewriteMs += ms;
+        },
+        () => detoxifier.rewrite(texts),
+      ),
+  };
+  const policy = createPolicy({ scorer: timedScorer, detoxifier: timedDetoxifier, threshold: options.threshold });
+
+  const takeTimings = (totalMs: number): EngineTimings => {
+    const timings = { scoreMs, rewriteMs, textMs: Math.max(0, totalMs - scoreMs - rewriteMs) };
+    scoreMs = 0;
+    rewriteMs = 0;
+    return timings;
+  };
+
+  return {
+    async process(poolId, rows) {
+      const poolStart = performance.now();
+      let buffer: PooledVerdict[] = [];
+      const flush = (): void => {
+        if (buffer.length > 0) send({ type: 'verdicts', poolId, verdicts: buffer });
+        buffer = [];
+      };
+      // A pool may hold rows of several runs, whose row numbers can be equal: inside the pool, a row is its position.
+      const numbered = rows.map((row, index) => ({ ...row, rowNo: index }));
+      try {
+        await policy.process(numbered, (verdict) => {
+          const index = verdict.rowNo;
+          const row = rows[index];
+          if (row === undefined) throw new RangeError(`the policy answered for row ${index} of ${rows.length}`);
+          buffer.push({ index, verdict: { ...verdict, rowNo: row.rowNo } });
+          if (buffer.length >= VERDICTS_PER_MESSAGE) flush();
+        });
+        flush();
+        const timings = takeTimings(performance.now() - poolStart);
+        send({ type: 'pool-done', poolId, timings, rssBytes: process.memoryUsage.rss() });
+      } catch (error) {
+        flush();
+        takeTimings(0);
+        send({ type: 'pool-failed', poolId, message: error instanceof Error ? error.message : String(error) });
+      }
+    },
+  };
+}
+
+/**
+ * A hung or busy native call never lets the event loop see that the supervisor has gone; a thread does.
+ * Killed by SIGKILL: onnxruntime aborts noisily when a process exits in the middle of a run.
+ */
+function endWithSupervisor(): void {
+  const watch = `const parent = process.ppid; setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 1000);`;
+  new Worker(watch, { eval: true }).unref();
+  process.on('disconnect', () => process.exit(0));
+  // A terminal's Ctrl-C reaches the whole group; the supervisor decides when an engine ends.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
+}
+
+function main(): void {
+  endWithSupervisor();
+  let loaded: Promise<Loaded> | undefined;
+  let last: Promise<void> = Promise.resolve();
+  process.on('message', (message: ToEngine) => {
+    if (message.type === 'start') {
+      loaded = load(message.options);
+      loaded.catch((error: unknown) => {
+        send({ type: 'refused', message: error instanceof Error ? error.message : String(error) });
+        process.disconnect?.();
+      });
+    } else {
+      const models = loaded;
+      if (models === undefined) throw new Error('a pool came before the models');
+      last = last.then(async () => (await models).process(message.poolId, message.rows));
+    }
+  });
+}
+
+main();

@@ -1,0 +1,112 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { engineEnvironment } from '../config.ts';
+import { CheckpointError, DetoxqError } from '../contract/errors.ts';
+import type { ModelIdentity } from '../contract/models.ts';
+import type { SourceRow } from '../contract/row.ts';
+import type { EngineOptions, EngineTimings, FromEngine, PooledVerdict, ToEngine } from '../engine/protocol.ts';
+
+/** The real engine; tests and benchmarks of the queue give another module that speaks the same protocol. */
+const ENGINE_ENTRY = new URL(`../engine/process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+export interface EngineIdentities {
+  readonly scorer: ModelIdentity;
+  readonly detoxifier: ModelIdentity;
+}
+
+export interface EngineListener {
+  onVerdicts(poolId: number, verdicts: readonly PooledVerdict[]): void;
+  onPoolDone(poolId: number, timings: EngineTimings, rssBytes: number): void;
+  onPoolFailed(poolId: number, message: string): void;
+  /** The process ended without being asked to; `reason` says how, for logs and row errors. */
+  onDeath(reason: string): void;
+}
+
+export interface EngineProcess {
+  readonly pid: number | undefined;
+  /** Resolves when the models are loaded; rejects with a CheckpointError when they cannot be. */
+  readonly ready: Promise<EngineIdentities>;
+  submit(poolId: number, rows: readonly SourceRow[]): void;
+  /** Ends the process at once; `onDeath` is not called. Resolves when it has gone. */
+  stop(): Promise<void>;
+  /** Ends the process at once as a fault; `onDeath` is called with this reason. */
+  kill(reason: string): void;
+}
+
+/** Starts one engine process. It ends when this process does, however that happens. */
+export function startEngineProcess(
+  options: EngineOptions,
+  listener: EngineListener,
+  entry: URL = ENGINE_ENTRY,
+): EngineProcess {
+  const child: ChildProcess = fork(fileURLToPath(entry), [], {
+    env: engineEnvironment(),
+    serialization: 'advanced',
+    // stdout of a command is for its data: an engine has nothing to say there.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    execArgv: [],
+  });
+  let stopping = false;
+  let killedBecause: string | undefined;
+  let settleReady: { resolve(identities: EngineIdentities): void; reject(error: Error): void };
+  const ready = new Promise<EngineIdentities>((resolve, reject) => {
+    settleReady = { resolve, reject };
+  });
+  // Whoever waits for `ready` sees the error; nobody waiting is not a crash of the worker.
+  ready.catch(() => {});
+  let refused = false;
+
+  const exited = new Promise<void>((resolve) => {
+    const onEnd = (reason: string): void => {
+      settleReady.reject(new DetoxqError(`An engine process ended before it was ready: ${reason}.`));
+      resolve();
+      if (!stopping && !refused) listener.onDeath(killedBecause ?? reason);
+    };
+    child.once('exit', (code, signal) => onEnd(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    child.once('error', (error) => {
+      if (child.pid === undefined) onEnd(error.message);
+    });
+  });
+
+  child.on('message', (message: FromEngine) => {
+    switch (message.type) {
+      case 'ready':
+        settleReady.resolve({ scorer: message.scorer, detoxifier: message.detoxifier });
+        break;
+      case 'refused':
+        refused = true;
+        settleReady.reject(new CheckpointError(message.message));
+        break;
+      case 'verdicts':
+        listener.onVerdicts(message.poolId, message.verdicts);
+        break;
+      case 'pool-done':
+        listener.onPoolDone(message.poolId, message.timings, message.rssBytes);
+        break;
+      case 'pool-failed':
+        listener.onPoolFailed(message.poolId, message.message);
+        break;
+    }
+  });
+
+  const post = (message: ToEngine): void => {
+    // A process that died takes its pools with it; `onDeath` gives them to another.
+    if (child.connected) child.send(message, () => {});
+  };
+  post({ type: 'start', options });
+
+  return {
+    pid: child.pid,
+    ready,
+    submit: (poolId, rows) => post({ type: 'pool', poolId, rows }),
+    async stop() {
+      stopping = true;
+      child.kill('SIGKILL');
+      await exited;
+    },
+    kill(reason) {
+      killedBecause = reason;
+      child.kill('SIGKILL');
+    },
+  };
+}

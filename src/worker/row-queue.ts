@@ -1,0 +1,106 @@
+import type { SourceRow } from '../contract/row.ts';
+import type { RowVerdict } from '../engine/protocol.ts';
+
+/** Times that a row may be alone at fault before it is given up: once could be somebody else's signal. */
+const MAX_FAULTS_ALONE = 2;
+
+/** A row on its way through the engines. */
+export interface RowTicket {
+  readonly row: SourceRow;
+  readonly batch: Batch;
+  /** Position in its batch. */
+  readonly index: number;
+  verdict: RowVerdict | undefined;
+  faultsAlone: number;
+}
+
+/** Rows that one engine process works on together. */
+export interface RowGroup {
+  readonly id: number;
+  readonly tickets: readonly RowTicket[];
+  /** Some row of it may have ended a process: it travels alone. */
+  readonly suspect: boolean;
+}
+
+/** The rows of one call: a chunk. */
+interface Batch {
+  readonly verdicts: RowVerdict[];
+  left: number;
+  resolve(verdicts: RowVerdict[]): void;
+  reject(error: Error): void;
+}
+
+export interface RowQueue {
+  /** Rows wait in order; resolves with one verdict a row. */
+  add(rows: readonly SourceRow[]): Promise<RowVerdict[]>;
+  waiting(): number;
+  take(count: number): RowTicket[];
+  takeSuspects(): RowTicket[] | undefined;
+  /** A group that was never begun goes back to the front. */
+  putBack(group: RowGroup): void;
+  /**
+   * Ends a group: rows with a verdict are done; the others are at fault, and wait again in halves, alone,
+   * until a single row was twice at fault: then `fault` is its verdict.
+   */
+  settle(group: RowGroup, fault: { code: string; message: string }): void;
+  /** Rejects the batches of these groups and of all that waits. */
+  abandon(groups: readonly RowGroup[], error: Error): void;
+}
+
+export function createRowQueue(): RowQueue {
+  let fresh: RowTicket[] = [];
+  let suspects: RowTicket[][] = [];
+
+  const finish = (ticket: RowTicket, verdict: RowVerdict): void => {
+    const { batch } = ticket;
+    batch.verdicts[ticket.index] = verdict;
+    batch.left -= 1;
+    if (batch.left === 0) batch.resolve(batch.verdicts);
+  };
+
+  return {
+    add(rows) {
+      if (rows.length === 0) return Promise.resolve([]);
+      return new Promise((resolve, reject) => {
+        const batch: Batch = { verdicts: new Array(rows.length), left: rows.length, resolve, reject };
+        for (const [index, row] of rows.entries()) {
+          fresh.push({ row, batch, index, verdict: undefined, faultsAlone: 0 });
+        }
+      });
+    },
+    waiting: () => fresh.length,
+    take: (count) => fresh.splice(0, count),
+    takeSuspects: () => suspects.shift(),
+    putBack(group) {
+      if (group.suspect) suspects.unshift([...group.tickets]);
+      else fresh = [...group.tickets, ...fresh];
+    },
+    settle(group, fault) {
+      const unanswered: RowTicket[] = [];
+      for (const ticket of group.tickets) {
+        if (ticket.verdict === undefined) unanswered.push(ticket);
+        else finish(ticket, ticket.verdict);
+      }
+      const [only] = unanswered;
+      if (only === undefined) return;
+      if (unanswered.length > 1) {
+        const middle = Math.ceil(unanswered.length / 2);
+        suspects.push(unanswered.slice(0, middle), unanswered.slice(middle));
+        return;
+      }
+      only.faultsAlone += 1;
+      if (only.faultsAlone < MAX_FAULTS_ALONE) {
+        suspects.push([only]);
+        return;
+      }
+      const { rowNo, rowKey } = only.row;
+      finish(only, { rowNo, rowKey, fault: { stage: 'engine', ...fault } });
+    },
+    abandon(groups, error) {
+      const tickets = [...groups.flatMap((group) => group.tickets), ...fresh, ...suspects.flat()];
+      fresh = [];
+      suspects = [];
+      for (const batch of new Set(tickets.map((ticket) => ticket.batch))) batch.reject(error);
+    },
+  };
+}
