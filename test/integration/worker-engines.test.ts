@@ -1,0 +1,99 @@
+import { pino } from 'pino';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { SourceRow } from '../../src/contract/row.ts';
+import type { RowVerdict } from '../../src/engine/protocol.ts';
+import { createEngines, type Engines, type EnginesOptions } from '../../src/worker/engines.ts';
+
+const entry = new URL('../support/fake-engine.ts', import.meta.url);
+const opened: Engines[] = [];
+
+function open(overrides: Partial<EnginesOptions> & { scorer?: string } = {}): Engines {
+  const { scorer = 'fake', ...rest } = overrides;
+  const engines = createEngines({
+    engine: {
+      scorer: { name: scorer, folder: '' },
+      detoxifier: { name: 'fake', folder: '' },
+      precision: 'fp32',
+      threshold: 0.5,
+      maxNewTokens: 8,
+      cacheFolder: '',
+    },
+    processes: 2,
+    log: pino({ level: 'silent' }),
+    entry,
+    ...rest,
+  });
+  opened.push(engines);
+  return engines;
+}
+
+function rowsOf(texts: readonly string[]): SourceRow[] {
+  return texts.map((text, rowNo) => ({ rowNo, rowKey: null, text, meta: null }));
+}
+
+function kindOf(verdict: RowVerdict | undefined): string {
+  if (verdict === undefined) return 'none';
+  return 'fault' in verdict ? verdict.fault.code : verdict.outcome;
+}
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((engines) => engines.close()));
+});
+
+describe('engines', () => {
+  it('answers every row in order, over several processes and calls', async () => {
+    const engines = open();
+    const texts = Array.from({ length: 3000 }, (_, n) => (n % 5 === 0 ? `row ${n} is toxic` : `row ${n}`));
+    const batches = [texts.slice(0, 256), texts.slice(256, 300), texts.slice(300)];
+    const verdicts = (await Promise.all(batches.map((batch) => engines.process(rowsOf(batch))))).flat();
+    expect(verdicts.map(kindOf)).toEqual(texts.map((text) => (text.includes('toxic') ? 'detoxified' : 'clean')));
+    expect(verdicts.map((verdict) => ('text' in verdict ? verdict.text : ''))).toEqual(texts);
+    expect(engines.takeTimings().scoreMs).toBeGreaterThan(0);
+    expect(engines.takeTimings().scoreMs).toBe(0);
+  });
+
+  it.each([
+    ['!die', 'engine_crashed'],
+    ['!throw', 'model_failed'],
+    ['!silent', 'engine_no_answer'],
+    ['!fault', 'fake_fault'],
+  ])('gives a row that asks for %s the fault %s, and every other row its result', async (poison, code) => {
+    const engines = open();
+    const texts = Array.from({ length: 600 }, (_, n) => (n === 77 || n === 500 ? `row ${n} ${poison}` : `row ${n}`));
+    const verdicts = await engines.process(rowsOf(texts));
+    expect(verdicts.map(kindOf)).toEqual(texts.map((text) => (text.includes(poison) ? code : 'clean')));
+  });
+
+  it('kills a process that hangs, and blames only the row that hung it', async () => {
+    const engines = open({ hangAfterMs: 1500, processes: 1 });
+    const verdicts = await engines.process(rowsOf(['a', 'b !hang', 'c']));
+    expect(verdicts.map(kindOf)).toEqual(['clean', 'engine_hung', 'clean']);
+  });
+
+  it('replaces a process that is over its memory budget, and goes on', async () => {
+    const engines = open({ processes: 1 });
+    await engines.process(rowsOf(['!fat']));
+    const verdicts = await engines.process(rowsOf(['a', 'b']));
+    expect(verdicts.map(kindOf)).toEqual(['clean', 'clean']);
+  });
+
+  it('decides nothing about rows when the models cannot be loaded', async () => {
+    const engines = open({ scorer: '!refuse' });
+    await expect(engines.process(rowsOf(['a']))).rejects.toThrow('this checkpoint is refused');
+    await expect(engines.ready).rejects.toThrow('this checkpoint is refused');
+  });
+
+  it('gives up when processes keep dying before they are ready', async () => {
+    const engines = open({ scorer: '!die-at-start' });
+    await expect(engines.process(rowsOf(['a']))).rejects.toThrow('end before they are ready');
+  });
+
+  it('rejects what is in flight when it is closed', async () => {
+    const engines = open({ processes: 1 });
+    await engines.ready;
+    const pending = engines.process(rowsOf(['a !hang']));
+    const outcome = expect(pending).rejects.toThrow('closed');
+    await engines.close();
+    await outcome;
+  });
+});
