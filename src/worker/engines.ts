@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { Logger } from 'pino';
+
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
+import type { Log } from '../contract/log.ts';
 import type { SourceRow } from '../contract/row.ts';
 import type { EngineOptions, EngineTimings, PooledVerdict, RowVerdict } from '../engine/protocol.ts';
 import { type EngineIdentities, type EngineProcess, startEngineProcess } from './engine-process.ts';
@@ -44,7 +45,7 @@ export interface EnginesOptions {
   readonly hangAfterMs?: number;
   /** A process above this is replaced after its group. Default 3 GiB. */
   readonly maxRssBytes?: number;
-  readonly log: Logger;
+  readonly log: Log;
   /** Another module that speaks the engine protocol (tests, benchmarks of the queue). */
   readonly entry?: URL;
 }
