@@ -25,7 +25,7 @@ export function createProgressDisplay(stream: NodeJS.WriteStream = process.stder
   return {
     update(progress) {
       const atMs = performance.now();
-      const settled = progress.rowsDone + progress.rowErrors;
+      const settled = progress.rowsDone;
       samples.push({ atMs, rows: settled });
       while (samples.length > 2 && (samples[1]?.atMs ?? atMs) < atMs - RATE_WINDOW_MS) samples.shift();
       if (stream.isTTY) {
@@ -53,7 +53,7 @@ export function rate(samples: readonly Sample[]): number | null {
 }
 
 function describe(progress: RunProgress, samples: readonly Sample[], bar: boolean): string {
-  const settled = progress.rowsDone + progress.rowErrors;
+  const settled = progress.rowsDone;
   const known = progress.rowsTotal !== null;
   const total = progress.rowsTotal ?? progress.rowsEnqueued;
   const share = total === 0 ? 0 : settled / total;

@@ -43,6 +43,7 @@ export interface RunProgress {
   /** Rows in the ledger so far; the total once the run is `running`. */
   readonly rowsEnqueued: number;
   readonly rowsTotal: number | null;
+  /** Rows of done chunks, row errors among them. */
   readonly rowsDone: number;
   readonly rowErrors: number;
   readonly chunksQueued: number;

@@ -22,7 +22,11 @@ function send(message: FromEngine): void {
 
 function judge(row: SourceRow): RowVerdict {
   if (row.text.includes('!fault')) {
-    return { rowNo: row.rowNo, rowKey: row.rowKey, fault: { stage: 'score', code: 'fake_fault', message: 'asked for' } };
+    return {
+      rowNo: row.rowNo,
+      rowKey: row.rowKey,
+      fault: { stage: 'score', code: 'fake_fault', message: 'asked for' },
+    };
   }
   const toxic = row.text.includes('toxic');
   const detoxified = toxic ? row.text.replaceAll(/\s*\btoxic\b/g, '') : null;
