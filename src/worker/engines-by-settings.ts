@@ -1,0 +1,68 @@
+import type { RunSettings } from '../contract/settings.ts';
+import type { Engines } from './engines.ts';
+
+export interface EnginesBySettings {
+  /**
+   * Runs `work` with the engines of these settings. A machine holds the models of one set of settings at a time:
+   * chunks of another run with other models wait until the present ones are done.
+   */
+  use<T>(settingsHash: string, settings: RunSettings, work: (engines: Engines) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+interface Held {
+  readonly hash: string;
+  readonly engines: Engines;
+  users: number;
+  leaving: boolean;
+}
+
+export function createEnginesBySettings(open: (settings: RunSettings) => Engines): EnginesBySettings {
+  let held: Held | undefined;
+  let waiting: (() => void)[] = [];
+  const wake = (): void => {
+    for (const resume of waiting.splice(0)) resume();
+  };
+
+  const discard = async (leaver: Held): Promise<void> => {
+    leaver.leaving = true;
+    await leaver.engines.close();
+    if (held === leaver) held = undefined;
+    wake();
+  };
+
+  const acquire = async (hash: string, settings: RunSettings): Promise<Held> => {
+    for (;;) {
+      if (held === undefined) held = { hash, engines: open(settings), users: 0, leaving: false };
+      if (held.hash === hash && !held.leaving) {
+        held.users += 1;
+        return held;
+      }
+      if (held.users === 0 && !held.leaving) await discard(held);
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+    }
+  };
+
+  return {
+    async use(hash, settings, work) {
+      const mine = await acquire(hash, settings);
+      try {
+        return await work(mine.engines);
+      } catch (error) {
+        // Engines that were given up stay so: the next try opens new ones.
+        mine.leaving = true;
+        throw error;
+      } finally {
+        mine.users -= 1;
+        if (mine.users === 0) {
+          if (mine.leaving && held === mine) await discard(mine);
+          wake();
+        }
+      }
+    },
+    async close() {
+      waiting = [];
+      if (held !== undefined) await discard(held);
+    },
+  };
+}
