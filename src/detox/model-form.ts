@@ -1,0 +1,110 @@
+/**
+ * The text form that the models see, and the only door to it: lower-case tokens with punctuation set apart.
+ *
+ *     Don't be an IDIOT,Kevin!!     ->  don't be an idiot , kevin !
+ *
+ * The same lexer made the training text: `training/model_form.py` is the specification (its header explains every
+ * kind of token), this file is its port, and `test/fixtures/model-form.jsonl` holds what the Python made of texts that
+ * are hard to get right. Every pattern keeps to what both regular-expression engines read alike.
+ */
+
+const L = String.raw`\p{L}`;
+const LN = String.raw`\p{L}\p{N}`;
+const LNMU = String.raw`\p{L}\p{N}\p{M}_`;
+const EMOJI = String.raw`\u{1F000}-\u{1FAFF}\u2190-\u21FF\u2300-\u23FF\u2600-\u27BF\u2B00-\u2BFF\uFE0F\u20E3\u{E0020}-\u{E007F}`;
+
+const URL = String.raw`(?:[hH][tT][tT][pP][sS]?://|[wW][wW][wW]\.)[^\p{Z}\p{Cc}<>]*[^\p{Z}\p{Cc}<>.,!?;:)"'\]*_~\u0060’”]`;
+const USER = `(?<![${LNMU}])@(?!ss(?:es|hat|hole|holes|wipe)?(?![${LNMU}]))[${LNMU}]+`;
+const TRIVIA = String.raw`[${EMOJI}\p{Cc}\p{Cf}\p{Co}]+`;
+const DOTS = String.raw`\.{2,}|…`;
+const NUMBER = `[0-9]+(?:[.,:/][0-9]+)+(?![${LNMU}])`;
+// `f**`, `sh****`: a stem, then stars to the end. Not after a star: that is the end of `**bold**`.
+const STARRED = String.raw`(?<![${LNMU}*])(?:${L}{1,2}\*{2,}|${L}{1,6}\*{3,})(?![${LNMU}*])`;
+const WORD_START = String.raw`#?[${LN}]|\$(?=${L})|@(?=ss|\$\$)`;
+const WORD_INNER = [
+  String.raw`[${LN}\p{M}]`,
+  `[_*@$#%&]+(?=[${LN}])`, // f*ck, f@ck, fu#k, snake_case, at&t
+  String.raw`['’\-](?=[${LN}])`, // don't, half-assed
+  String.raw`(?<!\p{Ll})[.!](?=${L})|[.!](?=[\p{Ll}\p{N}])`, // sh!t, U.S, utils.py; not `it.Then`
+  String.raw`(?<=[${L}$@])\$`, // a$$
+].join('|');
+const CLITIC = ` ?['’](?:[tTsSdDmM]|[rR][eE]|[lL][lL]|[vV][eE])(?![${LNMU}'’])`;
+const WORD = `(?:${STARRED}|(?:${WORD_START})(?:${WORD_INNER})*)(?:${CLITIC})?`;
+const MARK = String.raw`\*+|_+|~+|\u0060+`;
+const POINT = String.raw`[\p{P}\p{S}\p{M}]`;
+
+const LEXER = new RegExp(
+  `(?<url>${URL})|(?<user>${USER})|(?<trivia>${TRIVIA})|(?<dots>${DOTS})|(?<number>${NUMBER})` +
+    `|(?<word>${WORD})|(?<mark>${MARK})|(?<point>${POINT})`,
+  'gu',
+);
+
+const ASCII: ReadonlyMap<string, string> = new Map(
+  Object.entries({ "'": '’‘‚‛′´ʼ', '"': '“”„‟″«»', '-': '‐‑‒–—―−', '!': '‼⁉', '?': '⁇⁈' }).flatMap(([ascii, others]) =>
+    [...others].map((other): [string, string] => [other, ascii]),
+  ),
+);
+const MAPPED = new RegExp(`[${[...ASCII.keys()].join('')}]`, 'gu');
+const SPACE = /[\p{Z}\p{Cc}]+/gu;
+const PLAIN_LOWER = /^[a-z0-9'.,:/-]*$/;
+
+export type TokenKind = 'url' | 'user' | 'dots' | 'number' | 'word' | 'point';
+
+/** What the models see in place of a link and of a mention. */
+export const LINK_FORM = 'urlx';
+export const MENTION_FORM = '@userx';
+
+export interface Token {
+  /** As the models see it; without white space. */
+  readonly form: string;
+  /** The half-open span of the source that it stands for, in UTF-16 units. */
+  readonly start: number;
+  readonly end: number;
+  readonly kind: TokenKind;
+}
+
+/** The tokens of `text` in order. Emoji, control characters and Markdown marks have none. Time is linear in the text. */
+export function lex(text: string): Token[] {
+  const tokens: Token[] = [];
+  LEXER.lastIndex = 0;
+  for (let found = LEXER.exec(text); found; found = LEXER.exec(text)) {
+    const [raw] = found;
+    const groups = found.groups ?? {};
+    const start = found.index;
+    let end = start + raw.length;
+    if (groups.word !== undefined) tokens.push({ form: wordForm(raw), start, end, kind: 'word' });
+    else if (groups.point !== undefined) {
+      while (text.startsWith(raw, end)) end += raw.length;
+      LEXER.lastIndex = end;
+      tokens.push({ form: pointForm(raw), start, end, kind: 'point' });
+    } else if (groups.number !== undefined) tokens.push({ form: wordForm(raw), start, end, kind: 'number' });
+    else if (groups.url !== undefined) tokens.push({ form: LINK_FORM, start, end, kind: 'url' });
+    else if (groups.user !== undefined) tokens.push({ form: MENTION_FORM, start, end, kind: 'user' });
+    else if (groups.dots !== undefined) tokens.push({ form: '...', start, end, kind: 'dots' });
+  }
+  return tokens;
+}
+
+export function joinForms(tokens: readonly Token[]): string {
+  return tokens.map((token) => token.form).join(' ');
+}
+
+/** `text` as the models see it: the forms of its tokens with single spaces between. */
+export function toModelForm(text: string): string {
+  return joinForms(lex(text));
+}
+
+/** `Don ’T` -> `don't` */
+function wordForm(raw: string): string {
+  if (PLAIN_LOWER.test(raw)) return raw;
+  const ascii = raw.replace(MAPPED, (char) => ASCII.get(char) ?? char);
+  return ascii.normalize('NFKC').toLowerCase().replace(SPACE, '');
+}
+
+/** One character of punctuation -> its ASCII or compatibility form. */
+function pointForm(raw: string): string {
+  const ascii = ASCII.get(raw);
+  if (ascii !== undefined) return ascii;
+  const compatible = raw.normalize('NFKC');
+  return [...compatible].length === 1 ? compatible : raw;
+}
