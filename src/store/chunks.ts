@@ -1,0 +1,192 @@
+import { DatasetError, UsageError } from '../contract/errors.ts';
+import type { RunState } from '../contract/run.ts';
+import type { Connection } from './pool.ts';
+import { getRun } from './runs.ts';
+
+/*
+ * The states of a chunk in the ledger:
+ *
+ *   appendChunks           claimChunk              completeChunk
+ *   ────────────▶ queued ─────────────▶ active ─────────────────▶ done
+ *                   ▲                    │  ▲ │
+ *                   └──── releaseChunk ──┘  └─┘ claimChunk
+ *                        (shutdown)             (redelivery: the new claim takes over)
+ *
+ * Every claim has a number, one higher than the last. Only the newest claim may complete or release the chunk: whoever
+ * held an older one (a worker that was thought dead) finds that it changes nothing.
+ */
+
+export interface NewChunk {
+  readonly chunkNo: number;
+  /** `rowNo` of the first row. */
+  readonly firstRow: number;
+  readonly rowCount: number;
+  /** The rows as `packRows` gives them. */
+  readonly payload: Uint8Array;
+}
+
+/** The right of one worker to complete a chunk, until somebody else claims it. */
+export interface Claim {
+  readonly runId: string;
+  readonly chunkNo: number;
+  /** 1 for the first claim of the chunk. */
+  readonly claimNo: number;
+  /** Which try of the chunk this is, from 1; claims that were handed back do not count. */
+  readonly attempts: number;
+  readonly firstRow: number;
+  readonly rowCount: number;
+}
+
+/** Why a chunk cannot be claimed. In each case its job has no purpose any more. */
+export type ClaimRefusal = 'done' | 'paused' | 'cancelled' | 'unknown';
+
+/**
+ * Puts chunks into the ledger, in one statement. Chunks that are there already stay as they are, so that a producer
+ * that died may begin again where `ledgerEnd` says.
+ *
+ * @throws DatasetError when a chunk is there with other rows; UsageError when the run takes no more chunks
+ */
+export async function appendChunks(connection: Connection, runId: string, chunks: readonly NewChunk[]): Promise<void> {
+  if (chunks.length === 0) return;
+  const numbers = chunks.map((chunk) => chunk.chunkNo);
+  const firstRows = chunks.map((chunk) => chunk.firstRow);
+  const rowCounts = chunks.map((chunk) => chunk.rowCount);
+  const appended = await connection.query(
+    `WITH given AS (
+       SELECT * FROM unnest($2::integer[], $3::bigint[], $4::integer[], $5::bytea[])
+         AS chunk (chunk_no, first_row, row_count, payload)
+     )
+     INSERT INTO chunks (run_id, chunk_no, first_row, row_count, payload)
+     SELECT runs.id, given.*
+     FROM runs, given
+     WHERE runs.id = $1 AND runs.state IN ('enqueueing', 'paused')
+       AND NOT EXISTS (
+         SELECT FROM chunks JOIN given USING (chunk_no)
+         WHERE chunks.run_id = $1 AND (chunks.first_row, chunks.row_count) <> (given.first_row, given.row_count)
+       )
+     ON CONFLICT (run_id, chunk_no) DO NOTHING
+     RETURNING chunk_no`,
+    [runId, numbers, firstRows, rowCounts, chunks.map((chunk) => Buffer.from(chunk.payload))],
+  );
+  if (appended.length === chunks.length) return;
+  const same = await connection.query(
+    `SELECT chunk_no
+     FROM chunks JOIN unnest($2::integer[], $3::bigint[], $4::integer[]) AS chunk (chunk_no, first_row, row_count)
+       USING (chunk_no, first_row, row_count)
+     WHERE run_id = $1`,
+    [runId, numbers, firstRows, rowCounts],
+  );
+  if (same.length === chunks.length) return;
+  const { state } = await getRun(connection, runId);
+  if (state !== 'enqueueing' && state !== 'paused') {
+    throw new UsageError(`run ${runId} is ${state} and takes no more chunks`);
+  }
+  throw new DatasetError(
+    `run ${runId}: chunks ${numbers[0]} to ${numbers.at(-1)} are in the ledger with other rows: ` +
+      'the source changed, or was cut into chunks of another size; start a new run',
+  );
+}
+
+/** How much of a source is in the ledger without a gap: the next chunk to append, and its first row. */
+export async function ledgerEnd(connection: Connection, runId: string): Promise<{ chunks: number; rows: number }> {
+  const [end] = await connection.query<{ chunks: number; rows: number }>(
+    `SELECT count(*) AS chunks, coalesce(sum(row_count), 0)::bigint AS rows
+     FROM (
+       SELECT chunk_no, row_count, row_number() OVER (ORDER BY chunk_no) - 1 AS position
+       FROM chunks WHERE run_id = $1
+     ) AS numbered
+     WHERE chunk_no = position`,
+    [runId],
+  );
+  if (end === undefined) throw new Error('a query over all chunks gave no row');
+  return end;
+}
+
+interface ClaimRow {
+  readonly runState: RunState | null;
+  readonly chunkState: string | null;
+  readonly claimNo: number | null;
+  readonly attempts: number;
+  readonly firstRow: number;
+  readonly rowCount: number;
+}
+
+/**
+ * Takes a chunk to work on it, also when somebody else has it: the queue delivers a chunk again only when it thinks
+ * that one dead.
+ *
+ * @param worker name for the ledger
+ */
+export async function claimChunk(
+  connection: Connection,
+  chunk: { readonly runId: string; readonly chunkNo: number; readonly worker: string },
+): Promise<Claim | ClaimRefusal> {
+  const { runId, chunkNo, worker } = chunk;
+  for (;;) {
+    const [row] = await connection.query<ClaimRow>(
+      `WITH claimed AS (
+         UPDATE chunks SET state = 'active', claims = claims + 1, attempts = attempts + 1, worker = $3,
+           claimed_at = now()
+         FROM runs
+         WHERE chunks.run_id = $1 AND chunks.chunk_no = $2 AND chunks.state <> 'done'
+           AND runs.id = chunks.run_id AND runs.state IN ('enqueueing', 'running')
+         RETURNING chunks.claims, chunks.attempts, chunks.first_row, chunks.row_count
+       )
+       SELECT runs.state AS "runState", chunks.state AS "chunkState",
+         claimed.claims AS "claimNo", claimed.attempts,
+         claimed.first_row AS "firstRow", claimed.row_count AS "rowCount"
+       FROM (SELECT) AS always
+       LEFT JOIN runs ON runs.id = $1
+       LEFT JOIN chunks ON chunks.run_id = $1 AND chunks.chunk_no = $2
+       LEFT JOIN claimed ON true`,
+      [runId, chunkNo, worker],
+    );
+    if (row === undefined) throw new Error('a query without conditions gave no row');
+    const { runState, chunkState, claimNo, attempts, firstRow, rowCount } = row;
+    if (claimNo !== null) return { runId, chunkNo, claimNo, attempts, firstRow, rowCount };
+    if (runState === null || chunkState === null) return 'unknown';
+    if (chunkState === 'done') return 'done';
+    if (runState !== 'enqueueing' && runState !== 'running') return runState;
+    // Somebody else's completion or the user's change committed between snapshot and update: look again.
+  }
+}
+
+/**
+ * Gives a chunk back unfinished, in an orderly way: the attempt does not count.
+ * @returns false when the claim is no longer ours
+ */
+export async function releaseChunk(connection: Connection, claim: Claim): Promise<boolean> {
+  const rows = await connection.query(
+    `UPDATE chunks SET state = 'queued', attempts = attempts - 1, worker = NULL
+     WHERE run_id = $1 AND chunk_no = $2 AND state = 'active' AND claims = $3
+     RETURNING chunk_no`,
+    [claim.runId, claim.chunkNo, claim.claimNo],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Numbers of the chunks of a run that are not done, in order, a page at a time.
+ * @param after the last number of the page before; -1 at the start
+ */
+export async function openChunks(
+  connection: Connection,
+  runId: string,
+  page: { readonly after: number; readonly limit: number },
+): Promise<number[]> {
+  const rows = await connection.query<{ chunkNo: number }>(
+    `SELECT chunk_no AS "chunkNo" FROM chunks
+     WHERE run_id = $1 AND chunk_no > $2 AND state <> 'done' ORDER BY chunk_no LIMIT $3`,
+    [runId, page.after, page.limit],
+  );
+  return rows.map((row) => row.chunkNo);
+}
+
+/** Chunks with their rows, as they were appended. Those that are done are left out: theirs are gone. */
+export function readChunks(connection: Connection, runId: string, chunkNos: readonly number[]): Promise<NewChunk[]> {
+  return connection.query<NewChunk>(
+    `SELECT chunk_no AS "chunkNo", first_row AS "firstRow", row_count AS "rowCount", payload
+     FROM chunks WHERE run_id = $1 AND chunk_no = ANY ($2) AND payload IS NOT NULL ORDER BY chunk_no`,
+    [runId, chunkNos],
+  );
+}

@@ -1,0 +1,99 @@
+import { OUTCOMES, type Outcome, type RowError, type RowResult } from '../contract/outcome.ts';
+import type { Claim } from './chunks.ts';
+import type { Connection } from './pool.ts';
+import { storableJson, storableText } from './storable.ts';
+
+export interface ChunkOutcome {
+  readonly results: readonly RowResult[];
+  readonly errors: readonly RowError[];
+  /** Ids in `models` (see `modelId`). */
+  readonly scorerId: number;
+  readonly detoxifierId: number;
+  /** Milliseconds by stage. */
+  readonly timingsMs: Readonly<Record<string, number>>;
+}
+
+/** One statement: everything is written, or, when the claim is no longer the newest or the chunk is done, nothing. */
+const COMPLETE = `
+  WITH done AS (
+    UPDATE chunks SET state = 'done', done_at = now(), payload = NULL, timings = $4,
+      rows_clean = $5, rows_detoxified = $6, rows_still_toxic = $7, rows_unchanged = $8, rows_rejected = $9,
+      row_errors = $10, toxicity_before_sum = $11, toxicity_after_sum = $12, tokens_in = $13, tokens_out = $14
+    WHERE run_id = $1 AND chunk_no = $2 AND state = 'active' AND claims = $3
+    RETURNING run_id
+  ), written AS (
+    INSERT INTO results (run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
+      similarity, scorer_id, detoxifier_id, tokens_in, tokens_out, meta)
+    SELECT done.run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
+      similarity, $15, CASE WHEN outcome <> 'clean' THEN $16::integer END, tokens_in, tokens_out, meta
+    FROM done, unnest($17::bigint[], $18::text[], $19::text[], $20::text[], $21::text[], $22::real[], $23::real[],
+        $24::real[], $25::integer[], $26::integer[], $27::jsonb[])
+      AS result (row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
+        similarity, tokens_in, tokens_out, meta)
+  ), noted AS (
+    INSERT INTO row_errors (run_id, row_no, row_key, stage, code, message, attempts)
+    SELECT done.run_id, error.*
+    FROM done, unnest($28::bigint[], $29::text[], $30::text[], $31::text[], $32::text[], $33::integer[]) AS error
+  )
+  SELECT run_id FROM done`;
+
+/**
+ * Writes what became of a chunk and marks it done, in one statement.
+ *
+ * @returns false when the claim is no longer ours (taken over, or completed already); then nothing was written
+ * @throws Error when results and errors are not exactly the rows of the chunk: a defect of the caller
+ */
+export async function completeChunk(connection: Connection, claim: Claim, outcome: ChunkOutcome): Promise<boolean> {
+  requireEveryRowOnce(claim, outcome);
+  const { results, errors } = outcome;
+  const rewritten = results.filter((result) => result.detoxified !== null);
+  const count = (wanted: Outcome) => results.filter((result) => result.outcome === wanted).length;
+  const rows = await connection.query(COMPLETE, [
+    claim.runId,
+    claim.chunkNo,
+    claim.claimNo,
+    JSON.stringify(outcome.timingsMs),
+    ...OUTCOMES.map(count),
+    errors.length,
+    sum(rewritten, (result) => result.toxicityBefore),
+    sum(rewritten, (result) => result.toxicityAfter),
+    sum(results, (result) => result.tokensIn),
+    sum(results, (result) => result.tokensOut),
+    outcome.scorerId,
+    outcome.detoxifierId,
+    results.map((result) => result.rowNo),
+    results.map((result) => result.rowKey && storableText(result.rowKey)),
+    results.map((result) => result.outcome),
+    results.map((result) => storableText(result.text)),
+    results.map((result) => result.detoxified && storableText(result.detoxified)),
+    results.map((result) => result.toxicityBefore),
+    results.map((result) => result.toxicityAfter),
+    results.map((result) => result.similarity),
+    results.map((result) => result.tokensIn),
+    results.map((result) => result.tokensOut),
+    results.map((result) => result.meta && storableJson(result.meta)),
+    errors.map((error) => error.rowNo),
+    errors.map((error) => error.rowKey && storableText(error.rowKey)),
+    errors.map((error) => error.stage),
+    errors.map((error) => error.code),
+    errors.map((error) => storableText(error.message)),
+    errors.map((error) => error.attempts),
+  ]);
+  return rows.length > 0;
+}
+
+function requireEveryRowOnce(claim: Claim, { results, errors }: ChunkOutcome): void {
+  const rowNos = new Set([...results, ...errors].map((row) => row.rowNo));
+  const { runId, chunkNo, firstRow, rowCount } = claim;
+  let complete = rowNos.size === rowCount && results.length + errors.length === rowCount;
+  for (let rowNo = firstRow; complete && rowNo < firstRow + rowCount; rowNo += 1) complete = rowNos.has(rowNo);
+  if (complete) return;
+  throw new Error(
+    `run ${runId}, chunk ${chunkNo}: ${results.length} results and ${errors.length} row errors are not ` +
+      `rows ${firstRow} to ${firstRow + rowCount - 1}, each once`,
+  );
+}
+
+function sum(results: readonly RowResult[], value: (result: RowResult) => number | null): number {
+  return results.reduce((total, result) => total + (value(result) ?? 0), 0);
+}

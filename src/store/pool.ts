@@ -1,0 +1,118 @@
+import pg from 'pg';
+import { UsageError } from '../contract/errors.ts';
+import { translatePostgresError } from './postgres-errors.ts';
+
+/** Something that runs SQL: the pool, or one transaction of it. */
+export interface Connection {
+  /**
+   * Rows of one statement. `int8` comes as a number, `jsonb` parsed, `timestamptz` as a Date.
+   * @throws ServiceError when Postgres cannot be reached or cannot serve now; DetoxqError when it refuses the statement.
+   */
+  query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+}
+
+export interface Database extends Connection {
+  /** Commits when `work` returns, rolls back when it throws. */
+  transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+  /** Waits for statements under way, then closes every connection. */
+  close(): Promise<void>;
+}
+
+export interface PoolOptions {
+  /** Connections at most. */
+  readonly max: number;
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * A pool on `url` (`postgres://…`). Connects on first use.
+ *
+ * Keeps no state in a session (no SET, LISTEN, named statements or session locks), so that it works behind a
+ * pooler in transaction mode.
+ *
+ * @throws UsageError when `url` is not such an address
+ */
+export function createPool(url: string, options: PoolOptions): Database {
+  const where = describeAddress(url);
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.max,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    types: { getTypeParser },
+  });
+  // An idle connection that breaks is replaced by the next query; unheard, the event would end the process.
+  pool.on('error', () => {});
+
+  async function run<Row extends object>(
+    client: pg.Pool | pg.PoolClient,
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<Row[]> {
+    try {
+      const result = values === undefined ? await client.query<Row>(text) : await client.query<Row>(text, [...values]);
+      return result.rows;
+    } catch (error) {
+      throw translatePostgresError(error, where, values !== undefined);
+    }
+  }
+
+  async function transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const client = await pool.connect().catch((error) => {
+      throw translatePostgresError(error, where, false);
+    });
+    // A connection that breaks between two statements is noticed by the next one.
+    const onError = () => {};
+    client.on('error', onError);
+    let broken = false;
+    try {
+      await run(client, 'BEGIN');
+      const value = await work({ query: (text, values) => run(client, text, values) });
+      await run(client, 'COMMIT');
+      return value;
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => {
+        broken = true;
+      });
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
+  return {
+    query: (text, values) => run(pool, text, values),
+    transaction,
+    close: () => pool.end(),
+  };
+}
+
+/** Host, port and database of an address, without user and password. */
+function describeAddress(url: string): string {
+  // The error of URL holds the address with its password: it must not be kept as the cause.
+  if (!URL.canParse(url)) throw notAnAddress();
+  const address = new URL(url);
+  if (address.protocol !== 'postgres:' && address.protocol !== 'postgresql:') throw notAnAddress();
+  const host = address.hostname || address.searchParams.get('host') || 'localhost';
+  return `${host}:${address.port || '5432'}${decodeURIComponent(address.pathname)}`;
+}
+
+function notAnAddress(): UsageError {
+  return new UsageError('the Postgres address is not of the form postgres://user:password@host:5432/database');
+}
+
+function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+  if (oid === pg.types.builtins.INT8 && format !== 'binary') return parseInt8;
+  return pg.types.getTypeParser(oid, format === 'binary' ? 'text' : format);
+}
+
+function parseInt8(value: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`the integer ${value} is too large for a number`);
+  return number;
+}

@@ -1,0 +1,163 @@
+import { randomInt } from 'node:crypto';
+import { DatasetError, UsageError } from '../contract/errors.ts';
+import type { Run, RunSource, RunState } from '../contract/run.ts';
+import { type RunSettings, settingsHash } from '../contract/settings.ts';
+import type { Connection, Database } from './pool.ts';
+
+/*
+ * The states of a run:
+ *
+ *                 finishEnqueue            finishRunIfDone
+ *   enqueueing ───────────────▶ running ───────────────▶ done
+ *     │    ▲                     │   ▲
+ *     │    └──────┐              │   │
+ *   pause       resume         pause │
+ *     │           │              │   │ resume (when the source was read to its end)
+ *     └───────▶ paused ◀─────────┘   │
+ *                 └──────────────────┘
+ *
+ *   enqueueing, running, paused ── cancel ──▶ cancelled
+ *
+ * A paused run may still be read to its end. Chunks are claimed only in enqueueing and running; a chunk that is
+ * active when its run is paused or cancelled may still be completed.
+ */
+
+const RUN_ID = /^r[a-z0-9]{7}$/;
+/** Without characters that are easily taken for another. */
+const ID_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789';
+const LATEST = 'latest';
+
+const COLUMNS = `
+  id, name, state, source, settings,
+  settings_hash AS "settingsHash", rows_total AS "rowsTotal", chunks_total AS "chunksTotal",
+  created_at AS "createdAt", finished_at AS "finishedAt"`;
+
+export interface NewRun {
+  readonly name: string | null;
+  readonly source: RunSource;
+  readonly settings: RunSettings;
+}
+
+/** A new run in state `enqueueing`, with the partition for its results. */
+export async function createRun(database: Database, { name, source, settings }: NewRun): Promise<Run> {
+  for (;;) {
+    const run = await database.transaction(async (connection) => {
+      const [row] = await connection.query<Run>(
+        `INSERT INTO runs (id, name, source, settings, settings_hash) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
+        [newRunId(), name, JSON.stringify(source), JSON.stringify(settings), settingsHash(settings)],
+      );
+      if (row !== undefined) await createPartition(connection, row.id);
+      return row;
+    });
+    if (run !== undefined) return run;
+  }
+}
+
+/**
+ * @param reference an id or `latest`
+ * @throws UsageError when there is no such run
+ */
+export async function getRun(connection: Connection, reference: string): Promise<Run> {
+  if (reference === LATEST) {
+    const [run] = await listRuns(connection, 1);
+    if (run === undefined) throw new UsageError('there is no run yet: `detoxq enqueue` or `detoxq run` makes one');
+    return run;
+  }
+  const [run] = RUN_ID.test(reference)
+    ? await connection.query<Run>(`SELECT ${COLUMNS} FROM runs WHERE id = $1`, [reference])
+    : [];
+  if (run === undefined) throw new UsageError(`there is no run ${reference}: \`detoxq status\` lists the runs`);
+  return run;
+}
+
+/** Newest first. */
+export function listRuns(connection: Connection, limit: number): Promise<Run[]> {
+  return connection.query<Run>(`SELECT ${COLUMNS} FROM runs ORDER BY created_at DESC, id LIMIT $1`, [limit]);
+}
+
+/** Ids of the runs whose chunks may be worked on, oldest first. */
+export async function openRuns(connection: Connection): Promise<string[]> {
+  const rows = await connection.query<{ id: string }>(
+    "SELECT id FROM runs WHERE state IN ('enqueueing', 'running') ORDER BY created_at, id",
+  );
+  return rows.map((row) => row.id);
+}
+
+/**
+ * Notes that the source was read to its end and every chunk is in the ledger. Does nothing when that is noted already.
+ * @throws DatasetError when the ledger holds something else; UsageError when the run was cancelled
+ */
+export async function finishEnqueue(
+  connection: Connection,
+  runId: string,
+  totals: { readonly rowsTotal: number; readonly chunksTotal: number },
+): Promise<Run> {
+  const [finished] = await connection.query<Run>(
+    `UPDATE runs SET rows_total = $2, chunks_total = $3,
+       state = CASE WHEN state = 'enqueueing' THEN 'running' ELSE state END
+     WHERE id = $1 AND state <> 'cancelled' AND coalesce(rows_total, $2) = $2 AND coalesce(chunks_total, $3) = $3
+       AND (SELECT count(*) = $3 AND coalesce(sum(row_count), 0) = $2 FROM chunks WHERE run_id = $1)
+     RETURNING ${COLUMNS}`,
+    [runId, totals.rowsTotal, totals.chunksTotal],
+  );
+  if (finished !== undefined) return (await finishRunIfDone(connection, runId)) ? getRun(connection, runId) : finished;
+  const run = await getRun(connection, runId);
+  if (run.state === 'cancelled') throw new UsageError(`run ${runId} is cancelled`);
+  throw new DatasetError(
+    `run ${runId}: the source has ${totals.rowsTotal} rows in ${totals.chunksTotal} chunks, and the ledger has others: ` +
+      'the source changed while it was read; start a new run',
+  );
+}
+
+/** Turns a run whose last chunk is done into a done one. Cheap, and safe to call at any time by anybody. */
+export async function finishRunIfDone(connection: Connection, runId: string): Promise<boolean> {
+  const rows = await connection.query(
+    `UPDATE runs SET state = 'done', finished_at = now()
+     WHERE id = $1 AND state = 'running'
+       AND NOT EXISTS (SELECT FROM chunks WHERE run_id = $1 AND state <> 'done')
+     RETURNING id`,
+    [runId],
+  );
+  return rows.length > 0;
+}
+
+const CHANGES = {
+  pause: { from: ['enqueueing', 'running'], to: "'paused'" },
+  resume: { from: ['paused'], to: "CASE WHEN rows_total IS NULL THEN 'enqueueing' ELSE 'running' END" },
+  cancel: { from: ['enqueueing', 'running', 'paused'], to: "'cancelled'" },
+} as const satisfies Record<string, { from: readonly RunState[]; to: string }>;
+export type RunChange = keyof typeof CHANGES;
+
+/**
+ * What a user does to a run.
+ * @throws UsageError when the run is in a state that does not allow it
+ */
+export async function changeRun(connection: Connection, runId: string, change: RunChange): Promise<Run> {
+  const { from, to } = CHANGES[change];
+  const [changed] = await connection.query<Run>(
+    `UPDATE runs SET state = ${to}, finished_at = CASE WHEN ${to} = 'cancelled' THEN now() END
+     WHERE id = $1 AND state = ANY ($2) RETURNING ${COLUMNS}`,
+    [runId, from],
+  );
+  if (changed === undefined) {
+    const run = await getRun(connection, runId);
+    throw new UsageError(`run ${runId} is ${run.state}: a run that is ${from.join(' or ')} can ${change}`);
+  }
+  return (await finishRunIfDone(connection, runId)) ? getRun(connection, runId) : changed;
+}
+
+/**
+ * Attaching takes a weaker lock on `results` than creating the partition in place would: results of other runs are
+ * read and written meanwhile.
+ */
+async function createPartition(connection: Connection, runId: string): Promise<void> {
+  if (!RUN_ID.test(runId)) throw new Error(`${runId} is not a run id`);
+  await connection.query(`CREATE TABLE results_${runId} (LIKE results INCLUDING ALL)`);
+  await connection.query(`ALTER TABLE results ATTACH PARTITION results_${runId} FOR VALUES IN ('${runId}')`);
+}
+
+function newRunId(): string {
+  const letters = Array.from({ length: 7 }, () => ID_LETTERS[randomInt(ID_LETTERS.length)]);
+  return `r${letters.join('')}`;
+}

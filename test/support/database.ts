@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import { migrate } from '../../src/store/migrate.ts';
+import { createPool, type Database } from '../../src/store/pool.ts';
+
+/** Where tests make their databases; `test/support/services.ts` sets it when it starts a server of its own. */
+export function serverUrl(): string {
+  return process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+}
+
+export interface TestDatabase {
+  readonly url: string;
+  readonly database: Database;
+  /** Another pool on the same database, closed by `drop`. */
+  connect(): Database;
+  /** Ends whoever is still connected. */
+  drop(): Promise<void>;
+}
+
+/**
+ * A database of its own, with the current schema unless told otherwise. Made from `template0`, since connections of
+ * others to `template1` would refuse it.
+ */
+export async function createTestDatabase({ schema = true } = {}): Promise<TestDatabase> {
+  const name = `detoxq_test_${process.pid}_${randomBytes(4).toString('hex')}`;
+  const url = new URL(serverUrl());
+  url.pathname = `/${name}`;
+  await onServer(`CREATE DATABASE ${name} TEMPLATE template0`);
+  const pools: Database[] = [];
+  const connect = () => {
+    const pool = createPool(url.href, { max: 4, applicationName: name });
+    pools.push(pool);
+    return pool;
+  };
+  const database = connect();
+  if (schema) await migrate(database);
+  return {
+    url: url.href,
+    database,
+    connect,
+    async drop() {
+      await Promise.all(pools.map((pool) => pool.close()));
+      await onServer(`DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+/** Runs one statement in the server's own database. */
+export async function onServer(statement: string): Promise<void> {
+  const server = createPool(serverUrl(), { max: 1, applicationName: 'detoxq-test' });
+  try {
+    await server.query(statement);
+  } finally {
+    await server.close();
+  }
+}
