@@ -1,0 +1,173 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { extname } from 'node:path';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import Papa from 'papaparse';
+import { DetoxqError, UsageError } from '../contract/errors.ts';
+import type { Outcome, RowError, RowResult } from '../contract/outcome.ts';
+import type { JsonObject } from '../contract/row.ts';
+
+/** One line of an export: a result, or a row error under the outcome `failed`. */
+export interface ExportRow {
+  readonly row_no: number;
+  readonly row_key: string | null;
+  readonly outcome: Outcome | 'failed';
+  /** The text as it came; null for a failed row, which may never have been text. */
+  readonly text: string | null;
+  /**
+   * The text to go on with: the source where it was clean, the rewrite where it was detoxified;
+   * null where there is none that is known to be clean.
+   */
+  readonly cleaned: string | null;
+  /** The rewrite, also of rows that are still toxic. */
+  readonly detoxified: string | null;
+  readonly toxicity_before: number | null;
+  readonly toxicity_after: number | null;
+  readonly similarity: number | null;
+  /** `stage/code` of a failed row. */
+  readonly error: string | null;
+  readonly meta: JsonObject | null;
+}
+
+const COLUMNS = [
+  'row_no',
+  'row_key',
+  'outcome',
+  'text',
+  'cleaned',
+  'detoxified',
+  'toxicity_before',
+  'toxicity_after',
+  'similarity',
+  'error',
+  'meta',
+] as const satisfies readonly (keyof ExportRow)[];
+
+const FORMATS = ['.jsonl', '.csv', '.tsv'] as const;
+export type ExportFormat = (typeof FORMATS)[number];
+
+const ROWS_PER_WRITE = 500;
+
+/** By the file's ending. @throws UsageError for another ending, before anything is read */
+export function exportFormat(path: string): ExportFormat {
+  const ending = extname(path).toLowerCase();
+  const format = FORMATS.find((known) => known === ending);
+  if (format === undefined) {
+    throw new UsageError(`Cannot export to ${path}: the ending must be ${FORMATS.join(', ')}.`);
+  }
+  return format;
+}
+
+/**
+ * Writes an export to a file, which appears only when it is complete (temporary name, then rename).
+ *
+ * @param rows in the order in which they are to be written
+ * @returns rows written
+ */
+export async function exportToFile(path: string, rows: AsyncIterable<ExportRow>): Promise<number> {
+  const format = exportFormat(path);
+  const unfinished = `${path}.${process.pid}.part`;
+  try {
+    const count = await exportTo(createWriteStream(unfinished), format, rows);
+    await rename(unfinished, path);
+    return count;
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    if (error instanceof Error && 'code' in error && 'syscall' in error) {
+      throw new DetoxqError(`Cannot write ${path}: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** The same to a stream that is already open, e.g. standard output. */
+export async function exportTo(out: Writable, format: ExportFormat, rows: AsyncIterable<ExportRow>): Promise<number> {
+  let count = 0;
+  async function* lines(): AsyncGenerator<string> {
+    if (format !== '.jsonl') yield delimited([[...COLUMNS]], format);
+    let buffer: ExportRow[] = [];
+    for await (const row of rows) {
+      buffer.push(row);
+      count += 1;
+      if (buffer.length === ROWS_PER_WRITE) {
+        yield encode(buffer, format);
+        buffer = [];
+      }
+    }
+    if (buffer.length > 0) yield encode(buffer, format);
+  }
+  await pipeline(lines, out);
+  return count;
+}
+
+/** Results and row errors, both by row number, as one sequence by row number. */
+export async function* mergeByRow(
+  results: AsyncIterable<RowResult>,
+  errors: AsyncIterable<RowError>,
+): AsyncGenerator<ExportRow> {
+  const failed = errors[Symbol.asyncIterator]();
+  let next = await failed.next();
+  for await (const result of results) {
+    while (!next.done && next.value.rowNo < result.rowNo) {
+      yield failedRow(next.value);
+      next = await failed.next();
+    }
+    yield resultRow(result);
+  }
+  while (!next.done) {
+    yield failedRow(next.value);
+    next = await failed.next();
+  }
+}
+
+function resultRow(result: RowResult): ExportRow {
+  return {
+    row_no: result.rowNo,
+    row_key: result.rowKey,
+    outcome: result.outcome,
+    text: result.text,
+    cleaned: cleanedText(result),
+    detoxified: result.detoxified,
+    toxicity_before: result.toxicityBefore,
+    toxicity_after: result.toxicityAfter,
+    similarity: result.similarity,
+    error: null,
+    meta: result.meta,
+  };
+}
+
+function cleanedText(result: RowResult): string | null {
+  if (result.outcome === 'clean') return result.text;
+  return result.outcome === 'detoxified' ? result.detoxified : null;
+}
+
+function failedRow(error: RowError): ExportRow {
+  return {
+    row_no: error.rowNo,
+    row_key: error.rowKey,
+    outcome: 'failed',
+    text: null,
+    cleaned: null,
+    detoxified: null,
+    toxicity_before: null,
+    toxicity_after: null,
+    similarity: null,
+    error: `${error.stage}/${error.code}`,
+    meta: null,
+  };
+}
+
+function encode(rows: readonly ExportRow[], format: ExportFormat): string {
+  if (format === '.jsonl') return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  return delimited(
+    rows.map((row) =>
+      COLUMNS.map((column) => (column === 'meta' && row.meta !== null ? JSON.stringify(row.meta) : row[column])),
+    ),
+    format,
+  );
+}
+
+function delimited(rows: unknown[][], format: '.csv' | '.tsv'): string {
+  return `${Papa.unparse(rows, { delimiter: format === '.csv' ? ',' : '\t', newline: '\n' })}\n`;
+}

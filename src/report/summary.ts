@@ -1,0 +1,54 @@
+import { OUTCOMES } from '../contract/outcome.ts';
+import type { Run } from '../contract/run.ts';
+import type { RunSummary } from '../store/progress.ts';
+
+/** What a run came to, as `--json` prints it. Times in milliseconds, toxicity as mean probabilities, 0 to 1. */
+export interface RunReport {
+  readonly run: string;
+  readonly name: string | null;
+  readonly state: Run['state'];
+  readonly files: readonly string[];
+  readonly rows: number;
+  /** Rows with an outcome or an error so far. */
+  readonly rowsDone: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly rowErrors: number;
+  readonly rowErrorsByCode: Readonly<Record<string, number>>;
+  /** Over the rewritten rows; null when there are none. */
+  readonly toxicityBefore: number | null;
+  readonly toxicityAfter: number | null;
+  /** From the first claim of a chunk to the last completion; null before them. */
+  readonly wallMs: number | null;
+  readonly rowsPerSecond: number | null;
+  /** Summed over engine processes. */
+  readonly engineMs: Readonly<Record<string, number>>;
+  readonly tokensIn: number;
+  readonly tokensOut: number;
+  readonly models: { readonly detoxifier: Run['settings']['detoxifier']; readonly scorer: Run['settings']['scorer'] };
+  readonly threshold: number;
+}
+
+export function reportRun(run: Run, summary: RunSummary): RunReport {
+  const { progress, startedAt, finishedAt } = summary;
+  const wallMs = startedAt === null || finishedAt === null ? null : finishedAt.getTime() - startedAt.getTime();
+  return {
+    run: run.id,
+    name: run.name,
+    state: progress.state,
+    files: run.source.files.map((file) => file.path),
+    rows: progress.rowsTotal ?? progress.rowsEnqueued,
+    rowsDone: progress.rowsDone,
+    outcomes: Object.fromEntries(OUTCOMES.map((outcome) => [outcome, progress.outcomes[outcome]])),
+    rowErrors: progress.rowErrors,
+    rowErrorsByCode: summary.rowErrorsByCode,
+    toxicityBefore: summary.meanToxicityBefore,
+    toxicityAfter: summary.meanToxicityAfter,
+    wallMs,
+    rowsPerSecond: wallMs === null || wallMs === 0 ? null : (progress.rowsDone * 1000) / wallMs,
+    engineMs: summary.timingsMs,
+    tokensIn: summary.tokensIn,
+    tokensOut: summary.tokensOut,
+    models: { detoxifier: run.settings.detoxifier, scorer: run.settings.scorer },
+    threshold: run.settings.threshold,
+  };
+}
