@@ -1,0 +1,150 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { unpackRows } from '../contract/chunk.ts';
+import { ServiceError } from '../contract/errors.ts';
+import type { Log } from '../contract/log.ts';
+import type { RowError, RowResult } from '../contract/outcome.ts';
+import { type ChunkRow, isRejected, type RejectedRow, type SourceRow } from '../contract/row.ts';
+import type { Run } from '../contract/run.ts';
+import type { RowVerdict } from '../engine/protocol.ts';
+import { type Claim, claimChunk, releaseChunk } from '../store/chunks.ts';
+import { type ChunkOutcome, completeChunk } from '../store/complete.ts';
+import { modelId } from '../store/models.ts';
+import type { Database } from '../store/pool.ts';
+import { finishRunIfDone, getRun } from '../store/runs.ts';
+import type { EnginesBySettings } from './engines-by-settings.ts';
+
+/*
+ * The way of a chunk through a worker:
+ *
+ *   delivered ──claim──▶ claimed ──engines──▶ decided ──one statement──▶ done
+ *       │                   │                    │ the claim is no longer ours: nothing is written
+ *       │ done, paused,     │ the worker stops, or the engines are given up
+ *       │ cancelled         ▼
+ *       ▼                handed back (the ledger calls it queued again; its attempt does not count)
+ *    nothing to do
+ *
+ * Whatever dies in between leaves the ledger's `active`: the queue delivers the job again, and the next claim takes over.
+ */
+
+/** Results that are computed are worth waiting for: Postgres may be restarting. Longer than that, and the queue tries again later. */
+const WRITE_RETRY_MS = [200, 500, 1000, 2000, 4000, 8000, 15_000] as const;
+
+export interface ChunkWorkDependencies {
+  readonly database: Database;
+  readonly engines: EnginesBySettings;
+  /** For the ledger: who has the claim. */
+  readonly workerName: string;
+  readonly log: Log;
+}
+
+export interface DeliveredChunk {
+  readonly runId: string;
+  readonly chunkNo: number;
+  /** As `packRows` gives them. */
+  readonly payload: Uint8Array;
+}
+
+export interface ChunkWork {
+  /**
+   * Settles a chunk, or finds that there is nothing to do.
+   * @throws when it could not: the chunk was handed back, and the queue may deliver it again
+   */
+  settle(chunk: DeliveredChunk): Promise<void>;
+}
+
+interface Frozen {
+  readonly run: Run;
+  readonly scorerId: number;
+  readonly detoxifierId: number;
+}
+
+export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork {
+  const { database, engines, workerName, log } = dependencies;
+  // The settings of a run never change, so they are read once; a failed read is tried again.
+  const frozen = new Map<string, Promise<Frozen>>();
+  const readFrozen = (runId: string): Promise<Frozen> => {
+    const known = frozen.get(runId);
+    if (known !== undefined) return known;
+    const reading = (async () => {
+      const run = await getRun(database, runId);
+      const scorerId = await modelId(database, run.settings.scorer);
+      const detoxifierId = await modelId(database, run.settings.detoxifier);
+      return { run, scorerId, detoxifierId };
+    })();
+    frozen.set(runId, reading);
+    reading.catch(() => frozen.delete(runId));
+    return reading;
+  };
+
+  const work = async (claim: Claim, payload: Uint8Array): Promise<ChunkOutcome> => {
+    const { run, scorerId, detoxifierId } = await readFrozen(claim.runId);
+    const rows = unpackRows(payload);
+    const source = rows.filter((row): row is SourceRow => !isRejected(row));
+    const startedMs = performance.now();
+    const verdicts = await engines.use(run.settingsHash, run.settings, async (held) => {
+      const decided = await held.process(source);
+      return { decided, timings: held.takeTimings() };
+    });
+    const { results, errors } = sortOut(rows, verdicts.decided, claim.attempts);
+    const timingsMs = {
+      ...roundAll({ score: verdicts.timings.scoreMs, rewrite: verdicts.timings.rewriteMs, text: verdicts.timings.textMs }),
+      chunk: Math.round(performance.now() - startedMs),
+    };
+    return { results, errors, scorerId, detoxifierId, timingsMs };
+  };
+
+  const write = async (claim: Claim, outcome: ChunkOutcome): Promise<boolean> => {
+    for (const waitMs of WRITE_RETRY_MS) {
+      try {
+        return await completeChunk(database, claim, outcome);
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        log.warn({ runId: claim.runId, chunkNo: claim.chunkNo, waitMs, reason: error.message }, 'results cannot be written yet');
+        await pause(waitMs);
+      }
+    }
+    return completeChunk(database, claim, outcome);
+  };
+
+  return {
+    async settle({ runId, chunkNo, payload }) {
+      const claim = await claimChunk(database, { runId, chunkNo, worker: workerName });
+      if (typeof claim === 'string') {
+        log.debug({ runId, chunkNo, state: claim }, 'nothing to do for this chunk');
+        // A worker that died after the last chunk's completion left this to whoever comes next.
+        if (claim === 'done') await finishRunIfDone(database, runId);
+        return;
+      }
+      let written: boolean;
+      try {
+        written = await write(claim, await work(claim, payload));
+      } catch (error) {
+        await releaseChunk(database, claim).catch(() => {
+          // Postgres is away: the chunk stays active, and the queue's next delivery takes it over.
+        });
+        throw error;
+      }
+      if (!written) log.warn({ runId, chunkNo, claim: claim.claimNo }, 'another worker took this chunk over: nothing written');
+      await finishRunIfDone(database, runId);
+    },
+  };
+}
+
+function sortOut(
+  rows: readonly ChunkRow[],
+  verdicts: readonly RowVerdict[],
+  attempts: number,
+): { results: RowResult[]; errors: RowError[] } {
+  const rejected = rows.filter((row): row is RejectedRow => isRejected(row));
+  const errors: RowError[] = rejected.map(({ rowNo, rowKey, fault }) => ({ rowNo, rowKey, ...fault, attempts: 1 }));
+  const results: RowResult[] = [];
+  for (const verdict of verdicts) {
+    if ('fault' in verdict) errors.push({ rowNo: verdict.rowNo, rowKey: verdict.rowKey, ...verdict.fault, attempts });
+    else results.push(verdict);
+  }
+  return { results, errors };
+}
+
+function roundAll<Key extends string>(values: Readonly<Record<Key, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries<number>(values).map(([key, ms]) => [key, Math.round(ms)]));
+}
