@@ -1,0 +1,85 @@
+import { chmodSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ServiceError } from '../contract/errors.ts';
+
+/** Where everything of the embedded services lies in a home folder. */
+export interface ServicesFolder {
+  /** Postgres's data folder. */
+  readonly postgresData: string;
+  /** Redis's append-only files. */
+  readonly redisData: string;
+  /** Keeper records, server records, passwords, logs: 0700, of the user who runs detoxq. */
+  readonly state: string;
+  /** Copy of the Postgres binaries, where those in node_modules cannot be used. */
+  readonly binaries: string;
+}
+
+export function servicesFolder(home: string): ServicesFolder {
+  return {
+    postgresData: join(home, 'postgres'),
+    redisData: join(home, 'redis'),
+    state: join(home, 'services'),
+    binaries: join(home, 'postgres-binaries'),
+  };
+}
+
+/** Makes the folder for state, and refuses one that others can read: it holds passwords. */
+export function makeStateFolder(folder: ServicesFolder): void {
+  try {
+    mkdirSync(folder.state, { recursive: true, mode: 0o700 });
+    if ((statSync(folder.state).mode & 0o077) !== 0) chmodSync(folder.state, 0o700);
+    const probe = join(folder.state, `probe.${process.pid}`);
+    writeFileSync(probe, 'detoxq', { mode: 0o600 });
+    rmSync(probe);
+  } catch (cause) {
+    throw new ServiceError(
+      `The folder ${folder.state} cannot be written (${errorText(cause)}). ` +
+        'Give DETOXQ_HOME a folder of your own with free space, or set DATABASE_URL and REDIS_URL.',
+      { cause },
+    );
+  }
+}
+
+/** Null when there is no such file, or when it was cut short by a power loss. */
+export function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof SyntaxError || errorCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** All or nothing, readable by the owner only. */
+export function writeJson(path: string, value: unknown): void {
+  const staging = `${path}.${process.pid}.new`;
+  writeFileSync(staging, `${JSON.stringify(value)}\n`, { mode: 0o600, flush: true });
+  renameSync(staging, path);
+}
+
+/** Opens a log of its own for each start; the one before is kept as `.1`. */
+export function openLog(path: string): number {
+  try {
+    renameSync(path, `${path}.1`);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+  return openSync(path, 'a', 0o600);
+}
+
+/** The last lines of a log, to be put into an error message; our servers' logs hold no text of rows. */
+export function logTail(path: string, fromByte = 0, lines = 8): string {
+  try {
+    return readFileSync(path).subarray(fromByte).toString('utf8').trim().split('\n').slice(-lines).join('\n');
+  } catch {
+    return '';
+  }
+}
+
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

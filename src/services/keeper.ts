@@ -1,0 +1,209 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
+import { fstatSync, ftruncateSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { errorText, readJson, servicesFolder, writeJson } from './folder.ts';
+import {
+  CLAIMED,
+  type KeeperOptions,
+  type KeeperReply,
+  type KeeperRequest,
+  MAX_REQUEST,
+  type Needs,
+  TAKEN,
+} from './keeper-protocol.ts';
+import { claimKeeper } from './keeper-record.ts';
+import { startPostgres } from './postgres-server.ts';
+import { identifyProcess } from './process-identity.ts';
+import { startRedis } from './redis-server.ts';
+import type { Server } from './server.ts';
+
+/*
+ * The keeper is a process of its own, in a session of its own, one a home. The servers are its children.
+ *
+ *   started ──claim──▶ serving ──no lease left and not kept, or SIGTERM──▶ stopping ──servers gone──▶ ended
+ *      └──────────────── another keeper was faster ───────────────────────────────────────────────────▲
+ *
+ * Leases are connections, so it never asks whether a process lives, and nothing has to be cleaned up when one dies.
+ * The first lease is its standard input: the command that started it may die before it connects.
+ * In `serving`, a server starts when it is first needed, and again when it ends without being asked.
+ * A keeper that is killed leaves its servers; the next one stops them before it starts its own (server.ts).
+ */
+
+type Kind = keyof Needs;
+
+/** A server that ends sooner than this is broken, and is not started again until somebody needs it. */
+const RESTART_AFTER_MS = 5_000;
+const MAX_LOG_BYTES = 1_000_000;
+
+function createKeeper({ home, path }: KeeperOptions) {
+  const folder = servicesFolder(home);
+  const token = randomBytes(24).toString('base64url');
+  const leases = new Set<object>();
+  const servers = new Map<Kind, Promise<Server | null>>();
+  const urls: Record<Kind, string | null> = { postgres: null, redis: null };
+  let kept = false;
+  let stopping = false;
+
+  const log = (text: string): void => console.error(`${new Date().toISOString()} ${text}`);
+
+  function start(kind: Kind): Promise<Server | null> {
+    const passwords = readPasswords(join(folder.state, 'passwords.json'));
+    const starting =
+      kind === 'postgres' ? startPostgres(folder, passwords.postgres) : startRedis(folder, passwords.redis, path);
+    servers.set(kind, starting);
+    const startedAt = performance.now();
+    starting.then(
+      (server) => {
+        urls[kind] = server?.url ?? null;
+        log(server === null ? `${kind}: no program found` : `${kind}: process ${server.pid} is ready`);
+        void server?.ended.then(() => {
+          if (stopping) return;
+          log(`${kind}: process ${server.pid} ended without being asked`);
+          servers.delete(kind);
+          urls[kind] = null;
+          if (performance.now() - startedAt > RESTART_AFTER_MS) start(kind).catch(() => {});
+        });
+      },
+      (error) => {
+        log(`${kind}: ${errorText(error)}`);
+        servers.delete(kind);
+      },
+    );
+    return starting;
+  }
+
+  async function ensure(needs: Needs): Promise<void> {
+    const kinds: Kind[] = ['postgres', 'redis'];
+    const wanted = kinds.filter((kind) => needs[kind]);
+    const results = await Promise.allSettled(wanted.map((kind) => servers.get(kind) ?? start(kind)));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  const reply = (extra: Partial<KeeperReply> = {}): string =>
+    `${JSON.stringify({
+      databaseUrl: urls.postgres,
+      redisUrl: urls.redis,
+      leases: leases.size,
+      kept,
+      ...extra,
+    } satisfies KeeperReply)}\n`;
+
+  async function answer(socket: Socket, request: KeeperRequest): Promise<void> {
+    if (stopping) {
+      socket.write(reply({ stopping: true }));
+      return;
+    }
+    if (request.op === 'stop') kept = false;
+    if (request.op === 'keep') kept = true;
+    if (request.op === 'lease') leases.add(socket);
+    if (request.op === 'lease' || request.op === 'keep') {
+      try {
+        await ensure(request.needs);
+      } catch (error) {
+        if (request.op === 'keep') kept = false;
+        socket.write(reply({ error: errorText(error) }));
+        return;
+      }
+    }
+    socket.write(reply());
+  }
+
+  function receive(socket: Socket): void {
+    let text = '';
+    let answered = false;
+    socket.setEncoding('utf8');
+    socket.on('data', (data: string) => {
+      if (answered) return;
+      text += data;
+      if (text.length > MAX_REQUEST) socket.destroy();
+      if (!text.includes('\n')) return;
+      answered = true;
+      const request = parseRequest(text, token);
+      if (request === null) socket.destroy();
+      else void answer(socket, request);
+    });
+    // The other side stays open until this one is done with it: who leaves last sees the servers gone.
+    socket.on('end', () => leave(socket));
+    socket.on('error', () => leave(socket));
+    socket.on('close', () => leave(socket));
+  }
+
+  function leave(lease: object): void {
+    leases.delete(lease);
+    settle();
+    if (!stopping && lease instanceof Object && 'end' in lease && typeof lease.end === 'function') lease.end();
+  }
+
+  function settle(): void {
+    if (leases.size === 0 && !kept) void stop();
+  }
+
+  async function stop(): Promise<void> {
+    if (stopping) return;
+    stopping = true;
+    const started = await Promise.allSettled(servers.values());
+    await Promise.all(started.map((result) => (result.status === 'fulfilled' ? result.value?.stop() : undefined)));
+    log('stopped');
+    process.exit(0);
+  }
+
+  return {
+    async run(): Promise<void> {
+      const self = identifyProcess(process.pid);
+      if (self === null) throw new Error('This system does not tell when a process started.');
+      const server = createServer({ allowHalfOpen: true }, receive);
+      server.listen({ host: '127.0.0.1', port: 0 });
+      await once(server, 'listening');
+      const address = server.address();
+      if (address === null || typeof address === 'string') throw new Error('No TCP port on 127.0.0.1.');
+      if (!claimKeeper(folder.state, { process: self, port: address.port, token })) {
+        process.stdout.write(TAKEN, () => process.exit(0));
+        return;
+      }
+      if (fstatSync(2).size > MAX_LOG_BYTES) ftruncateSync(2);
+      log(`keeper of ${home}: process ${process.pid}`);
+      leases.add(process.stdin);
+      process.stdin.on('end', () => leave(process.stdin)).on('error', () => leave(process.stdin));
+      process.stdin.resume();
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop());
+      process.stdout.on('error', () => {});
+      process.stdout.write(CLAIMED);
+    },
+    stop,
+    log,
+  };
+}
+
+function parseRequest(text: string, token: string): KeeperRequest | null {
+  try {
+    const request: KeeperRequest = JSON.parse(text);
+    const given = Buffer.from(String(request.token));
+    const right = Buffer.from(token);
+    return given.length === right.length && timingSafeEqual(given, right) ? request : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Made once a home: the database keeps its own for good. */
+function readPasswords(path: string): { postgres: string; redis: string } {
+  const stored = readJson(path);
+  if (typeof stored === 'object' && stored !== null && 'postgres' in stored && 'redis' in stored) {
+    return { postgres: String(stored.postgres), redis: String(stored.redis) };
+  }
+  const made = { postgres: randomBytes(24).toString('base64url'), redis: randomBytes(24).toString('base64url') };
+  writeJson(path, made);
+  return made;
+}
+
+process.umask(0o077);
+const keeper = createKeeper(JSON.parse(process.argv[2] ?? '{}'));
+const fail = (error: unknown): void => {
+  keeper.log(error instanceof Error ? String(error.stack) : String(error));
+  void keeper.stop();
+};
+process.on('uncaughtException', fail);
+process.on('unhandledRejection', fail);
+await keeper.run();

@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/**
+ * A process that can be told from a later one with the same pid: pids come again, most of all in containers,
+ * where the same small numbers are given out at every start.
+ */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** When it started, in words of the system; only good for comparison. */
+  readonly startedAt: string;
+}
+
+/** Null when no such process runs. A zombie (ended, not yet reaped by its parent) does not run. */
+export function identifyProcess(pid: number): ProcessIdentity | null {
+  const startedAt = process.platform === 'linux' ? linuxStart(pid) : posixStart(pid);
+  return startedAt === null ? null : { pid, startedAt };
+}
+
+export function isRunning(identity: ProcessIdentity): boolean {
+  return identifyProcess(identity.pid)?.startedAt === identity.startedAt;
+}
+
+/** Signals a process if it is still the one meant. */
+export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): void {
+  if (!isRunning(identity)) return;
+  try {
+    process.kill(identity.pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** Boot and clock ticks since boot, as proc_pid_stat(5) has them. */
+function linuxStart(pid: number): string | null {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return null;
+  }
+  // The second field is the program's name in parentheses and may hold anything: the rest begins after the last one.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state] = fields;
+  if (state === 'Z' || state === 'X') return null;
+  return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${fields[19]}`;
+}
+
+function posixStart(pid: number): string | null {
+  try {
+    const output = execFileSync('/bin/ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+      env: { LC_ALL: 'C', TZ: 'UTC' },
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+    return output === '' || output.startsWith('Z') ? null : output.replace(/^\S+\s+/, '');
+  } catch {
+    return null;
+  }
+}
