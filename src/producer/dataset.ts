@@ -1,0 +1,203 @@
+import type { Readable } from 'node:stream';
+import { UsageError } from '../contract/errors.ts';
+import type { ChunkRow } from '../contract/row.ts';
+import type { RunSource } from '../contract/run.ts';
+import type { ByteCount } from './bytes.ts';
+import { type ColumnChoice, type FileLayout, layoutOf, SAMPLE_ROWS } from './file-layout.ts';
+import { FORMATS, type Format, formatOfName, isFormat } from './format.ts';
+import { findInput, type Input } from './input.ts';
+import { type RecordBatch, readRecords } from './records.ts';
+
+export interface DatasetOptions {
+  /** Of all files; default: each by its ending, under `.gz` or `.zst`. Standard input needs it. */
+  readonly format?: Format | undefined;
+  /** Default: `text`, `comment_text`, `comment`, `sentence`, `toxic`, `source`, or the only column of strings. */
+  readonly textColumn?: string | undefined;
+  /** Column of the row keys. Default: `id` where there is one. */
+  readonly idColumn?: string | undefined;
+  /** Rows to read at most, over all files. Default: all. */
+  readonly limit?: number | undefined;
+  /** Longest text of a row, UTF-8 bytes; longer ones are rejected. Default 1 MiB. */
+  readonly maxTextBytes?: number | undefined;
+}
+
+export const DEFAULT_MAX_TEXT_BYTES = 1024 * 1024;
+
+/** An opened dataset: it is there, it has rows, and its text column is known. */
+export interface Dataset {
+  /** Names of all columns in order; empty for lines of text. */
+  readonly columns: readonly string[];
+  /** Null for lines of text and bare JSON strings. */
+  readonly textColumn: string | null;
+  readonly idColumn: string | null;
+  /** For `runs.source`; `reopenDataset` takes it back. */
+  readonly source: RunSource;
+  /** Size of all files as they lie on disk; null when one is a pipe. */
+  readonly bytesTotal: number | null;
+  /** Bytes read so far by the latest `batches()`, before decompression. */
+  bytesRead(): number;
+  /**
+   * The rows in order, in batches of any size (what 256 KiB of input holds). `rowNo` runs on over all files.
+   * A row that cannot be read is a RejectedRow; what makes the rest of a file unreadable throws DatasetError.
+   * Standard input and pipes can be read once only.
+   * @param skipRows rows to read past, cheaply, for a resume; default 0
+   */
+  batches(skipRows?: number): AsyncGenerator<readonly ChunkRow[]>;
+  /** Lets go of a pipe that will not be read. */
+  close(): Promise<void>;
+}
+
+interface OpenFile {
+  readonly input: Input;
+  readonly format: Format;
+  readonly layout: FileLayout;
+  /** Batches already taken from something that can be read once only, and the rest of it. */
+  readonly taken: readonly RecordBatch[] | null;
+  readonly rest: AsyncGenerator<RecordBatch> | null;
+  readonly count: ByteCount;
+}
+
+/**
+ * Opens files (`-` is standard input), reads their first rows, and finds the columns.
+ * @throws UsageError for options that do not fit, DatasetError for files that cannot be read or have no rows
+ */
+export async function openDataset(
+  files: readonly string[],
+  options: DatasetOptions,
+  stdin: Readable = process.stdin,
+): Promise<Dataset> {
+  checkOptions(files, options);
+  const maxTextBytes = options.maxTextBytes ?? DEFAULT_MAX_TEXT_BYTES;
+  const opened: OpenFile[] = [];
+  try {
+    for (const name of files) {
+      const input = await findInput(name, stdin);
+      const format = options.format ?? formatOfName(name);
+      // The first file that has columns decides for the others.
+      const before = opened.find((file) => file.layout.textColumn !== null)?.layout.textColumn;
+      const choice = { textColumn: options.textColumn ?? before ?? undefined, idColumn: options.idColumn };
+      opened.push(await openFile(input, format, choice, maxTextBytes));
+    }
+    const withColumns = opened.find((file) => file.layout.textColumn !== null);
+    if (withColumns === undefined && (options.textColumn ?? options.idColumn) !== undefined) {
+      throw new UsageError('--text-column and --id-column do not fit lines of text, which have no columns');
+    }
+    return dataset(opened, options, maxTextBytes, withColumns?.layout ?? null);
+  } catch (error) {
+    for (const file of opened) await file.rest?.return(undefined);
+    throw error;
+  }
+}
+
+function dataset(
+  opened: readonly OpenFile[],
+  options: DatasetOptions,
+  maxTextBytes: number,
+  main: FileLayout | null,
+): Dataset {
+  const sizes = opened.map((file) => file.input.sizeBytes ?? Number.NaN);
+  const bytesTotal = sizes.reduce((sum, size) => sum + size, 0);
+  const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  return {
+    columns: [...new Set(opened.flatMap((file) => file.layout.columns))],
+    textColumn: main?.textColumn ?? null,
+    idColumn: main?.idColumn ?? null,
+    source: {
+      files: opened.map(({ input: { path, sizeBytes, modifiedAt } }) => ({ path, sizeBytes, modifiedAt })),
+      options: {
+        format: options.format ?? null,
+        textColumn: main?.textColumn ?? null,
+        idColumn: options.idColumn ?? null,
+        limit: options.limit ?? null,
+        maxTextBytes,
+      },
+    },
+    bytesTotal: Number.isNaN(bytesTotal) ? null : bytesTotal,
+    bytesRead: () => opened.reduce((sum, file) => sum + file.count.bytes, 0),
+    async *batches(skipRows = 0) {
+      let rowNo = 0;
+      for (const file of opened) {
+        if (rowNo >= limit) break;
+        let atHeader = file.layout.hasHeader;
+        for await (const { records, suspect } of recordsOf(file, maxTextBytes)) {
+          const rows: ChunkRow[] = [];
+          for (const record of records) {
+            if (atHeader) {
+              atHeader = false;
+              continue;
+            }
+            if (rowNo >= limit) break;
+            if (rowNo >= skipRows) rows.push(file.layout.read(record, rowNo, suspect));
+            rowNo += 1;
+          }
+          if (rows.length > 0) yield rows;
+          if (rowNo >= limit) break;
+        }
+      }
+    },
+    async close() {
+      for (const file of opened) await file.rest?.return(undefined);
+    },
+  };
+}
+
+async function openFile(input: Input, format: Format, choice: ColumnChoice, maxTextBytes: number): Promise<OpenFile> {
+  const count: ByteCount = { bytes: 0 };
+  const records = readRecords(input, format, maxTextBytes, count);
+  try {
+    const taken = await takeSample(records);
+    const layout = layoutOf(
+      input.name,
+      format,
+      taken.flatMap((batch) => batch.records),
+      choice,
+      maxTextBytes,
+    );
+    if (input.sizeBytes === null) return { input, format, layout, taken, rest: records, count };
+    await records.return(undefined);
+    count.bytes = 0;
+    return { input, format, layout, taken: null, rest: null, count };
+  } catch (error) {
+    await records.return(undefined);
+    throw error;
+  }
+}
+
+/** Enough records for a layout: the sample, or what the first batches have when rows are long. */
+async function takeSample(records: AsyncGenerator<RecordBatch>): Promise<RecordBatch[]> {
+  const taken: RecordBatch[] = [];
+  let rows = 0;
+  while (rows < 2 || (rows <= SAMPLE_ROWS && taken.length < 8)) {
+    const next = await records.next();
+    if (next.done) break;
+    taken.push(next.value);
+    rows += next.value.records.length;
+  }
+  return taken;
+}
+
+async function* recordsOf(file: OpenFile, maxTextBytes: number): AsyncGenerator<RecordBatch> {
+  if (file.taken !== null && file.rest !== null) {
+    yield* file.taken;
+    yield* file.rest;
+    return;
+  }
+  file.count.bytes = 0;
+  yield* readRecords(file.input, file.format, maxTextBytes, file.count);
+}
+
+function checkOptions(files: readonly string[], options: DatasetOptions): void {
+  if (files.length === 0) throw new UsageError('name at least one file, or - for standard input');
+  if (files.filter((file) => file === '-').length > 1) throw new UsageError('standard input (-) can be read only once');
+  if (options.format !== undefined && !isFormat(options.format)) {
+    throw new UsageError(`--format is one of ${FORMATS.join(', ')}`);
+  }
+  for (const [option, value] of [
+    ['--limit', options.limit],
+    ['--max-text-bytes', options.maxTextBytes],
+  ] as const) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
+      throw new UsageError(`${option} is a whole number above 0`);
+    }
+  }
+}

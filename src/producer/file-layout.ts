@@ -1,0 +1,134 @@
+import { DatasetError } from '../contract/errors.ts';
+import type { JsonValue } from '../contract/row.ts';
+import { type ColumnSample, chooseIdColumn, chooseTextColumn } from './columns.ts';
+import { escapedByte } from './decode.ts';
+import type { Format } from './format.ts';
+import type { RawRecord } from './record.ts';
+import { createDelimitedRowReader } from './row-delimited.ts';
+import { createJsonRowReader, parseLine } from './row-json.ts';
+import type { RowReader } from './row-reader.ts';
+import { createTextRowReader } from './row-text.ts';
+
+/** What the first records of a file say about the rest. */
+export interface FileLayout {
+  /** Names of the columns; empty for lines of text and bare JSON strings. */
+  readonly columns: readonly string[];
+  readonly textColumn: string | null;
+  readonly idColumn: string | null;
+  /** Whether the first record is a header. */
+  readonly hasHeader: boolean;
+  readonly read: RowReader;
+}
+
+export interface ColumnChoice {
+  readonly textColumn: string | undefined;
+  readonly idColumn: string | undefined;
+}
+
+/** Rows that columns are told by. */
+export const SAMPLE_ROWS = 100;
+
+/** Throws DatasetError for a file without rows or with a broken header, UsageError when the text column is unclear. */
+export function layoutOf(
+  name: string,
+  format: Format,
+  records: readonly RawRecord[],
+  choice: ColumnChoice,
+  maxTextBytes: number,
+): FileLayout {
+  if (records.length === 0) throw new DatasetError(`${name}: is empty (no rows)`);
+  if (format === 'txt') {
+    const read = createTextRowReader(name, maxTextBytes);
+    return { columns: [], textColumn: null, idColumn: null, hasHeader: false, read };
+  }
+  if (format === 'jsonl') return jsonLayout(name, records.slice(0, SAMPLE_ROWS), choice, maxTextBytes);
+  return delimitedLayout(name, records.slice(0, SAMPLE_ROWS + 1), choice, maxTextBytes);
+}
+
+function delimitedLayout(
+  name: string,
+  records: readonly RawRecord[],
+  choice: ColumnChoice,
+  maxTextBytes: number,
+): FileLayout {
+  const [header, ...rows] = records;
+  if (header === undefined || header.problem !== null) {
+    const reason = header?.problem === 'bad_quotes' ? 'has quotes that do not match' : 'is too long';
+    throw new DatasetError(`${name}, line ${header?.line ?? 1}: the header ${reason}`);
+  }
+  const names = header.fields.map((field) => field.trim());
+  if (names.some((column) => escapedByte(column) !== null || column.includes('\0'))) {
+    throw new DatasetError(`${name}, line ${header.line}: the header is not UTF-8 text; convert the file to UTF-8`);
+  }
+  const twice = names.findIndex((column, index) => column !== '' && names.indexOf(column) !== index);
+  if (twice !== -1) {
+    const places = names.flatMap((column, index) => (column === names[twice] ? [index + 1] : []));
+    throw new DatasetError(
+      `${name}, line ${header.line}: columns ${places.join(' and ')} of the header have the same name; rename one`,
+    );
+  }
+  const unnamed = new Set(names.flatMap((column, index) => (column === '' ? [index] : [])));
+  if (unnamed.size === names.length) throw new DatasetError(`${name}, line ${header.line}: the header has no names`);
+  const columns = names.map((column, index) => (column === '' ? freeName(names, index) : column));
+  if (rows.length === 0) throw new DatasetError(`${name}: has a header and no rows`);
+
+  const sample: ColumnSample = {
+    file: name,
+    columns: columns.filter((_, index) => !unnamed.has(index)),
+    values: (column) => rows.map((row) => row.fields[columns.indexOf(column)] ?? ''),
+  };
+  const idColumn = chooseIdColumn(sample, choice.idColumn);
+  const textColumn = chooseTextColumn(sample, choice.textColumn, idColumn);
+  const layout = {
+    columns,
+    textIndex: columns.indexOf(textColumn),
+    idIndex: idColumn === null ? null : columns.indexOf(idColumn),
+    unnamed,
+  };
+  const read = createDelimitedRowReader(name, layout, maxTextBytes);
+  return { columns: sample.columns, textColumn, idColumn, hasHeader: true, read };
+}
+
+/** `column_3` for the third column, as pandas' unnamed index column needs one. */
+function freeName(names: readonly string[], index: number): string {
+  let name = `column_${index + 1}`;
+  while (names.includes(name)) name += '_';
+  return name;
+}
+
+function jsonLayout(
+  name: string,
+  records: readonly RawRecord[],
+  choice: ColumnChoice,
+  maxTextBytes: number,
+): FileLayout {
+  const objects: { readonly [key: string]: JsonValue }[] = [];
+  let strings = 0;
+  for (const record of records) {
+    const parsed = record.problem === null ? parseLine(record.fields[0] ?? '', null) : { fault: record.problem };
+    if ('fault' in parsed) continue;
+    if (typeof parsed.value === 'string') strings += 1;
+    else if (parsed.value !== null && typeof parsed.value === 'object' && !Array.isArray(parsed.value)) {
+      objects.push(parsed.value);
+    }
+  }
+  if (objects.length + strings === 0) {
+    throw new DatasetError(
+      `${name}, line ${records[0]?.line ?? 1}: none of the first ${records.length} lines is a JSON object or string; ` +
+        'JSONL has one object a line (of an array: jq -c .[] FILE); another format is read with --format',
+    );
+  }
+  if (objects.length === 0 && choice.textColumn === undefined) {
+    const read = createJsonRowReader(name, { textColumn: null, idColumn: null }, maxTextBytes);
+    return { columns: [], textColumn: null, idColumn: null, hasHeader: false, read };
+  }
+  const sample: ColumnSample = {
+    file: name,
+    columns: [...new Set(objects.flatMap((object) => Object.keys(object)))],
+    values: (column) => objects.flatMap((object) => (Object.hasOwn(object, column) ? [object[column] ?? null] : [])),
+  };
+  const idColumn = chooseIdColumn(sample, choice.idColumn);
+  const textColumn = chooseTextColumn(sample, choice.textColumn, idColumn);
+  const read = createJsonRowReader(name, { textColumn, idColumn }, maxTextBytes);
+  return { columns: sample.columns, textColumn, idColumn, hasHeader: false, read };
+}

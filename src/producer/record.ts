@@ -1,0 +1,33 @@
+/** One record of a file as the scanners cut it: the fields of a CSV or TSV record, or one line. */
+export interface RawRecord {
+  /** Physical line of the file on which it begins, from 1. */
+  readonly line: number;
+  /** Physical line on which it ends. */
+  readonly lastLine: number;
+  /** Empty when there is a problem. */
+  readonly fields: readonly string[];
+  readonly problem: 'too_large' | 'bad_quotes' | null;
+}
+
+/** Cuts text that comes in pieces into records; keeps at most one record, and never more of it than its limit. */
+export interface Scanner {
+  push(text: string): RawRecord[];
+  /** The last record, if the text did not end with a line end. */
+  end(): RawRecord[];
+  /** Line of a quote that is still open; asked after `end`. Null when there is none. */
+  openQuoteLine(): number | null;
+}
+
+/** Which characters end a line: LF and CR LF, or CR as well. */
+export type LineEnds = 'lf' | 'cr';
+
+/**
+ * Told by the first line end of a file: a lone CR ends lines in files of old Macs only; elsewhere it is
+ * part of the text. Null while there is no line end.
+ */
+export function firstLineEnd(text: string): LineEnds | null {
+  const feed = text.indexOf('\n');
+  const carriage = text.indexOf('\r');
+  if (carriage !== -1 && (feed === -1 || carriage < feed - 1)) return 'cr';
+  return feed === -1 ? null : 'lf';
+}

@@ -1,0 +1,65 @@
+import type { JsonObject } from '../contract/row.ts';
+import { isTooLarge, MAX_KEY_CHARS, type RowReader, reject, rejectUnreadable } from './row-reader.ts';
+import { freeKey, type Repair, setOwn, storableObject, storableText, withRepairs } from './storable.ts';
+
+/** Where the fields of a CSV or TSV record go. */
+export interface DelimitedLayout {
+  /** One name a field, in order. */
+  readonly columns: readonly string[];
+  readonly textIndex: number;
+  /** Null when no column holds the row key. */
+  readonly idIndex: number | null;
+  /** Fields without a name in the header: kept only where they hold something. */
+  readonly unnamed: ReadonlySet<number>;
+}
+
+export function createDelimitedRowReader(name: string, layout: DelimitedLayout, maxTextBytes: number): RowReader {
+  const { columns, textIndex, idIndex, unnamed } = layout;
+  const taken = Object.fromEntries(columns.map((column) => [column, null]));
+  const metaFields = columns
+    .map((column, index) => ({ column: column === 'detoxq' ? freeKey(taken, column) : column, index }))
+    .filter(({ index }) => index !== textIndex && index !== idIndex);
+
+  return (record, rowNo, suspect) => {
+    const unreadable = rejectUnreadable(name, record, rowNo, suspect, maxTextBytes);
+    if (unreadable !== null) return unreadable;
+    const { fields } = record;
+    if (fields.length !== columns.length && !hasOnlyEmptySurplus(fields, columns.length)) {
+      const hint = fields.length > columns.length ? '; a field that holds the delimiter must be quoted' : '';
+      const reason = `${fields.length} fields where the header has ${columns.length}${hint}`;
+      return reject(name, record, rowNo, null, 'wrong_field_count', reason);
+    }
+
+    const repairs = new Set<Repair>();
+    const rawKey = idIndex === null ? '' : (fields[idIndex] ?? '');
+    const rowKey = rawKey === '' ? null : suspect ? storableText(rawKey, repairs) : rawKey;
+    if (rowKey !== null && rowKey.length > MAX_KEY_CHARS) {
+      const reason = `the id (column "${columns[idIndex ?? 0]}") has more than ${MAX_KEY_CHARS} characters`;
+      return reject(name, record, rowNo, null, 'too_large', reason);
+    }
+    const text = fields[textIndex] ?? '';
+    if (isTooLarge(text, maxTextBytes)) {
+      return reject(name, record, rowNo, rowKey, 'too_large', `the text has more than ${maxTextBytes} bytes`);
+    }
+
+    let meta: JsonObject | null = null;
+    for (const { column, index } of metaFields) {
+      const value = fields[index] ?? '';
+      if (value === '' && unnamed.has(index)) continue;
+      meta ??= {};
+      setOwn(meta, column, value);
+    }
+    if (!suspect) return { rowNo, rowKey, text, meta };
+    const storable = storableText(text, repairs);
+    meta = meta === null ? null : storableObject(meta, repairs);
+    return { rowNo, rowKey, text: storable, meta: withRepairs(meta, repairs) };
+  };
+}
+
+function hasOnlyEmptySurplus(fields: readonly string[], columns: number): boolean {
+  if (fields.length <= columns) return false;
+  for (let index = columns; index < fields.length; index++) {
+    if (fields[index] !== '') return false;
+  }
+  return true;
+}

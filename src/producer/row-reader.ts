@@ -1,0 +1,72 @@
+import type { ChunkRow, RejectedRow } from '../contract/row.ts';
+import { escapedByte } from './decode.ts';
+import type { RawRecord } from './record.ts';
+
+/** Turns a record into a row. `suspect` comes from its batch. */
+export type RowReader = (record: RawRecord, rowNo: number, suspect: boolean) => ChunkRow;
+
+/** Codes of rows that could not be read; docs/input.md says what each means and what to do. */
+export type ReadFault =
+  | 'not_utf8'
+  | 'too_large'
+  | 'bad_quotes'
+  | 'wrong_field_count'
+  | 'invalid_json'
+  | 'missing_text'
+  | 'text_not_string';
+
+/** Longest row key, in characters. */
+export const MAX_KEY_CHARS = 1024;
+
+/** `reason` must not hold text of the row. */
+export function reject(
+  name: string,
+  record: RawRecord,
+  rowNo: number,
+  rowKey: string | null,
+  code: ReadFault,
+  reason: string,
+): RejectedRow {
+  const lines = record.lastLine > record.line ? `lines ${record.line} to ${record.lastLine}` : `line ${record.line}`;
+  return { rowNo, rowKey, fault: { stage: 'read', code, message: `${name}, ${lines}: ${reason}` } };
+}
+
+/** The rejection of a record that the scanner could not cut, or that is not UTF-8; null for a readable one. */
+export function rejectUnreadable(
+  name: string,
+  record: RawRecord,
+  rowNo: number,
+  suspect: boolean,
+  maxTextBytes: number,
+): RejectedRow | null {
+  if (record.problem === 'too_large') {
+    return reject(
+      name,
+      record,
+      rowNo,
+      null,
+      'too_large',
+      `the row is far over the limit of ${maxTextBytes} bytes of text`,
+    );
+  }
+  if (record.problem === 'bad_quotes') {
+    const reason = 'something follows a closing quote; a quote inside a quoted field is written twice';
+    return reject(name, record, rowNo, null, 'bad_quotes', reason);
+  }
+  if (!suspect) return null;
+  for (const field of record.fields) {
+    const byte = escapedByte(field);
+    if (byte !== null) {
+      const hex = byte.toString(16).toUpperCase().padStart(2, '0');
+      return reject(name, record, rowNo, null, 'not_utf8', `not UTF-8 (byte 0x${hex}); convert the file to UTF-8`);
+    }
+  }
+  return null;
+}
+
+/** True when the text has more than `maxTextBytes` bytes as UTF-8. */
+export function isTooLarge(text: string, maxTextBytes: number): boolean {
+  // A character has 1 to 3 bytes, so that most texts need no counting.
+  if (text.length * 3 <= maxTextBytes) return false;
+  return text.length > maxTextBytes || Buffer.byteLength(text) > maxTextBytes;
+}

@@ -1,0 +1,18 @@
+import { isTooLarge, type RowReader, reject, rejectUnreadable } from './row-reader.ts';
+import { type Repair, storableText, withRepairs } from './storable.ts';
+
+/** Plain text: a line is a row. */
+export function createTextRowReader(name: string, maxTextBytes: number): RowReader {
+  return (record, rowNo, suspect) => {
+    const unreadable = rejectUnreadable(name, record, rowNo, suspect, maxTextBytes);
+    if (unreadable !== null) return unreadable;
+    const text = record.fields[0] ?? '';
+    if (isTooLarge(text, maxTextBytes)) {
+      return reject(name, record, rowNo, null, 'too_large', `the text has more than ${maxTextBytes} bytes`);
+    }
+    if (!suspect) return { rowNo, rowKey: null, text, meta: null };
+    const repairs = new Set<Repair>();
+    const storable = storableText(text, repairs);
+    return { rowNo, rowKey: null, text: storable, meta: withRepairs(null, repairs) };
+  };
+}
