@@ -59,10 +59,15 @@ def save_weights(model: PreTrainedModel, out: Path, half: bool = True) -> None:
     if half:
         model = model.half()
     model.save_pretrained(out)
-    config_file = out / "config.json"
-    config = json.loads(config_file.read_text())
-    config.pop("torch_dtype", None)
-    config["dtype"] = "float32"
-    config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    edit_json(out / "config.json", dtype="float32")
+    if model.can_generate():
+        edit_json(out / "generation_config.json", num_beams=1, do_sample=False)
+    (out / "model.safetensors").chmod(0o644)
     if half:
         model.float()
+
+
+def edit_json(file: Path, **values: object) -> None:
+    """Sets keys that transformers leaves out because they equal its defaults, or that it would set otherwise."""
+    content = {**json.loads(file.read_text()), **values}
+    file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")

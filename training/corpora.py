@@ -109,6 +109,17 @@ class Corpora:
 
         return {word for word in set(toxic) | set(rude) if HAS_LETTER.search(word) and is_toxic(word)}
 
+    def jigsaw_lexicon(self, least: float) -> set[str]:
+        """Words in six toxic training rows of Jigsaw or more, with log-odds of at least `least`."""
+        rude, civil = Counter(), Counter()
+        for text, label in self.jigsaw_train:
+            (rude if label else civil).update(set(text.split()))
+        return {
+            word
+            for word, count in rude.items()
+            if count >= 6 and HAS_LETTER.search(word) and math.log((count + 0.5) / (civil[word] + 0.5)) >= least
+        }
+
     @cached_property
     def neutral_pools(self) -> dict[str, list[str]]:
         """Neutral sentences of 3 to 24 tokens: `chat` (Jigsaw, ParaDetox targets), `examples` and `glosses`."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from transformers import BartForConditionalGeneration
 
+from training.authored import authored_pairs
 from training.checkpoints import EOS, PAD, encode, load_bpe, pad, save_tokenizer, save_weights, train_bpe
 from training.corpora import Corpora
 from training.loop import BATCHES_PER_BLOCK, Schedule, train
@@ -132,8 +133,9 @@ def export(corpora: Corpora, weights: Path, work: Path, out: Path) -> None:
     save_tokenizer(work / "bpe", out, "bart", DETOXIFIER_POSITIONS)
     known = {word for texts in corpora.neutral_pools.values() for text in texts for word in text.split()}
     counts = corpora.word_counts
-    words = sorted(word for word in known if word[:1].isalpha() and counts[word] >= 2)
-    (out / "known_words.txt").write_text("\n".join(words) + "\n", encoding="utf8")
+    words = {word for word in known if word[:1].isalpha() and counts[word] >= 2}
+    words |= {word for _, neutral in authored_pairs()[0] for word in neutral.split() if word[:1].isalpha()}
+    (out / "known_words.txt").write_text("\n".join(sorted(words)) + "\n", encoding="utf8")
 
 
 def main() -> None:
