@@ -22,10 +22,11 @@ from training.loop import BATCHES_PER_BLOCK, Schedule, train
 from training.mixture import FinetuneSamples, PretrainSamples, Samples
 from training.model import DETOXIFIER_POSITIONS, VOCABULARY, new_detoxifier, set_dropout
 from training.noise import Noise, mine_rules
+from training.templates import neutral_words
 
 SEED = 11
 PRETRAIN = Schedule(steps=5500, batch=32, learning_rate=1.2e-3, warm_up=80)
-FINETUNE = Schedule(steps=4500, batch=32, learning_rate=7e-4, warm_up=60)
+FINETUNE = Schedule(steps=4000, batch=32, learning_rate=7e-4, warm_up=60)
 LABEL_SMOOTHING = 0.1
 FINETUNE_DROPOUT = 0.1
 AVERAGE = 0.998
@@ -99,6 +100,7 @@ def run_stage(stage: str, corpora: Corpora, work: Path) -> None:
     copies = [(text, text) for text in corpora.neutral_pools["chat"][::101]]
     rare = [noise.inject(text, text, 2) for text, _ in copies]
     sets = {"dev": [(p.toxic, p.neutral[0]) for p in corpora.pairs_dev[:200]], "copy": copies, "rare": rare}
+    sets["authored"] = authored_pairs()[1]
     if stage == "pretrain":
         model, schedule = new_detoxifier(), PRETRAIN
         samples: Samples = PretrainSamples(corpora, noise)
@@ -134,6 +136,7 @@ def export(corpora: Corpora, weights: Path, work: Path, out: Path) -> None:
     known = {word for texts in corpora.neutral_pools.values() for text in texts for word in text.split()}
     counts = corpora.word_counts
     words = {word for word in known if word[:1].isalpha() and counts[word] >= 2}
+    words |= neutral_words()
     words |= {word for _, neutral in authored_pairs()[0] for word in neutral.split() if word[:1].isalpha()}
     (out / "known_words.txt").write_text("\n".join(sorted(words)) + "\n", encoding="utf8")
 

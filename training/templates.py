@@ -53,6 +53,14 @@ SLOTS: dict[str, list[W.Entry]] = {
 }
 
 
+def neutral_words() -> set[str]:
+    """Every word that a neutral side can hold, for the list of known words."""
+    texts = [SLOT.sub(" ", neutral) for _, rules in RULES for _, neutral in rules]
+    used = {name for _, rules in RULES for _, neutral in rules for name in SLOT.findall(neutral)}
+    texts += [entry if isinstance(entry, str) else entry[1] for name in used for entry in SLOTS[name]]
+    return {word for text in texts for word in to_model_form(text).split() if word[:1].isalpha()}
+
+
 def articles(text: str) -> str:
     """`a idiot` -> `an idiot`, `an bad` -> `a bad`."""
     return BEFORE_CONSONANT.sub(r"\1 ", BEFORE_VOWEL.sub(r"\1n ", text))
@@ -107,4 +115,10 @@ class Templates:
                 toxic, neutral = toxic + closing, neutral + closing
             end = rng.choice([".", ".", ".", "!", "!", "", "", "..."])
             toxic, neutral = toxic + end, neutral + end
+        luck = rng.random()
+        if luck < 0.04:
+            toxic, neutral = f"@someone {toxic}", f"@someone {neutral}"
+        elif luck < 0.08:
+            link = rng.choice([" www.example.org", " see www.example.org", " (www.example.org)"])
+            toxic, neutral = toxic + link, neutral + link
         return to_model_form(toxic), to_model_form(neutral)
