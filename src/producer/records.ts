@@ -92,11 +92,13 @@ function delimiterOf(text: string): string {
   return [',', ';', '\t', '|'].find((delimiter) => bare.includes(delimiter)) ?? ',';
 }
 
-/** JSON escapes of NUL and surrogates, integers beyond 2^53, numbers beyond the doubles. */
-const SUSPECT_JSON = /\\u(?:0000|[dD][89a-fA-F])|(?<![.\d])\d{16}|\d[eE]\+?\d{3}/;
+/** Long integers and large exponents, which JavaScript may not hold; one leading class keeps the search fast. */
+const SUSPECT_NUMBER = /\d(?:\d{15}|[eE]\+?\d{3})/;
+const SUSPECT_ESCAPE = /\\u(?:0000|[dD][89a-fA-F])/;
 
 function isSuspect(text: string, format: Format): boolean {
-  return text.includes('\0') || (format === 'jsonl' && SUSPECT_JSON.test(text));
+  if (text.includes('\0')) return true;
+  return format === 'jsonl' && (SUSPECT_NUMBER.test(text) || (text.includes('\\u') && SUSPECT_ESCAPE.test(text)));
 }
 
 function rejectUtf16(bytes: Buffer, name: string): void {

@@ -30,9 +30,9 @@ export function createDelimitedRowReader(name: string, layout: DelimitedLayout, 
       return reject(name, record, rowNo, null, 'wrong_field_count', reason);
     }
 
-    const repairs = new Set<Repair>();
+    const repairs = suspect ? new Set<Repair>() : null;
     const rawKey = idIndex === null ? '' : (fields[idIndex] ?? '');
-    const rowKey = rawKey === '' ? null : suspect ? storableText(rawKey, repairs) : rawKey;
+    const rowKey = rawKey === '' ? null : repairs === null ? rawKey : storableText(rawKey, repairs);
     if (rowKey !== null && rowKey.length > MAX_KEY_CHARS) {
       const reason = `the id (column "${columns[idIndex ?? 0]}") has more than ${MAX_KEY_CHARS} characters`;
       return reject(name, record, rowNo, null, 'too_large', reason);
@@ -49,7 +49,7 @@ export function createDelimitedRowReader(name: string, layout: DelimitedLayout, 
       meta ??= {};
       setOwn(meta, column, value);
     }
-    if (!suspect) return { rowNo, rowKey, text, meta };
+    if (repairs === null) return { rowNo, rowKey, text, meta };
     const storable = storableText(text, repairs);
     meta = meta === null ? null : storableObject(meta, repairs);
     return { rowNo, rowKey, text: storable, meta: withRepairs(meta, repairs) };

@@ -1,6 +1,5 @@
 import type { JsonObject, JsonValue } from '../contract/row.ts';
-import type { RawRecord } from './record.ts';
-import { isTooLarge, MAX_KEY_CHARS, type RowReader, reject, rejectUnreadable } from './row-reader.ts';
+import { isTooLarge, MAX_KEY_CHARS, type ReadFault, type RowReader, reject, rejectUnreadable } from './row-reader.ts';
 import {
   freeKey,
   isDeeperThan,
@@ -25,61 +24,59 @@ export function createJsonRowReader(name: string, layout: JsonLayout, maxTextByt
   const { textColumn, idColumn } = layout;
 
   return (record, rowNo, suspect) => {
+    const fail = (code: ReadFault, reason: string, rowKey: string | null = null) =>
+      reject(name, record, rowNo, rowKey, code, reason);
+
     const unreadable = rejectUnreadable(name, record, rowNo, suspect, maxTextBytes);
     if (unreadable !== null) return unreadable;
-    const repairs = new Set<Repair>();
-    const parsed = parseLine(record.fields[0] ?? '', suspect ? repairs : null);
-    if ('fault' in parsed) return reject(name, record, rowNo, null, 'invalid_json', parsed.fault);
+    const repairs = suspect ? new Set<Repair>() : null;
+    const parsed = parseLine(record.fields[0] ?? '', repairs);
+    if ('fault' in parsed) return fail('invalid_json', parsed.fault);
     const { value } = parsed;
 
-    if (typeof value === 'string') return row(value, null, null, record);
-    if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-      return reject(name, record, rowNo, null, 'invalid_json', 'neither an object nor a string');
-    }
-    if (textColumn === null) {
-      const reason = 'an object, where the first rows are strings; name its text with --text-column';
-      return reject(name, record, rowNo, null, 'missing_text', reason);
+    let text: JsonValue | undefined;
+    let rowKey: string | null = null;
+    let meta: JsonObject | null = null;
+    if (typeof value === 'string') {
+      text = value;
+    } else if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+      return fail('invalid_json', 'neither an object nor a string');
+    } else if (textColumn === null) {
+      return fail('missing_text', 'an object, where the first rows are strings; name its text with --text-column');
+    } else {
+      rowKey = idColumn === null ? null : keyOf(value[idColumn]);
+      meta = metaOf(value, textColumn, rowKey === null ? null : idColumn);
+      text = Object.hasOwn(value, textColumn) ? value[textColumn] : undefined;
     }
 
-    const key = idColumn === null ? null : keyOf(value[idColumn]);
-    const rowKey = key === null ? null : storableText(key, repairs);
     if (rowKey !== null && rowKey.length > MAX_KEY_CHARS) {
-      const reason = `the id ("${idColumn}") has more than ${MAX_KEY_CHARS} characters`;
-      return reject(name, record, rowNo, null, 'too_large', reason);
+      return fail('too_large', `the id ("${idColumn}") has more than ${MAX_KEY_CHARS} characters`);
     }
-    const text = Object.hasOwn(value, textColumn) ? value[textColumn] : undefined;
-    if (text === undefined || text === null) {
-      const reason = `${text === null ? 'null as' : 'no'} "${textColumn}"`;
-      return reject(name, record, rowNo, rowKey, 'missing_text', reason);
-    }
-    if (typeof text !== 'string') {
-      return reject(name, record, rowNo, rowKey, 'text_not_string', `"${textColumn}" is no string`);
-    }
-    const meta = metaOf(value, textColumn, key === null ? null : idColumn);
+    if (rowKey !== null && repairs !== null) rowKey = storableText(rowKey, repairs);
+    if (text === undefined) return fail('missing_text', `no "${textColumn}"`, rowKey);
+    if (text === null) return fail('missing_text', `null as "${textColumn}"`, rowKey);
+    if (typeof text !== 'string') return fail('text_not_string', `"${textColumn}" is no string`, rowKey);
+    if (isTooLarge(text, maxTextBytes))
+      return fail('too_large', `the text has more than ${maxTextBytes} bytes`, rowKey);
     if (meta !== null && isDeeperThan(meta, MAX_JSON_DEPTH)) {
-      const reason = `nested deeper than ${MAX_JSON_DEPTH} levels`;
-      return reject(name, record, rowNo, rowKey, 'invalid_json', reason);
+      return fail('invalid_json', `nested deeper than ${MAX_JSON_DEPTH} levels`, rowKey);
     }
-    return row(text, rowKey, meta, record);
-
-    function row(text: string, rowKey: string | null, meta: JsonObject | null, record: RawRecord) {
-      if (isTooLarge(text, maxTextBytes)) {
-        return reject(name, record, rowNo, rowKey, 'too_large', `the text has more than ${maxTextBytes} bytes`);
-      }
-      if (!suspect) return { rowNo, rowKey, text, meta };
-      const storable = storableText(text, repairs);
-      const storableMeta = meta === null ? null : storableObject(meta, repairs);
-      return { rowNo, rowKey, text: storable, meta: withRepairs(storableMeta, repairs) };
-    }
+    if (repairs === null) return { rowNo, rowKey, text, meta };
+    const storable = storableText(text, repairs);
+    const storableMeta = meta === null ? null : storableObject(meta, repairs);
+    return { rowNo, rowKey, text: storable, meta: withRepairs(storableMeta, repairs) };
   };
 }
+
+/** A line that may have numbers to quote; digits after a point, as in probabilities, do no harm. */
+const UNSAFE_NUMBER = /(?<![.\d])\d{16}|\d[eE]\+?\d{3}/;
 
 /** The value of a line. With `repairs`, numbers that JavaScript cannot hold come as strings, and that is noted. */
 export function parseLine(line: string, repairs: Set<Repair> | null): { value: JsonValue } | { fault: string } {
   try {
     const value: JsonValue = JSON.parse(line);
     if (repairs === null) return { value };
-    const quoted = quoteUnsafeNumbers(line);
+    const quoted = UNSAFE_NUMBER.test(line) ? quoteUnsafeNumbers(line) : line;
     if (quoted === line) return { value };
     repairs.add('number');
     return { value: JSON.parse(quoted) };

@@ -61,10 +61,8 @@ export function freeKey(object: JsonObject, key: string): string {
 export function isDeeperThan(value: JsonValue, levels: number): boolean {
   if (value === null || typeof value !== 'object') return false;
   if (levels === 0) return true;
-  for (const item of Object.values(value)) {
-    if (item !== null && typeof item === 'object' && isDeeperThan(item, levels - 1)) return true;
-  }
-  return false;
+  const items = Array.isArray(value) ? value : Object.values(value);
+  return items.some((item) => isDeeperThan(item, levels - 1));
 }
 
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
