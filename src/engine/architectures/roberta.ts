@@ -1,0 +1,172 @@
+import type { Fields } from '../checkpoint/fields.ts';
+import { type Activation, createLayers, foldValueBias, lowerBoundOf, type Source } from '../compile/layers.ts';
+import { createGraph, encodeModel, type Graph } from '../onnx/graph.ts';
+
+/** Shape of a `RobertaForSequenceClassification` (transformers, models/roberta) with two labels. */
+export interface RobertaConfig {
+  readonly size: number;
+  readonly vocabulary: number;
+  /** Rows of the position table; the first `padToken + 1` are never used. */
+  readonly positionRows: number;
+  readonly padToken: number;
+  readonly tokenTypes: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly inner: number;
+  readonly activation: Activation;
+  readonly epsilon: number;
+  /** Index of the label that means toxic. */
+  readonly toxicLabel: number;
+}
+
+const LABELS = 2;
+const MASKED = -1e9;
+
+export function readRobertaConfig(fields: Fields): RobertaConfig {
+  const activation = fields.string('hidden_act', 'gelu');
+  if (activation !== 'gelu' && activation !== 'relu') {
+    throw fields.error(`hidden_act "${activation}" is not supported: gelu and relu are`);
+  }
+  if (fields.string('position_embedding_type', 'absolute') !== 'absolute') {
+    throw fields.error('position_embedding_type must be "absolute"');
+  }
+  if (fields.boolean('is_decoder', false))
+    throw fields.error('is_decoder = true is not supported: a classifier reads both ways');
+  const problem = fields.raw('problem_type') ?? 'single_label_classification';
+  if (problem !== 'single_label_classification')
+    throw fields.error(`problem_type ${JSON.stringify(problem)} is not supported`);
+  const size = fields.integer('hidden_size');
+  const heads = fields.integer('num_attention_heads');
+  if (heads < 1 || size % heads !== 0)
+    throw fields.error(`hidden_size ${size} is no multiple of num_attention_heads ${heads}`);
+  return {
+    size,
+    heads,
+    activation,
+    vocabulary: fields.integer('vocab_size'),
+    positionRows: fields.integer('max_position_embeddings'),
+    padToken: fields.integer('pad_token_id', 1),
+    tokenTypes: fields.integer('type_vocab_size', 2),
+    layers: fields.integer('num_hidden_layers'),
+    inner: fields.integer('intermediate_size'),
+    epsilon: fields.number('layer_norm_eps', 1e-12),
+    toxicLabel: readToxicLabel(fields),
+  };
+}
+
+/** The label named "toxic", or 1 where the labels have no names. */
+function readToxicLabel(fields: Fields): number {
+  const labels = fields.raw('id2label');
+  if (labels === undefined) return 1;
+  const names = typeof labels === 'object' && labels !== null ? Object.entries(labels) : [];
+  if (names.length !== LABELS)
+    throw fields.error(`id2label has ${names.length} labels: a scorer has two, neutral and toxic`);
+  const toxic = names.find(([, name]) => String(name).toLowerCase() === 'toxic');
+  return toxic ? Number(toxic[0]) : 1;
+}
+
+/**
+ * The classifier. In its last layer only the first token is computed, since the head looks at no other: exact, and
+ * 8 % faster on a base-size model.
+ *
+ * Inputs: `tokens` int64 [rows, length], `mask` int32 [rows, length] (1 for a token, 0 for padding).
+ * Output: `logits` fp32 [rows, 2].
+ */
+export function robertaClassifier(source: Source, config: RobertaConfig): Uint8Array {
+  const graph = createGraph('classifier');
+  const layers = createLayers(graph, graph, source);
+  const { size, heads, inner, epsilon, activation } = config;
+  const headSize = size / heads;
+  graph.input('tokens', 'i64', ['rows', 'length']);
+  graph.input('mask', 'i32', ['rows', 'length']);
+  const shape = graph.op('Shape', ['tokens']);
+  const to3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
+  const to4d = graph.op('Concat', [shape, graph.constant('i64', [heads, headSize])], { axis: 0 });
+  const flat = (value: string) => graph.op('Reshape', [value, graph.constant('i64', [-1, size])]);
+  const split = (value: string) => graph.op('Transpose', [graph.op('Reshape', [value, to4d])], { perm: [0, 2, 1, 3] });
+  const first = (value: string) =>
+    graph.op('Gather', [graph.op('Reshape', [value, to3d]), graph.constant('i64', 0)], { axis: 1 });
+
+  let hidden = embed(graph, source, config);
+  for (let layer = 0; layer < config.layers; layer++) {
+    const name = `roberta.encoder.layer.${layer}`;
+    const own = `${name}.attention.self`;
+    const output = `${name}.attention.output`;
+    const last = layer === config.layers - 1;
+    const rows = last ? 'first tokens' : 'rows';
+    const input = layers.operand(hidden);
+    const key = layers.linear(input, `${own}.key`, size, size, { bias: null });
+    const value = layers.linear(input, `${own}.value`, size, size, { bias: null });
+    let attended: string;
+    if (last) {
+      hidden = first(hidden);
+      const query = layers.linear(layers.operand(hidden, { rows }), `${own}.query`, size, size, {
+        multiplier: headSize ** -0.5,
+      });
+      const column = graph.op('Reshape', [query, graph.constant('i64', [-1, heads, headSize, 1])]);
+      const scores = graph.op('Reshape', [
+        graph.op('MatMul', [split(key), column]),
+        graph.constant('i64', [0, 0, 1, -1]),
+      ]);
+      const masked = graph.op('Add', [scores, additiveMask(graph)]);
+      attended = graph.op('MatMul', [graph.op('Softmax', [masked], { axis: -1 }), split(value)]);
+    } else {
+      const query = layers.linear(input, `${own}.query`, size, size);
+      attended = graph.op(
+        'MultiHeadAttention',
+        [...[query, key, value].map((part) => graph.op('Reshape', [part, to3d])), '', 'mask'],
+        { num_heads: heads, mask_filter_value: { float: MASKED } },
+        { domain: 'com.microsoft' },
+      );
+    }
+    const bias = foldValueBias(source.tensors, `${output}.dense`, `${own}.value`, size);
+    const projected = layers.linear(layers.operand(flat(attended), { rows }), `${output}.dense`, size, size, { bias });
+    const mixed = layers.layerNorm(graph.op('Add', [projected, hidden]), `${output}.LayerNorm`, size, epsilon);
+    const opened = layers.linear(layers.operand(mixed, { rows }), `${name}.intermediate.dense`, size, inner, {
+      biasAsRow: true,
+    });
+    const active = layers.operand(layers.activation(opened, activation), {
+      rows,
+      lowerBound: lowerBoundOf(activation),
+    });
+    const closed = layers.linear(active, `${name}.output.dense`, inner, size);
+    hidden = layers.layerNorm(graph.op('Add', [closed, mixed]), `${name}.output.LayerNorm`, size, epsilon);
+  }
+  // The head is small and decides: it stays in fp32.
+  const exact = createLayers(graph, graph, { ...source, precision: 'fp32' });
+  const dense = graph.op('Tanh', [exact.linear(exact.operand(hidden), 'classifier.dense', size, size)]);
+  const logits = exact.linear(exact.operand(dense), 'classifier.out_proj', size, LABELS);
+  graph.op('Identity', [logits], {}, { outputs: ['logits'] });
+  graph.output('logits', 'f32', ['rows', LABELS]);
+  return encodeModel(graph);
+}
+
+/** 0 for a token, -1e9 for padding; fp32 [rows, 1, 1, length]. */
+function additiveMask(graph: Graph): string {
+  const isToken = graph.op('Cast', ['mask'], { to: 9 });
+  const values = graph.op('Where', [isToken, graph.constant('f32', 0), graph.constant('f32', MASKED)]);
+  return graph.op('Unsqueeze', [values, graph.constant('i64', [1, 2])]);
+}
+
+/**
+ * Words + positions + token type 0, normalised; fp32 [tokens, size]. As in transformers, a position counts the tokens
+ * so far that are not the padding token, and the padding token itself, should a text hold it, has position `padToken`.
+ */
+function embed(graph: Graph, source: Source, config: RobertaConfig): string {
+  const { size, vocabulary, positionRows, padToken, tokenTypes, epsilon } = config;
+  const layers = createLayers(graph, graph, source);
+  const prefix = 'roberta.embeddings';
+  const words = layers.parameter(`${prefix}.word_embeddings.weight`, [vocabulary, size]);
+  const places = layers.computed(`${prefix}.places`, [positionRows, size], () => {
+    const type = source.tensors.read(`${prefix}.token_type_embeddings.weight`, [tokenTypes, size]);
+    const table = source.tensors.read(`${prefix}.position_embeddings.weight`, [positionRows, size]);
+    return table.map((value, i) => value + (type[i % size] ?? 0));
+  });
+  const pad = graph.constant('i64', padToken);
+  const counted = graph.op('Cast', [graph.op('Not', [graph.op('Equal', ['tokens', pad])])], { to: 7 });
+  const count = graph.op('Mul', [graph.op('CumSum', [counted, graph.constant('i64', 1)]), counted]);
+  const position = graph.op('Gather', [places, graph.op('Add', [count, pad])]);
+  const sum = graph.op('Add', [graph.op('Gather', [words, 'tokens']), position]);
+  const flat = graph.op('Reshape', [sum, graph.constant('i64', [-1, size])]);
+  return layers.layerNorm(flat, `${prefix}.LayerNorm`, size, epsilon);
+}

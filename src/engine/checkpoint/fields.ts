@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { CheckpointError } from '../../contract/errors.ts';
+
+/** A JSON object of a checkpoint, read field by field. Every complaint names file and field. */
+export interface Fields {
+  readonly file: string;
+  /** Fields that are present, those that are null included. */
+  readonly names: readonly string[];
+  /** The value as parsed; undefined if absent. */
+  raw(name: string): unknown;
+  integer(name: string, fallback?: number): number;
+  number(name: string, fallback?: number): number;
+  boolean(name: string, fallback: boolean): boolean;
+  string(name: string, fallback?: string): string;
+  /** Absent and null are both null. */
+  integerOrNull(name: string): number | null;
+  /** One id or a list of ids; absent and null are both the empty list. */
+  integers(name: string): readonly number[];
+  /** An error about this file. */
+  error(message: string): CheckpointError;
+}
+
+export function readFields(file: string): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    throw new CheckpointError(missing ? `${file} does not exist` : `${file} cannot be read as JSON`, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new CheckpointError(`${file} is not a JSON object`);
+  }
+  return createFields(file, new Map(Object.entries(value)));
+}
+
+const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
+
+export function createFields(file: string, values: ReadonlyMap<string, unknown>): Fields {
+  const error = (message: string) => new CheckpointError(`${file}: ${message}`);
+
+  function typed<T>(name: string, kind: string, guard: (value: unknown) => value is T, fallback?: T): T {
+    const value = values.get(name);
+    if (value === undefined && fallback !== undefined) return fallback;
+    if (guard(value)) return value;
+    throw error(value === undefined ? `${name} is missing` : `${name} is ${JSON.stringify(value)}, not ${kind}`);
+  }
+
+  return {
+    file,
+    names: [...values.keys()],
+    error,
+    raw: (name) => values.get(name),
+    integer: (name, fallback) => typed(name, 'a whole number', isInteger, fallback),
+    number: (name, fallback) => typed(name, 'a number', (v): v is number => typeof v === 'number', fallback),
+    boolean: (name, fallback) => typed(name, 'true or false', (v): v is boolean => typeof v === 'boolean', fallback),
+    string: (name, fallback) => typed(name, 'a string', (v): v is string => typeof v === 'string', fallback),
+    integerOrNull: (name) => (values.get(name) == null ? null : typed(name, 'a whole number', isInteger)),
+    integers(name) {
+      const value = values.get(name);
+      if (value == null) return [];
+      if (isInteger(value)) return [value];
+      if (Array.isArray(value) && value.every(isInteger)) return value;
+      throw error(`${name} is ${JSON.stringify(value)}, not a whole number or a list of them`);
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { CheckpointError } from '../../contract/errors.ts';
+import type { ModelIdentity, Precision } from '../../contract/models.ts';
+import { writeFileAtomically } from '../compile/atomic.ts';
+import { readFields } from './fields.ts';
+
+const WEIGHTS = 'model.safetensors';
+/** Every file of a checkpoint that can change a result. */
+const FILES = [
+  'config.json',
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'known_words.txt',
+  WEIGHTS,
+] as const;
+const OPTIONAL: ReadonlySet<string> = new Set(['generation_config.json', 'known_words.txt']);
+
+export interface CheckpointReference {
+  /** Folder in Hugging Face's layout. */
+  readonly folder: string;
+  /** As the user named it: alias, hub id or folder name. */
+  readonly name: string;
+  readonly precision: Precision;
+  /** Compiled graphs and hashes of weights are kept here. May be emptied at any time. */
+  readonly cacheFolder: string;
+}
+
+/**
+ * Says which weights a folder holds, without loading them into a session. The hash of the weights is kept in
+ * `cacheFolder` under path, size and times of the file, so that the second call is instant.
+ */
+export async function identifyCheckpoint(reference: CheckpointReference): Promise<ModelIdentity> {
+  const { folder, name, precision, cacheFolder } = reference;
+  const architecture = readArchitecture(folder);
+  const digest = createHash('sha256');
+  for (const file of FILES) {
+    const hash = await hashIfThere(join(folder, file), cacheFolder, file === WEIGHTS);
+    if (hash === null && !OPTIONAL.has(file)) throw missing(folder, file);
+    if (hash !== null) digest.update(`${file} ${hash}\n`);
+  }
+  return { name, architecture, digest: digest.digest('hex'), precision };
+}
+
+function missing(folder: string, file: string): CheckpointError {
+  return new CheckpointError(
+    file === WEIGHTS
+      ? `${folder} has no ${WEIGHTS}: sharded weights and pytorch_model.bin cannot be read, convert them with save_pretrained`
+      : `${folder} has no ${file}: it is not a complete checkpoint folder`,
+  );
+}
+
+/** The one class named in `architectures` of `config.json`. */
+export function readArchitecture(folder: string): string {
+  const fields = readFields(join(folder, 'config.json'));
+  const names = fields.raw('architectures');
+  const [name] = Array.isArray(names) ? names : [];
+  if (typeof name !== 'string') throw fields.error('architectures does not name a model class');
+  return name;
+}
+
+async function hashIfThere(file: string, cacheFolder: string, large: boolean): Promise<string | null> {
+  try {
+    return large ? await hashLargeFile(file, cacheFolder) : sha256(await readFile(file));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+async function hashLargeFile(file: string, cacheFolder: string): Promise<string> {
+  const path = resolve(file);
+  const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true });
+  const remembered = join(cacheFolder, 'hashes', sha256(`${path} ${size} ${mtimeNs} ${ctimeNs} ${ino}`));
+  const known = await readFile(remembered, 'utf8').catch(() => '');
+  if (/^[0-9a-f]{64}$/.test(known)) return known;
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk);
+  const value = hash.digest('hex');
+  await writeFileAtomically(remembered, value);
+  return value;
+}

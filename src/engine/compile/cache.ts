@@ -1,0 +1,110 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * Version of everything that decides what a compiled graph computes: raise it with each change of the files in
+ * `architectures/`, `compile/` or `onnx/` that changes the bytes written.
+ */
+const COMPILER_VERSION = 1;
+const MANIFEST = 'manifest.json';
+/** A temporary folder that is older belongs to a compiler that died. */
+const ABANDONED_AFTER_MS = 3_600_000;
+
+interface Manifest {
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/**
+ * Finds or makes a folder of compiled graphs. The folder's name is a hash of everything that decides its content, so an
+ * entry is never out of date; its files are checked against their hashes at each use and made again if they are broken.
+ * A folder is filled under another name and then renamed: any number of processes may do so at once, one of them wins.
+ *
+ * @param key what decides the content, besides the compiler itself
+ * @param make fills an empty folder
+ */
+export async function compiledFolder(
+  cacheFolder: string,
+  key: readonly string[],
+  make: (folder: string) => void | Promise<void>,
+): Promise<string> {
+  const parent = join(cacheFolder, 'graphs');
+  const hash = createHash('sha256')
+    .update(JSON.stringify([COMPILER_VERSION, ...key]))
+    .digest('hex');
+  const folder = join(parent, hash.slice(0, 40));
+  if (await isIntact(folder)) return folder;
+  await mkdir(parent, { recursive: true });
+  await removeAbandoned(parent);
+  const temporary = join(parent, `tmp-${randomUUID()}`);
+  await mkdir(temporary);
+  try {
+    await make(temporary);
+    await writeManifest(temporary);
+    await publish(temporary, folder);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+async function publish(temporary: string, folder: string): Promise<void> {
+  for (;;) {
+    try {
+      return await rename(temporary, folder);
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+    }
+    // Somebody else was faster, or what lies there is broken.
+    if (await isIntact(folder)) return;
+    const broken = `${temporary}-broken`;
+    await rename(folder, broken).catch(ignoreMissing);
+    await rm(broken, { recursive: true, force: true });
+  }
+}
+
+function code(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+function isTaken(error: unknown): boolean {
+  return ['ENOTEMPTY', 'EEXIST', 'EPERM', 'ENOTDIR'].includes(String(code(error)));
+}
+
+function ignoreMissing(error: unknown): void {
+  if (code(error) !== 'ENOENT') throw error;
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+async function writeManifest(folder: string): Promise<void> {
+  const files: Record<string, string> = {};
+  for (const name of (await readdir(folder)).sort()) files[name] = await hashOf(join(folder, name));
+  const manifest: Manifest = { files };
+  await writeFile(join(folder, MANIFEST), JSON.stringify(manifest, null, 1));
+}
+
+async function isIntact(folder: string): Promise<boolean> {
+  try {
+    const { files } = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8')) as Manifest;
+    const checks = Object.entries(files).map(async ([name, hash]) => (await hashOf(join(folder, name))) === hash);
+    return checks.length > 0 && (await Promise.all(checks)).every(Boolean);
+  } catch {
+    return false;
+  }
+}
+
+async function removeAbandoned(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith('tmp-')) continue;
+    const modified = await stat(join(parent, name)).catch(() => null);
+    if (modified && Date.now() - modified.mtimeMs > ABANDONED_AFTER_MS) {
+      await rm(join(parent, name), { recursive: true, force: true });
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ModelIdentity } from '../../contract/models.ts';
+import { openSafetensors } from '../checkpoint/safetensors.ts';
+import { compiledFolder } from './cache.ts';
+import type { Source } from './layers.ts';
+import { createWeightFile } from './weightFile.ts';
+
+/** Encoded ONNX models by file name. */
+export type Models = Readonly<Record<string, Uint8Array>>;
+
+export interface CompileRequest {
+  readonly folder: string;
+  readonly cacheFolder: string;
+  readonly identity: ModelIdentity;
+  /** Largest magnitude of an int8 weight. */
+  readonly weightLimit: number;
+  /** Everything else that decides what `build` gives. */
+  readonly options: unknown;
+}
+
+/** Folder of the compiled graphs of a checkpoint, from the cache or newly made. Their weights lie beside them. */
+export function compileCheckpoint(request: CompileRequest, build: (source: Source) => Models): Promise<string> {
+  const { folder, cacheFolder, identity, weightLimit, options } = request;
+  const limit = identity.precision === 'int8' ? weightLimit : 0;
+  const key = [identity.architecture, identity.digest, identity.precision, String(limit), JSON.stringify(options)];
+  return compiledFolder(cacheFolder, key, (target) => {
+    const tensors = openSafetensors(join(folder, 'model.safetensors'));
+    const weights = createWeightFile(target, 'weights.bin');
+    try {
+      const models = build({ tensors, weights, precision: identity.precision, weightLimit });
+      for (const [name, model] of Object.entries(models)) writeFileSync(join(target, name), model);
+    } finally {
+      weights.close();
+      tensors.close();
+    }
+  });
+}

@@ -1,0 +1,40 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { ElementType, ExternalData } from '../onnx/graph.ts';
+
+export interface StoredTensor {
+  readonly type: ElementType;
+  readonly dims: readonly number[];
+  readonly data: ExternalData;
+}
+
+/** The file beside the graphs that holds their large tensors; the graphs of one model share it. */
+export interface WeightFile {
+  /** Stores what `make` gives, once for each key. */
+  store(key: string, type: ElementType, dims: readonly number[], make: () => Float32Array | Int8Array): StoredTensor;
+  close(): void;
+}
+
+/** onnxruntime maps the file into memory; whole cache lines keep its vector loads aligned. */
+const ALIGNMENT = 64;
+
+export function createWeightFile(folder: string, name: string): WeightFile {
+  const descriptor = openSync(`${folder}/${name}`, 'wx');
+  const stored = new Map<string, StoredTensor>();
+  let end = 0;
+  return {
+    store(key, type, dims, make) {
+      const known = stored.get(key);
+      if (known) return known;
+      const values = make();
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
+      end = offset + bytes.length;
+      const tensor = { type, dims, data: { location: name, offset, length: bytes.length } };
+      stored.set(key, tensor);
+      return tensor;
+    },
+    close: () => closeSync(descriptor),
+  };
+}

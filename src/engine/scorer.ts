@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { CheckpointError } from '../contract/errors.ts';
+import type { Score, Scorer } from '../contract/models.ts';
+import { readRobertaConfig, robertaClassifier } from './architectures/roberta.ts';
+import { batchByLength, batchInputs, paddedTokensFor } from './batches.ts';
+import { readFields } from './checkpoint/fields.ts';
+import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
+import { compileCheckpoint } from './compile/compile.ts';
+import { openSession } from './session.ts';
+import { loadTokenizer } from './tokenizer.ts';
+import { createTurns } from './turns.ts';
+
+export interface ScorerOptions extends CheckpointReference {
+  /** Padded tokens in one run (default: by the size of the model). Decides speed and memory, never a score. */
+  readonly maxPaddedTokens?: number;
+}
+
+export interface LoadedScorer extends Scorer {
+  /** Frees the session. Scores under way come to their end first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads a two-label `RobertaForSequenceClassification`: compiles it if the cache has no graph of it, and opens a session.
+ * Texts longer than `maxInputTokens` lose their end, as in transformers.
+ */
+export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> {
+  const { folder, cacheFolder } = options;
+  const identity = await identifyCheckpoint(options);
+  if (identity.architecture !== 'RobertaForSequenceClassification') {
+    throw new CheckpointError(
+      `${folder} is a ${identity.architecture}; a scorer must be a RobertaForSequenceClassification`,
+    );
+  }
+  const config = readRobertaConfig(readFields(join(folder, 'config.json')));
+  const tokenizer = loadTokenizer(folder);
+  const compiled = await compileCheckpoint(
+    { folder, cacheFolder, identity, weightLimit: 127, options: null },
+    (source) => ({
+      'classifier.onnx': robertaClassifier(source, config),
+    }),
+  );
+  const session = await openSession(join(compiled, 'classifier.onnx'));
+  const maxInputTokens = Math.min(config.positionRows - config.padToken - 1, tokenizer.maxTokens ?? Infinity);
+  const maxPaddedTokens = options.maxPaddedTokens ?? paddedTokensFor(config.size);
+  const takeTurns = createTurns();
+
+  async function score(texts: readonly string[]): Promise<Score[]> {
+    const rows = texts.map((text, index) => ({ index, tokens: tokenizer.encode(text, maxInputTokens) }));
+    const scores = new Array<Score>(texts.length);
+    for (const batch of batchByLength(rows, maxInputTokens, maxPaddedTokens)) {
+      const logits = (await session.run(batchInputs(batch, config.padToken))).floats('logits');
+      batch.rows.forEach((row, r) => {
+        scores[row.index] = toScore([...logits.subarray(2 * r, 2 * r + 2)], config.toxicLabel, row.tokens.length);
+      });
+    }
+    return scores;
+  }
+
+  return {
+    identity,
+    maxInputTokens,
+    countTokens: tokenizer.count,
+    score: (texts) => takeTurns(() => score(texts)),
+    close: () => takeTurns(() => session.close()),
+  };
+}
+
+/** Softmax over two labels. */
+function toScore(logits: readonly number[], toxicLabel: number, inputTokens: number): Score {
+  const toxic = logits[toxicLabel] ?? Number.NaN;
+  const neutral = logits[1 - toxicLabel] ?? Number.NaN;
+  return { toxicity: 1 / (1 + Math.exp(neutral - toxic)), logits, inputTokens };
+}

@@ -1,0 +1,73 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { CheckpointError } from '../contract/errors.ts';
+
+/** Inputs and outputs of a run: plain arrays with their shape. */
+export type Value =
+  | { readonly type: 'int64'; readonly data: BigInt64Array; readonly dims: readonly number[] }
+  | { readonly type: 'int32'; readonly data: Int32Array; readonly dims: readonly number[] }
+  | { readonly type: 'float32'; readonly data: Float32Array; readonly dims: readonly number[] };
+
+/** A loaded graph. `run` blocks the thread it is called on: use it in an engine process only. */
+export interface Session {
+  run(inputs: Readonly<Record<string, Value>>): Promise<Outputs>;
+  close(): Promise<void>;
+}
+
+export interface Outputs {
+  floats(name: string): Float32Array;
+  integers(name: string): BigInt64Array;
+}
+
+const OPTIONS: InferenceSession.SessionOptions = {
+  executionProviders: ['cpu'],
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  graphOptimizationLevel: 'all',
+  // Same speed and less memory when shapes differ from run to run.
+  enableMemPattern: false,
+  logSeverityLevel: 3,
+  extra: { session: { intra_op: { allow_spinning: '0' } } },
+};
+
+/**
+ * onnxruntime-node, loaded on first use. Since 1.29 it sends telemetry and writes a device id below the home folder
+ * unless this variable is there before the library is (decision 13 of the design).
+ */
+async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  // biome-ignore lint/style/noProcessEnv: not a setting of ours, and written, not read
+  process.env.ORT_DISABLE_TELEMETRY = '1';
+  return await import('onnxruntime-node');
+}
+
+/** @param model path of an ONNX file, its weights beside it */
+export async function openSession(model: string): Promise<Session> {
+  const { InferenceSession, Tensor: RuntimeTensor } = await loadRuntime();
+  let session: InferenceSession;
+  try {
+    session = await InferenceSession.create(model, OPTIONS);
+  } catch (cause) {
+    throw new CheckpointError(`onnxruntime cannot load the compiled graph ${model}`, { cause });
+  }
+  return {
+    async run(inputs) {
+      const feeds: Record<string, Tensor> = {};
+      for (const [name, { type, data, dims }] of Object.entries(inputs))
+        feeds[name] = new RuntimeTensor(type, data, dims);
+      const results = await session.run(feeds);
+      return {
+        floats(name) {
+          const data = results[name]?.data;
+          if (data instanceof Float32Array) return data;
+          throw new CheckpointError(`${model} gave no fp32 output ${name}`);
+        },
+        integers(name) {
+          const data = results[name]?.data;
+          if (data instanceof BigInt64Array) return data;
+          throw new CheckpointError(`${model} gave no int64 output ${name}`);
+        },
+      };
+    },
+    close: () => session.release(),
+  };
+}

@@ -1,0 +1,54 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+
+/** One row of training/reference.py. */
+interface Reference {
+  readonly text: string;
+  readonly input_tokens: readonly number[];
+  readonly tokens: readonly number[];
+  readonly output: string;
+  readonly logits: readonly number[];
+  readonly probabilities: readonly number[];
+}
+
+const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
+const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
+afterAll(() => rmSync(cacheFolder, { recursive: true }));
+
+function references(name: string): Reference[] {
+  const lines = readFileSync(join(FIXTURES, name, 'reference.jsonl'), 'utf8')
+    .trim()
+    .split('\n');
+  return lines.map((line) => JSON.parse(line));
+}
+
+describe('greedy search in fp32 gives the tokens of transformers', () => {
+  test.each(['tiny-bart', 'tiny-bart-scaled', 'tiny-bart-untied', 'tiny-bart-forced'])('%s', async (name) => {
+    const expected = references(name);
+    const detoxifier = await loadDetoxifier({ folder: join(FIXTURES, name), name, precision: 'fp32', cacheFolder });
+    const rewrites = await detoxifier.rewrite(expected.map((row) => row.text));
+    expect(rewrites.map((row) => row.tokens)).toEqual(expected.map((row) => row.tokens));
+    expect(rewrites.map((row) => row.text)).toEqual(expected.map((row) => row.output));
+    expect(rewrites.map((row) => row.inputTokens)).toEqual(expected.map((row) => row.input_tokens.length));
+    expect(rewrites.map((row) => row.finished)).toEqual(expected.map((row) => row.tokens.at(-1) === 2));
+    await detoxifier.close();
+  });
+});
+
+test('a scorer in fp32 gives the logits of transformers within 1e-4', async () => {
+  const expected = references('tiny-roberta');
+  const folder = join(FIXTURES, 'tiny-roberta');
+  const scorer = await loadScorer({ folder, name: 'tiny-roberta', precision: 'fp32', cacheFolder });
+  const scores = await scorer.score(expected.map((row) => row.text));
+  scores.forEach((score, i) => {
+    expect(score.inputTokens).toBe(expected[i]!.input_tokens.length);
+    score.logits.forEach((logit, label) => {
+      expect(Math.abs(logit - expected[i]!.logits[label]!)).toBeLessThan(1e-4);
+    });
+    expect(score.toxicity).toBeCloseTo(expected[i]!.probabilities[1]!, 4);
+  });
+  await scorer.close();
+});
