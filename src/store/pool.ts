@@ -92,8 +92,11 @@ export function createPool(url: string, options: PoolOptions): Database {
   };
 }
 
-/** Host, port and database of an address, without user and password. */
-function describeAddress(url: string): string {
+/**
+ * Host, port and database of an address, without user and password.
+ * @throws UsageError when `url` is not such an address
+ */
+export function describeAddress(url: string): string {
   // The error of URL holds the address with its password: it must not be kept as the cause.
   if (!URL.canParse(url)) throw notAnAddress();
   const address = new URL(url);

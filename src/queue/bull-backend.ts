@@ -1,0 +1,20 @@
+import type { BackendFactory, IQueueBackend } from 'bullmq';
+import type { DetoxqError } from '../contract/errors.ts';
+
+/** What BullMQ runs on. */
+export interface BullBackend<Backend extends IQueueBackend, Connection> {
+  readonly factory: BackendFactory<Backend, Connection>;
+  /** A connection that is known to work. `consumer`: commands wait for a lost connection; else they fail at once. */
+  connect(role: 'producer' | 'consumer'): Promise<OpenConnection<Connection>>;
+  /** What an error of the backend means for a caller. */
+  translate(error: unknown): DetoxqError;
+}
+
+export interface OpenConnection<Connection> {
+  readonly connection: Connection;
+  /** Closes what BullMQ leaves open. */
+  disconnect(): void;
+}
+
+/** Braces keep all keys of a queue in one slot of a Redis Cluster. Postgres has a schema of its own instead. */
+export const KEY_PREFIX = '{detoxq}';

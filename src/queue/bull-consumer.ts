@@ -1,0 +1,166 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type IQueueBackend, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import type { Log } from '../contract/log.ts';
+import { type BullBackend, KEY_PREFIX } from './bull-backend.ts';
+import { createFaultReporter } from './fault-reporter.ts';
+import type { ChunkJob, Consumer, Delivery } from './queue.ts';
+
+/** A worker that falls silent loses its jobs after this long… */
+const LOCK_DURATION_MS = 30_000;
+/** …and this often somebody looks for such jobs. */
+const STALLED_INTERVAL_MS = 10_000;
+/** Deaths of workers are counted in the ledger, which knows what to do with a chunk that kills them. */
+const MAX_STALLED_COUNT = 1_000_000;
+const RECONNECT_DELAY_MS = 2_000;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+/** How long connections may take to close before they are cut. */
+const CLOSE_MS = 5_000;
+
+type Process = (job: ChunkJob) => Promise<Delivery>;
+
+export async function consumeJobs<Backend extends IQueueBackend, Connection>(
+  name: string,
+  backend: BullBackend<Backend, Connection>,
+  process: Process,
+  { concurrency, log }: { readonly concurrency: number; readonly log: Log },
+): Promise<Consumer> {
+  const { connection, disconnect } = await backend.connect('consumer');
+  const inWork = new Set<Promise<Delivery>>();
+  const report = createFaultReporter(log, backend.translate);
+  let closing = false;
+
+  const worker = new Worker<ChunkJob, Delivery, string, Backend, number, Connection>(
+    name,
+    async (job, token) => {
+      // A job that was fetched while the consumer began to close.
+      if (closing) return handBack(job, token);
+      const delivery = process(job.data);
+      inWork.add(delivery);
+      try {
+        if ((await delivery) === 'again') return await handBack(job, token);
+        return 'done';
+      } catch (error) {
+        if (error instanceof WaitingError) throw error;
+        throw storableFault(error);
+      } finally {
+        inWork.delete(delivery);
+      }
+    },
+    {
+      connection,
+      prefix: KEY_PREFIX,
+      autorun: false,
+      concurrency,
+      lockDuration: LOCK_DURATION_MS,
+      stalledInterval: STALLED_INTERVAL_MS,
+      maxStalledCount: MAX_STALLED_COUNT,
+      runRetryDelay: RECONNECT_DELAY_MS,
+      settings: { backoffStrategy: (attemptsMade) => pauseMs(attemptsMade) },
+    },
+    backend.factory,
+  );
+  const breaker = createBreaker(worker);
+  worker.on('error', (error) => {
+    report(error);
+    breaker.trip();
+  });
+  worker.on('active', breaker.reset);
+  worker.on('failed', (job, error) => {
+    log.warn({ job: job?.id, reason: error.message }, 'a chunk was not worked off');
+  });
+  worker.on('stalled', (job) => {
+    log.warn({ job }, 'the worker of a chunk fell silent; the chunk is delivered again');
+  });
+
+  async function close(deadlineMs: number): Promise<boolean> {
+    closing = true;
+    breaker.pause();
+    const drained = await within(deadlineMs, settled(inWork));
+    await within(CLOSE_MS, worker.close(!drained)).catch(report);
+    disconnect();
+    return drained;
+  }
+
+  try {
+    await worker.waitUntilReady();
+  } catch (error) {
+    await close(0);
+    throw error;
+  }
+  worker.run().catch(report);
+  return { pause: breaker.pause, resume: breaker.resume, close };
+}
+
+async function handBack(job: Job<ChunkJob>, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
+}
+
+/**
+ * The queue keeps messages of errors, so only our own may go there: that of a failed JSON.parse, for one, quotes text.
+ */
+function storableFault(error: unknown): Error {
+  if (error instanceof ServiceError) return error;
+  if (error instanceof DetoxqError) return new UnrecoverableError(error.message);
+  const kind = error instanceof Error ? error.name : 'an unknown value';
+  const frame = error instanceof Error ? error.stack?.split('\n').find((line) => /^\s+at /.test(line)) : undefined;
+  return new Error(`${kind} was thrown ${frame?.trim() ?? ''}`.trim());
+}
+
+/**
+ * Pauses a worker after a fault, longer each time until a job comes through. BullMQ tries again at once when Redis
+ * refuses a command (at its memory limit, for one), which made about 7,000 faults a second.
+ */
+function createBreaker(worker: { pause(doNotWaitActive: boolean): Promise<void>; resume(): Promise<void> }) {
+  let trips = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let paused = false;
+
+  const resumeWorker = () => {
+    timer = undefined;
+    if (!paused) void worker.resume();
+  };
+  return {
+    trip() {
+      if (timer !== undefined) return;
+      trips += 1;
+      void worker.pause(true);
+      timer = setTimeout(resumeWorker, pauseMs(trips));
+    },
+    reset() {
+      trips = 0;
+    },
+    pause() {
+      paused = true;
+      clearTimeout(timer);
+      timer = undefined;
+      void worker.pause(true);
+    },
+    resume() {
+      paused = false;
+      void worker.resume();
+    },
+  };
+}
+
+/** 1 s, 2 s, 4 s, … to 30 s, less up to a half by chance, so that many workers do not come back at the same moment. */
+function pauseMs(attempt: number): number {
+  const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt - 1, 10));
+  return Math.round(longest * (0.5 + Math.random() / 2));
+}
+
+async function settled(promises: ReadonlySet<Promise<unknown>>): Promise<void> {
+  while (promises.size > 0) await Promise.allSettled(promises);
+}
+
+/** Whether `work` ended in time. */
+async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
+  const timeout = new AbortController();
+  try {
+    return await Promise.race([work.then(() => true), sleep(ms, false, { signal: timeout.signal })]);
+  } finally {
+    timeout.abort();
+  }
+}

@@ -1,0 +1,79 @@
+import { type IQueueBackend, Queue } from 'bullmq';
+import type { Log } from '../contract/log.ts';
+import { type BullBackend, KEY_PREFIX } from './bull-backend.ts';
+import { consumeJobs } from './bull-consumer.ts';
+import { createFaultReporter } from './fault-reporter.ts';
+import { type ChunkJob, type ChunkQueue, type Delivery, jobId } from './queue.ts';
+
+const JOB_NAME = 'chunk';
+
+const JOB_OPTIONS = {
+  removeOnComplete: true,
+  removeOnFail: { count: 1_000 },
+  // Faults that pass are tried until they have passed; the ledger counts what matters, the attempts of a chunk.
+  attempts: 1_000_000,
+  backoff: { type: 'custom' },
+  stackTraceLimit: 1,
+};
+
+/** Entries kept in the stream of events, which nobody here reads. */
+const KEPT_EVENTS = 100;
+
+/** A queue of BullMQ, the same on each backend. */
+export async function createBullQueue<Backend extends IQueueBackend, Connection>(
+  name: string,
+  backend: BullBackend<Backend, Connection>,
+  log: Log,
+): Promise<ChunkQueue> {
+  const { connection, disconnect } = await backend.connect('producer');
+  const queue = new Queue<ChunkJob, Delivery, string, ChunkJob, Delivery, string, Backend, Connection>(
+    name,
+    {
+      connection,
+      prefix: KEY_PREFIX,
+      defaultJobOptions: JOB_OPTIONS,
+      streams: { events: { maxLen: KEPT_EVENTS } },
+    },
+    backend.factory,
+  );
+  const report = createFaultReporter(log, backend.translate);
+  queue.on('error', report);
+
+  async function attempt<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw backend.translate(error);
+    }
+  }
+
+  const chunkQueue: ChunkQueue = {
+    add: (jobs) =>
+      attempt(async () => {
+        await queue.addBulk(jobs.map((data) => ({ name: JOB_NAME, data, opts: { jobId: jobId(data) } })));
+      }),
+    depth: () => attempt(() => queue.getJobCountByTypes('waiting', 'active', 'delayed', 'prioritized')),
+    knows: (ids) =>
+      attempt(async () => {
+        const states = await Promise.all(ids.map((id) => queue.getJobState(id)));
+        return new Set(ids.filter((_, index) => states[index] !== 'unknown' && states[index] !== 'failed'));
+      }),
+    remove: (ids) =>
+      attempt(async () => {
+        await Promise.all(ids.map((id) => queue.remove(id)));
+      }),
+    consume: (process, options) => attempt(() => consumeJobs(name, backend, process, { ...options, log })),
+    obliterate: () => attempt(() => queue.obliterate({ force: true })),
+    async close() {
+      await queue.close().catch(report);
+      disconnect();
+    },
+  };
+  try {
+    await attempt(() => queue.waitUntilReady());
+  } catch (error) {
+    await chunkQueue.close();
+    throw error;
+  }
+  return chunkQueue;
+}

@@ -1,0 +1,20 @@
+import type { DetoxqError } from '../contract/errors.ts';
+import type { Log } from '../contract/log.ts';
+
+const SAME_FAULT_AGAIN_MS = 30_000;
+
+/** Logs faults of a running service; one that repeats, at most every 30 s, with how often it was seen. */
+export function createFaultReporter(log: Log, translate: (error: unknown) => DetoxqError): (error: unknown) => void {
+  const seen = new Map<string, { at: number; suppressed: number }>();
+  return (error) => {
+    const { message } = translate(error);
+    const now = performance.now();
+    const last = seen.get(message);
+    if (last !== undefined && now - last.at < SAME_FAULT_AGAIN_MS) {
+      last.suppressed += 1;
+      return;
+    }
+    seen.set(message, { at: now, suppressed: 0 });
+    log.warn({ reason: message, seenBefore: last?.suppressed ?? 0 }, 'the queue has a fault');
+  };
+}

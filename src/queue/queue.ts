@@ -1,0 +1,54 @@
+/** A chunk on its way to a worker. The ledger has the same rows: whatever happens to a queue costs time, never rows. */
+export interface ChunkJob {
+  readonly runId: string;
+  readonly chunkNo: number;
+  /** `rowNo` of the first row. */
+  readonly firstRow: number;
+  /** The rows as `packRows` gives them, in base64. */
+  readonly payload: string;
+}
+
+/** Names a job in the queue. One chunk has one job at most. */
+export function jobId({ runId, chunkNo }: Pick<ChunkJob, 'runId' | 'chunkNo'>): string {
+  return `${runId}-${chunkNo}`;
+}
+
+/**
+ * What became of a delivered job. `again`: handed back at once, for any worker.
+ *
+ * A processor that throws gets the job again later, after a growing pause; unless it throws a DetoxqError that is no
+ * ServiceError, which another try would not mend: then the job is put aside as failed, until the reconciler finds the
+ * chunk still open.
+ */
+export type Delivery = 'done' | 'again';
+
+export interface Consumer {
+  /** Takes no new jobs; those in work go on. */
+  pause(): void;
+  resume(): void;
+  /**
+   * Takes no new jobs, waits for those in work, and lets go.
+   * @returns false when `deadlineMs` passed first: then jobs in work are delivered again when their locks run out (30 s)
+   */
+  close(deadlineMs: number): Promise<boolean>;
+}
+
+/** @throws ServiceError from every method when the service behind the queue cannot be reached or refuses */
+export interface ChunkQueue {
+  /** Adds jobs in order. Jobs that the queue has already stay as they are. May have added some when it throws. */
+  add(jobs: readonly ChunkJob[]): Promise<void>;
+  /** Jobs that wait, are in work, or pause before another try. */
+  depth(): Promise<number>;
+  /** Those of the given job ids that will be delivered without further ado. Failed jobs are not among them. */
+  knows(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Forgets jobs that are not in work. */
+  remove(ids: readonly string[]): Promise<void>;
+  /**
+   * Delivers jobs to `process`, each at least once: a job whose worker falls silent for 30 s is delivered again.
+   * @param concurrency jobs in work at a time
+   */
+  consume(process: (job: ChunkJob) => Promise<Delivery>, options: { readonly concurrency: number }): Promise<Consumer>;
+  /** Deletes the queue with all its jobs. */
+  obliterate(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import type { Log } from '../../src/contract/log.ts';
+import { createPostgresQueue } from '../../src/queue/postgres-queue.ts';
+import type { ChunkJob, ChunkQueue, Delivery } from '../../src/queue/queue.ts';
+import { createRedisQueue } from '../../src/queue/redis-queue.ts';
+import { createTestDatabase } from './database.ts';
+
+/** Where tests find Redis; `test/support/services.ts` sets it when it starts a server of its own. */
+export function redisUrl(): string {
+  return process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
+}
+
+/** A log that keeps its entries. */
+export function createTestLog() {
+  const entries: { level: string; fields: object; message: string }[] = [];
+  const at = (level: string) => (fields: object, message: string) => void entries.push({ level, fields, message });
+  const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  return { log, entries };
+}
+
+export interface TestQueues {
+  readonly log: ReturnType<typeof createTestLog>;
+  /** Another connection to the same queue, as another process would have it. */
+  open(): Promise<ChunkQueue>;
+  /** Deletes the queue and closes every connection. */
+  drop(): Promise<void>;
+}
+
+export async function createTestQueues(kind: 'redis' | 'postgres'): Promise<TestQueues> {
+  const name = `detoxq-test-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const log = createTestLog();
+  const fixture = kind === 'postgres' ? await createTestDatabase({ schema: false }) : undefined;
+  const queues: ChunkQueue[] = [];
+  return {
+    log,
+    async open() {
+      const queue =
+        fixture === undefined
+          ? await createRedisQueue({ url: redisUrl(), name, log: log.log })
+          : await createPostgresQueue({ url: fixture.url, name, log: log.log });
+      queues.push(queue);
+      return queue;
+    },
+    async drop() {
+      const queue = queues[0];
+      if (fixture === undefined) await queue?.obliterate();
+      await Promise.all(queues.map((each) => each.close()));
+      await fixture?.drop();
+    },
+  };
+}
+
+export function jobOf(chunkNo: number, runId = 'rtesting'): ChunkJob {
+  return { runId, chunkNo, firstRow: chunkNo * 4, payload: Buffer.from(`rows of ${chunkNo}`).toString('base64') };
+}
+
+/** A processor that keeps what it was given; `until(n)` resolves when it has been given n jobs. */
+export function createRecorder(answer: (job: ChunkJob, times: number) => Delivery | Promise<Delivery> = () => 'done') {
+  const jobs: ChunkJob[] = [];
+  const waiting: { count: number; resolve: () => void }[] = [];
+  return {
+    jobs,
+    async process(job: ChunkJob): Promise<Delivery> {
+      jobs.push(job);
+      for (const { count, resolve } of waiting) if (jobs.length >= count) resolve();
+      return answer(job, jobs.filter((other) => other.chunkNo === job.chunkNo).length);
+    },
+    until(count: number): Promise<void> {
+      return new Promise((resolve) => {
+        if (jobs.length >= count) resolve();
+        else waiting.push({ count, resolve });
+      });
+    },
+  };
+}
