@@ -14,6 +14,8 @@ export interface Input {
   readonly sizeBytes: number | null;
   readonly modifiedAt: string | null;
   open(): Readable;
+  /** Ends what is open, so that a read that waits for a pipe comes back (with an error). */
+  close(): void;
 }
 
 /** 256 KiB a read: 64 KiB made the CSV reader 12 % slower, more than 256 KiB no faster. */
@@ -21,7 +23,7 @@ export const READ_BYTES = 256 * 1024;
 
 /** Throws DatasetError when there is nothing to read: no such file, a folder, no permission, zero bytes. */
 export async function findInput(name: string, stdin: Readable): Promise<Input> {
-  if (name === '-') return { name: 'standard input', path: '-', sizeBytes: null, modifiedAt: null, open: () => stdin };
+  if (name === '-') return input('standard input', '-', null, null, () => stdin);
   const path = resolve(name);
   const stats = await stat(path).catch((error: unknown) => {
     throw new DatasetError(`${name}: ${reasonOf(error)}`, { cause: error });
@@ -31,23 +33,35 @@ export async function findInput(name: string, stdin: Readable): Promise<Input> {
     throw new DatasetError(`${name}: no permission to read it`, { cause: error });
   });
   if (!stats.isFile()) {
-    return {
-      name,
-      path,
-      sizeBytes: null,
-      modifiedAt: null,
-      open: () => createReadStream(path, { highWaterMark: READ_BYTES }),
-    };
+    return input(name, path, null, null, () => createReadStream(path, { highWaterMark: READ_BYTES }));
   }
   const sizeBytes = stats.size;
   if (sizeBytes === 0) throw new DatasetError(`${name}: is empty (0 bytes)`);
+  // Not past the size seen now: a file that grows meanwhile is read as it was when the run began.
+  const options = { highWaterMark: READ_BYTES, end: sizeBytes - 1 };
+  return input(name, path, sizeBytes, stats.mtime.toISOString(), () => createReadStream(path, options));
+}
+
+function input(
+  name: string,
+  path: string,
+  sizeBytes: number | null,
+  modifiedAt: string | null,
+  createStream: () => Readable,
+): Input {
+  let opened: Readable | null = null;
   return {
     name,
     path,
     sizeBytes,
-    modifiedAt: stats.mtime.toISOString(),
-    // Not past the size seen now: a file that grows meanwhile is read as it was when the run began.
-    open: () => createReadStream(path, { highWaterMark: READ_BYTES, end: sizeBytes - 1 }),
+    modifiedAt,
+    open() {
+      opened = createStream();
+      return opened;
+    },
+    close() {
+      opened?.destroy();
+    },
   };
 }
 

@@ -1,0 +1,61 @@
+import { packRows } from '../contract/chunk.ts';
+import { type ChunkRow, isRejected } from '../contract/row.ts';
+
+/** A chunk ready for the ledger and for the queue. */
+export interface PackedChunk {
+  readonly chunkNo: number;
+  /** `rowNo` of the first row. */
+  readonly firstRow: number;
+  readonly rowCount: number;
+  /** The rows as `packRows` gives them. */
+  readonly payload: Buffer;
+}
+
+export interface Chunker {
+  add(row: ChunkRow): void;
+  /** The chunks that are full. */
+  takeFull(): PackedChunk[];
+  /** Those, and the rows that do not fill one. */
+  takeAll(): PackedChunk[];
+  /** Chunks cut so far, with those before a resume. */
+  chunks(): number;
+}
+
+/** Characters of text after which a chunk is full, however few rows it has: what bounds a job's size in Redis. */
+const MAX_CHUNK_CHARS = 1024 * 1024;
+
+/** Cuts rows into chunks of `chunkRows`, fewer when texts are long; numbers them on from `firstChunkNo`. */
+export function createChunker(chunkRows: number, firstChunkNo: number): Chunker {
+  let chunkNo = firstChunkNo;
+  let rows: ChunkRow[] = [];
+  let chars = 0;
+  let full: PackedChunk[] = [];
+
+  function cut(): void {
+    const firstRow = rows[0]?.rowNo;
+    if (firstRow === undefined) return;
+    full.push({ chunkNo, firstRow, rowCount: rows.length, payload: packRows(rows) });
+    chunkNo += 1;
+    rows = [];
+    chars = 0;
+  }
+  function takeFull(): PackedChunk[] {
+    const taken = full;
+    full = [];
+    return taken;
+  }
+
+  return {
+    add(row) {
+      rows.push(row);
+      chars += isRejected(row) ? row.fault.message.length : row.text.length;
+      if (rows.length >= chunkRows || chars >= MAX_CHUNK_CHARS) cut();
+    },
+    takeFull,
+    takeAll() {
+      cut();
+      return takeFull();
+    },
+    chunks: () => chunkNo,
+  };
+}
