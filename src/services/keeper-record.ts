@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from './folder.ts';
+import { ServiceError } from '../contract/errors.ts';
+import { errorCode, errorText } from './folder.ts';
 import { isRunning, type ProcessIdentity } from './process-identity.ts';
 
 /** How to reach the keeper of a home, and the proof that one is its keeper. */
@@ -77,11 +78,17 @@ function highest(state: string): Entry | null {
   for (;;) {
     const [number] = numbers(state);
     if (number === undefined) return null;
+    const path = join(state, `${PREFIX}${number}`);
     try {
-      return { number, record: parse(readFileSync(join(state, `${PREFIX}${number}`), 'utf8')) };
-    } catch (error) {
+      return { number, record: parse(readFileSync(path, 'utf8')) };
+    } catch (cause) {
       // A new keeper removed it after it was listed: look again.
-      if (errorCode(error) !== 'ENOENT') throw error;
+      if (errorCode(cause) === 'ENOENT') continue;
+      throw new ServiceError(
+        `${path} cannot be read (${errorText(cause)}): detoxq ran here as another user, perhaps with sudo. ` +
+          'Give the home folder back to yourself with chown -R, or use another DETOXQ_HOME.',
+        { cause },
+      );
     }
   }
 }

@@ -1,9 +1,11 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
-import { fstatSync, ftruncateSync } from 'node:fs';
+import { existsSync, fstatSync, ftruncateSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { errorText, readJson, servicesFolder, writeJson } from './folder.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ServiceError } from '../contract/errors.ts';
+import { errorText, readJson, type ServicesFolder, servicesFolder, writeJson } from './folder.ts';
 import {
   CLAIMED,
   type KeeperOptions,
@@ -33,8 +35,10 @@ import type { Server } from './server.ts';
 
 type Kind = keyof Needs;
 
-/** A server that ends sooner than this is broken, and is not started again until somebody needs it. */
-const RESTART_AFTER_MS = 5_000;
+/** Keeps a server that crashes again and again from taking a core. */
+const RESTART_DELAY_MS = 1_000;
+/** For a connection that does not say what it wants: it is not one of ours. */
+const REQUEST_DEADLINE_MS = 10_000;
 const MAX_LOG_BYTES = 1_000_000;
 
 function createKeeper({ home, path }: KeeperOptions) {
@@ -48,30 +52,37 @@ function createKeeper({ home, path }: KeeperOptions) {
 
   const log = (text: string): void => console.error(`${new Date().toISOString()} ${text}`);
 
+  async function launch(kind: Kind): Promise<Server | null> {
+    const passwords = readPasswords(folder);
+    return kind === 'postgres' ? startPostgres(folder, passwords.postgres) : startRedis(folder, passwords.redis, path);
+  }
+
   function start(kind: Kind): Promise<Server | null> {
-    const passwords = readPasswords(join(folder.state, 'passwords.json'));
-    const starting =
-      kind === 'postgres' ? startPostgres(folder, passwords.postgres) : startRedis(folder, passwords.redis, path);
+    const starting = launch(kind);
     servers.set(kind, starting);
-    const startedAt = performance.now();
     starting.then(
       (server) => {
         urls[kind] = server?.url ?? null;
         log(server === null ? `${kind}: no program found` : `${kind}: process ${server.pid} is ready`);
-        void server?.ended.then(() => {
-          if (stopping) return;
-          log(`${kind}: process ${server.pid} ended without being asked`);
-          servers.delete(kind);
-          urls[kind] = null;
-          if (performance.now() - startedAt > RESTART_AFTER_MS) start(kind).catch(() => {});
-        });
+        if (server !== null) void server.ended.then(() => restart(kind, server.pid));
       },
       (error) => {
-        log(`${kind}: ${errorText(error)}`);
         servers.delete(kind);
+        log(`${kind}: ${errorText(error)}`);
       },
     );
     return starting;
+  }
+
+  async function restart(kind: Kind, pid: number): Promise<void> {
+    if (stopping) return;
+    log(`${kind}: process ${pid} ended without being asked`);
+    servers.delete(kind);
+    urls[kind] = null;
+    await delay(RESTART_DELAY_MS);
+    if (stopping || servers.has(kind)) return;
+    // Its failure is in the log, and is told to whoever needs the server next.
+    await start(kind).catch(() => {});
   }
 
   async function ensure(needs: Needs): Promise<void> {
@@ -96,17 +107,16 @@ function createKeeper({ home, path }: KeeperOptions) {
       return;
     }
     if (request.op === 'stop') kept = false;
-    if (request.op === 'keep') kept = true;
-    if (request.op === 'lease') leases.add(socket);
     if (request.op === 'lease' || request.op === 'keep') {
+      leases.add(socket);
       try {
         await ensure(request.needs);
       } catch (error) {
-        if (request.op === 'keep') kept = false;
         socket.write(reply({ error: errorText(error) }));
         return;
       }
     }
+    if (request.op === 'keep') kept = true;
     socket.write(reply());
   }
 
@@ -114,26 +124,31 @@ function createKeeper({ home, path }: KeeperOptions) {
     let text = '';
     let answered = false;
     socket.setEncoding('utf8');
+    socket.setTimeout(REQUEST_DEADLINE_MS, () => socket.destroy());
     socket.on('data', (data: string) => {
       if (answered) return;
       text += data;
       if (text.length > MAX_REQUEST) socket.destroy();
       if (!text.includes('\n')) return;
       answered = true;
+      socket.setTimeout(0);
       const request = parseRequest(text, token);
       if (request === null) socket.destroy();
       else void answer(socket, request);
     });
-    // The other side stays open until this one is done with it: who leaves last sees the servers gone.
-    socket.on('end', () => leave(socket));
-    socket.on('error', () => leave(socket));
-    socket.on('close', () => leave(socket));
+    socket.on('error', () => {});
+    for (const event of ['end', 'close'] as const) {
+      socket.on(event, () => {
+        leave(socket);
+        // Who leaves last has the connection until the servers are gone, and so can wait for that.
+        if (!stopping) socket.end();
+      });
+    }
   }
 
   function leave(lease: object): void {
     leases.delete(lease);
     settle();
-    if (!stopping && lease instanceof Object && 'end' in lease && typeof lease.end === 'function') lease.end();
   }
 
   function settle(): void {
@@ -153,6 +168,7 @@ function createKeeper({ home, path }: KeeperOptions) {
     async run(): Promise<void> {
       const self = identifyProcess(process.pid);
       if (self === null) throw new Error('This system does not tell when a process started.');
+      leases.add(process.stdin);
       const server = createServer({ allowHalfOpen: true }, receive);
       server.listen({ host: '127.0.0.1', port: 0 });
       await once(server, 'listening');
@@ -164,8 +180,7 @@ function createKeeper({ home, path }: KeeperOptions) {
       }
       if (fstatSync(2).size > MAX_LOG_BYTES) ftruncateSync(2);
       log(`keeper of ${home}: process ${process.pid}`);
-      leases.add(process.stdin);
-      process.stdin.on('end', () => leave(process.stdin)).on('error', () => leave(process.stdin));
+      for (const event of ['end', 'error', 'close']) process.stdin.on(event, () => leave(process.stdin));
       process.stdin.resume();
       for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop());
       process.stdout.on('error', () => {});
@@ -188,10 +203,17 @@ function parseRequest(text: string, token: string): KeeperRequest | null {
 }
 
 /** Made once a home: the database keeps its own for good. */
-function readPasswords(path: string): { postgres: string; redis: string } {
+function readPasswords(folder: ServicesFolder): { postgres: string; redis: string } {
+  const path = join(folder.state, 'passwords.json');
   const stored = readJson(path);
   if (typeof stored === 'object' && stored !== null && 'postgres' in stored && 'redis' in stored) {
     return { postgres: String(stored.postgres), redis: String(stored.redis) };
+  }
+  if (existsSync(folder.postgresData)) {
+    throw new ServiceError(
+      `${path} is missing or broken, and the database in ${folder.postgresData} opens to its password only. ` +
+        'Put the file back, or move the database away.',
+    );
   }
   const made = { postgres: randomBytes(24).toString('base64url'), redis: randomBytes(24).toString('base64url') };
   writeJson(path, made);

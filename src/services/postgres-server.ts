@@ -19,7 +19,7 @@ import { promisify } from 'node:util';
 import { ServiceError } from '../contract/errors.ts';
 import { errorText, type ServicesFolder } from './folder.ts';
 import { bundledPostgres, type PostgresBinaries, preparePostgres } from './postgres-binaries.ts';
-import { identifyProcess } from './process-identity.ts';
+import { identifyProcess, isProgram } from './process-identity.ts';
 import { SERVER_ENVIRONMENT, type Server, startServer } from './server.ts';
 import { type ServiceUser, serviceUser } from './service-user.ts';
 
@@ -170,13 +170,13 @@ function dropStaleLock(data: string): void {
   rmSync(lock, { force: true });
 }
 
-/** Whether the process stands in the data folder, as a Postgres does. Where that cannot be told: it may. */
+/** Whether the process may be a Postgres that serves the folder: one stands in its data folder. */
 function mayServe(pid: number, data: string): boolean {
-  if (process.platform !== 'linux') return true;
+  if (process.platform !== 'linux') return isProgram(pid, 'postgres');
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(data);
   } catch {
-    // A process of another user: it could not be serving a folder that only our user can write.
+    // A process of another user, who could not serve a folder that is ours alone.
     return false;
   }
 }

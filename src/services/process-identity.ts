@@ -47,14 +47,23 @@ function linuxStart(pid: number): string | null {
 }
 
 function posixStart(pid: number): string | null {
+  const output = ps(pid, 'stat=,lstart=');
+  return output === '' || output.startsWith('Z') ? null : output.replace(/^\S+\s+/, '');
+}
+
+/** Whether the process runs the program of this name, as far as the system tells. */
+export function isProgram(pid: number, name: string): boolean {
+  return ps(pid, 'comm=').endsWith(name);
+}
+
+function ps(pid: number, columns: string): string {
   try {
-    const output = execFileSync('/bin/ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+    return execFileSync('/bin/ps', ['-o', columns, '-p', String(pid)], {
       env: { LC_ALL: 'C', TZ: 'UTC' },
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();
-    return output === '' || output.startsWith('Z') ? null : output.replace(/^\S+\s+/, '');
   } catch {
-    return null;
+    return '';
   }
 }
