@@ -122,6 +122,20 @@ export async function finishRunIfDone(connection: Connection, runId: string): Pr
   return rows.length > 0;
 }
 
+/**
+ * Whether to compare the ledger of a run with the queue now: true for one caller in `minAgeMs`, however many ask.
+ */
+export async function beginReconciling(connection: Connection, runId: string, minAgeMs: number): Promise<boolean> {
+  const rows = await connection.query(
+    `UPDATE runs SET reconciled_at = now()
+     WHERE id = $1 AND state IN ('enqueueing', 'running')
+       AND (reconciled_at IS NULL OR reconciled_at <= now() - $2 * interval '1 millisecond')
+     RETURNING id`,
+    [runId, minAgeMs],
+  );
+  return rows.length > 0;
+}
+
 const CHANGES = {
   pause: { from: ['enqueueing', 'running'], to: "'paused'" },
   resume: { from: ['paused'], to: "CASE WHEN rows_total IS NULL THEN 'enqueueing' ELSE 'running' END" },

@@ -1,0 +1,124 @@
+import type { Log } from '../contract/log.ts';
+import { openChunks, readChunks } from '../store/chunks.ts';
+import type { Database } from '../store/pool.ts';
+import { beginReconciling, finishRunIfDone, openRuns } from '../store/runs.ts';
+import { type ChunkQueue, jobId } from './queue.ts';
+
+const EVERY_MS = 10_000;
+const LONGEST_PAUSE_MS = 60_000;
+/** Chunks compared at a time… */
+const PAGE_CHUNKS = 500;
+/** …and added at a time: about half a megabyte. */
+const CHUNKS_PER_ADD = 16;
+/** Twice what producers fill a queue to, so that lost chunks find room beside them. */
+const FULL_QUEUE = 2_000;
+
+export interface ReconcilerDependencies {
+  readonly database: Database;
+  readonly queue: ChunkQueue;
+  readonly log: Log;
+  /** How often a run is looked at, by whichever reconciler comes first. Default 10 s. */
+  readonly everyMs?: number;
+}
+
+export interface Reconciler {
+  /**
+   * One pass over the open runs: adds the chunks that the ledger calls open and the queue does not know, and ends the
+   * runs whose last chunk is done. Runs that another reconciler looked at just now are left out.
+   * @returns how many chunks were added
+   */
+  reconcile(): Promise<number>;
+  /** Passes at once and from then on. Faults are logged, and the next pass waits longer. */
+  start(): void;
+  /** Waits for a pass under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * Keeps the queue complete: what a lost Redis, a producer that died between ledger and queue, or a resumed run leave
+ * undispatched is dispatched. Any number may run: adding a job twice is the same as once, and a job for a chunk that
+ * was just done ends at its claim.
+ */
+export function createReconciler({ database, queue, log, everyMs = EVERY_MS }: ReconcilerDependencies): Reconciler {
+  const closing = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let underWay: Promise<unknown> = Promise.resolve();
+  let failures = 0;
+
+  async function reconcile(): Promise<number> {
+    let added = 0;
+    for (const runId of await openRuns(database)) {
+      // Half, so that the reconciler that comes round after a whole interval is never a moment too early.
+      if (!(await beginReconciling(database, runId, everyMs / 2))) continue;
+      added += await reconcileRun(runId);
+      await finishRunIfDone(database, runId);
+    }
+    return added;
+  }
+
+  async function reconcileRun(runId: string): Promise<number> {
+    let added = 0;
+    for (let after = -1; !closing.signal.aborted; ) {
+      const page = await openChunks(database, runId, { after, limit: PAGE_CHUNKS });
+      const last = page.at(-1);
+      if (last === undefined || (await queue.depth()) >= FULL_QUEUE) break;
+      after = last;
+      const known = await queue.knows(page.map((chunkNo) => jobId({ runId, chunkNo })));
+      added += await addChunks(
+        runId,
+        page.filter((chunkNo) => !known.has(jobId({ runId, chunkNo }))),
+      );
+    }
+    if (added > 0) log.info({ run: runId, chunks: added }, 'added chunks that the queue did not have');
+    return added;
+  }
+
+  async function addChunks(runId: string, chunkNos: readonly number[]): Promise<number> {
+    let added = 0;
+    for (let from = 0; from < chunkNos.length; from += CHUNKS_PER_ADD) {
+      const chunks = await readChunks(database, runId, chunkNos.slice(from, from + CHUNKS_PER_ADD));
+      // A job that failed for good keeps its name taken.
+      await queue.remove(chunks.map(({ chunkNo }) => jobId({ runId, chunkNo })));
+      await queue.add(
+        chunks.map(({ chunkNo, firstRow, payload }) => ({
+          runId,
+          chunkNo,
+          firstRow,
+          payload: Buffer.from(payload).toString('base64'),
+        })),
+      );
+      added += chunks.length;
+    }
+    return added;
+  }
+
+  async function pass(): Promise<void> {
+    try {
+      await reconcile();
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      log.warn(
+        { reason: error instanceof Error ? error.message : String(error) },
+        'ledger and queue cannot be compared',
+      );
+    }
+    if (closing.signal.aborted) return;
+    const pauseMs = Math.max(everyMs, Math.min(LONGEST_PAUSE_MS, everyMs * 2 ** Math.min(failures, 10)));
+    timer = setTimeout(next, pauseMs * (0.9 + Math.random() / 5));
+  }
+
+  function next(): void {
+    underWay = pass();
+  }
+
+  return {
+    reconcile,
+    start: next,
+    async close() {
+      closing.abort();
+      clearTimeout(timer);
+      await underWay;
+    },
+  };
+}
