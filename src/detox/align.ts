@@ -1,0 +1,93 @@
+/** A stretch where two token sequences differ: `before[from, to)` became `after[newFrom, newTo)`; either may be empty. */
+export interface Region {
+  readonly from: number;
+  readonly to: number;
+  readonly newFrom: number;
+  readonly newTo: number;
+}
+
+const WORD_WEIGHT = 4;
+const POINT_WEIGHT = 1;
+/** Matches that follow each other are worth more than the same ones apart: blocks stay whole. */
+const ADJACENT_BONUS = 1;
+/** Beyond this many cells (a few thousand tokens a side) the middle counts as rewritten: no rewrite is that long. */
+const MAX_CELLS = 4_000_000;
+const WORDY = /[\p{L}\p{N}]/u;
+
+/**
+ * Where `after` differs from `before`, in order. What lies between the regions is equal in both and matched so that
+ * the sum of matched tokens is largest: words count more than punctuation, unbroken blocks more than scattered tokens.
+ *
+ * Dynamic programming over what is left between the common start and end: O(n·m) there.
+ */
+export function differences(before: readonly string[], after: readonly string[]): Region[] {
+  let start = 0;
+  while (start < before.length && start < after.length && before[start] === after[start]) start++;
+  let endBefore = before.length;
+  let endAfter = after.length;
+  while (endBefore > start && endAfter > start && before[endBefore - 1] === after[endAfter - 1]) {
+    endBefore--;
+    endAfter--;
+  }
+  if (endBefore === start && endAfter === start) return [];
+  const regions: Region[] = [];
+  let from = start;
+  let newFrom = start;
+  const matches = matchMiddle(before.slice(start, endBefore), after.slice(start, endAfter));
+  for (const [i, j] of [...matches, [endBefore - start, endAfter - start] as const]) {
+    const to = start + i;
+    const newTo = start + j;
+    if (to > from || newTo > newFrom) regions.push({ from, to, newFrom, newTo });
+    from = to + 1;
+    newFrom = newTo + 1;
+  }
+  return regions;
+}
+
+/** The matched pairs (index in `a`, index in `b`) of a best alignment, rising in both. */
+function matchMiddle(a: readonly string[], b: readonly string[]): (readonly [number, number])[] {
+  if (a.length === 0 || b.length === 0 || a.length * b.length > MAX_CELLS) return [];
+  const width = b.length + 1;
+  // best[i, j]: worth of aligning a[i..] with b[j..]; matched[i, j]: the same when a[i] and b[j] are matched.
+  const best = new Int32Array((a.length + 1) * width);
+  const matched = new Int32Array((a.length + 1) * width).fill(-1);
+  for (let i = a.length - 1; i >= 0; i--) {
+    const weight = WORDY.test(a[i] ?? '') ? WORD_WEIGHT : POINT_WEIGHT;
+    for (let j = b.length - 1; j >= 0; j--) {
+      const at = i * width + j;
+      let worth = Math.max(best[at + width] ?? 0, best[at + 1] ?? 0);
+      if (a[i] === b[j]) {
+        const next = at + width + 1;
+        const pair = weight + Math.max(best[next] ?? 0, (matched[next] ?? -1) + ADJACENT_BONUS);
+        matched[at] = pair;
+        if (pair > worth) worth = pair;
+      }
+      best[at] = worth;
+    }
+  }
+  return trace(a.length, b.length, best, matched);
+}
+
+function trace(rows: number, columns: number, best: Int32Array, matched: Int32Array): (readonly [number, number])[] {
+  const width = columns + 1;
+  const pairs: (readonly [number, number])[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < rows && j < columns) {
+    const at = i * width + j;
+    const inBlock = pairs.length > 0 && isAfter(pairs.at(-1), i, j);
+    const pair = matched[at] ?? -1;
+    const worth = best[at] ?? 0;
+    if (pair >= 0 && (pair === worth || (inBlock && pair + ADJACENT_BONUS >= worth))) {
+      pairs.push([i, j]);
+      i++;
+      j++;
+    } else if (best[at + width] === worth) i++;
+    else j++;
+  }
+  return pairs;
+}
+
+function isAfter(pair: readonly [number, number] | undefined, i: number, j: number): boolean {
+  return pair !== undefined && pair[0] === i - 1 && pair[1] === j - 1;
+}

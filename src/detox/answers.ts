@@ -1,0 +1,30 @@
+/** The answers of a model to the texts of one call of the policy: every text is asked once, in as few calls as there are phases. */
+export interface Answers<T> {
+  /** Asks the model about those of `forms` that were not asked before, in one call. Rejects as the model does. */
+  ask(forms: Iterable<string>): Promise<void>;
+  /** The answer to a form that was asked. */
+  of(form: string): T;
+}
+
+export function createAnswers<T>(model: (forms: readonly string[]) => Promise<readonly T[]>): Answers<T> {
+  const known = new Map<string, T>();
+  return {
+    async ask(forms) {
+      const missing = [...new Set(forms)].filter((form) => !known.has(form));
+      if (missing.length === 0) return;
+      const answers = await model(missing);
+      if (answers.length !== missing.length) {
+        throw new RangeError(`the model gave ${answers.length} answers to ${missing.length} texts`);
+      }
+      missing.forEach((form, at) => {
+        const answer = answers[at];
+        if (answer !== undefined) known.set(form, answer);
+      });
+    },
+    of(form) {
+      const answer = known.get(form);
+      if (answer === undefined) throw new RangeError('the model was not asked about this text');
+      return answer;
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/*
+ * What stands between two tokens of a text: white space, emoji, Markdown marks, invisible characters. Around tokens that
+ * stay it is copied; these functions decide what is left of it where tokens went or came.
+ */
+
+const SPACE_AROUND = /^(\s*)([\s\S]*?)(\s*)$/u;
+const LINE_BREAK = /[\n\r\u2028\u2029]/u;
+const CHUNK = /\*+|_+|~+|`+|[^\s*_~`]+/gu;
+const MARK = /^[*_~`]/u;
+
+interface Chunk {
+  readonly text: string;
+  readonly spaceBefore: boolean;
+  readonly spaceAfter: boolean;
+}
+
+/** The white space at the two ends of a gap, and what is between. */
+function parts(gap: string): { before: string; inner: string; after: string } {
+  const [, before = '', inner = '', after = ''] = SPACE_AROUND.exec(gap) ?? [];
+  return { before, inner, after };
+}
+
+function chunks(gap: string): Chunk[] {
+  return [...gap.matchAll(CHUNK)].map(({ 0: text, index }) => ({
+    text,
+    spaceBefore: index === 0 || /\s/u.test(gap.charAt(index - 1)),
+    spaceAfter: /^\s/u.test(gap.slice(index + text.length)),
+  }));
+}
+
+/** Drops Markdown marks that open and close within the gaps: what they enclosed is gone. */
+function withoutClosedMarks(list: readonly Chunk[]): Chunk[] {
+  const open: Chunk[] = [];
+  for (const chunk of list) {
+    const partner = MARK.test(chunk.text) ? open.findLastIndex(({ text }) => text === chunk.text) : -1;
+    if (partner < 0) open.push(chunk);
+    else open.splice(partner, 1);
+  }
+  return open;
+}
+
+/** White space for a seam: a line break if there was one, else the first that is not empty, else `fallback`. */
+function seamSpace(gaps: readonly string[], fallback: string): string {
+  return gaps.find((gap) => LINE_BREAK.test(gap)) ?? gaps.find((gap) => gap !== '') ?? fallback;
+}
+
+/**
+ * The gap where tokens were deleted. `gaps` are those before, between and after the deleted tokens; `atStart` and
+ * `atEnd` say that nothing of the segment is left on that side, `tightLeft` that the left neighbour is an opening
+ * bracket or the like, `tightRight` that the right one is a comma or the like.
+ */
+export function closeGap(
+  gaps: readonly string[],
+  side: { atStart: boolean; atEnd: boolean; tightLeft: boolean; tightRight: boolean },
+): string {
+  const first = parts(gaps[0] ?? '');
+  const last = parts(gaps.at(-1) ?? '');
+  const inner = withoutClosedMarks(gaps.flatMap(chunks));
+  const spaceLeft = first.inner === '' ? first.before + first.after : first.before;
+  const spaceRight = last.inner === '' ? last.before + last.after : last.after;
+  if (inner.length === 0) {
+    if (side.atStart || side.atEnd) return '';
+    if (side.tightRight) return last.inner === '' ? spaceRight : last.before;
+    if (side.tightLeft) return spaceLeft;
+    return seamSpace([spaceRight, spaceLeft], ' ');
+  }
+  const holders = gaps.filter((gap) => parts(gap).inner !== '');
+  const [only] = holders;
+  let gap: string;
+  if (holders.length === 1 && only !== undefined && chunks(only).length === inner.length) {
+    gap = only;
+    if (!MARK.test(only.trim())) {
+      if (only !== gaps[0] && !side.tightLeft && !/^\s/u.test(only)) gap = spaceLeft + gap;
+      if (only !== gaps.at(-1) && !side.tightRight && !/\s$/u.test(only)) gap += spaceRight;
+    }
+  } else gap = (first.before || ' ') + inner.map(({ text }) => text).join(' ') + last.after;
+  if (side.atStart) return gap.trimStart();
+  if (side.atEnd) return gap.trimEnd();
+  const isApart = /\s/u.test(gap) || side.tightLeft || side.tightRight;
+  return isApart ? gap : `${spaceLeft || spaceRight || ' '}${gap}`;
+}
+
+/**
+ * The gaps before and after new words that took the place of tokens. Emoji from between the old tokens go behind the
+ * new words; Markdown that opened or closed between them opens before or closes behind.
+ */
+export function openGap(gaps: readonly string[]): { before: string; after: string } {
+  let before = gaps[0] ?? '';
+  const last = gaps.at(-1) ?? '';
+  let behind = '';
+  let opening = '';
+  for (const { text, spaceBefore, spaceAfter } of withoutClosedMarks(gaps.slice(1, -1).flatMap(chunks))) {
+    if (!MARK.test(text)) behind += `${spaceBefore ? ' ' : ''}${text}`;
+    else if (!spaceBefore || spaceAfter) behind += text;
+    else if (chunks(last).some((chunk) => chunk.text === text)) before += text;
+    else opening += text;
+  }
+  const { before: space, inner, after } = parts(last);
+  return { before, after: `${behind}${space}${opening}${inner}${after}` };
+}

@@ -1,0 +1,71 @@
+import { isWordyForm, type Piece } from './plan.ts';
+
+/** Written with a vowel, spoken with a consonant: `a user`, `a union`, `a European`, `a one-off`. */
+const CONSONANT_SOUND = /^(?:u[bcfhjkqrst][aeiou]|uni(?!n|m)|eu|ewe|once|one(?:$|[-']))/;
+/** Written with a consonant, spoken with a vowel: `an hour`. */
+const VOWEL_SOUND = /^(?:hour|honest|honou?r|heir|8|11(?:$|[^0-9])|18(?:$|[^0-9]))/;
+/** `an usher`: the exception to `use`, `usual`, `usurp`. */
+const PLAIN_U = /^ush/;
+
+export function isArticle(form: string): boolean {
+  return form === 'a' || form === 'an';
+}
+
+/** `a` or `an`, as the next word asks for. */
+export function articleBefore(next: string): 'a' | 'an' {
+  if (VOWEL_SOUND.test(next)) return 'an';
+  const startsWithVowel = /^[aeiou]/.test(next);
+  return startsWithVowel && !(CONSONANT_SOUND.test(next) && !PLAIN_U.test(next)) ? 'an' : 'a';
+}
+
+/** Words that need a noun behind them. `his`, `that` and the like can stand alone. */
+const DETERMINERS: ReadonlySet<string> = new Set('a an the my your our their every'.split(' '));
+/** Words that do not end a clause, unless they did so in the source. */
+const NEED_MORE: ReadonlySet<string> = new Set(
+  'a an the my your our their every and or but than because very as of if while although unless'.split(' '),
+);
+/** Words that cannot follow a determiner: verbs, conjunctions, prepositions, pronouns. */
+const NO_NOUN: ReadonlySet<string> = new Set(
+  (
+    "is are was were be been am isn't aren't wasn't weren't has have had hasn't haven't do does did don't doesn't didn't " +
+    "will would can could should shall may might must won't can't couldn't wouldn't shouldn't and or but because if when " +
+    'while although though so than then of to in on at for with by from into about who which that this these those there ' +
+    "i you he she it we they me him them us i'm you're he's she's it's we're they're your my their our his her its a an the " +
+    'not why how what where'
+  ).split(' '),
+);
+const CLAUSE_END = /^(?:[.,!?;:)\]"]|\.\.\.)$/;
+
+/**
+ * Whether a rewrite has a phrase that lost its head: `such a , kevin`, `what an !`, `you are the .`, `boring as .`
+ * Only places that the rewrite made are looked at. A small check of English, not a parser.
+ */
+export function hasLostHead(
+  pieces: readonly Piece[],
+  source: readonly { readonly form: string; readonly raw: string }[],
+): boolean {
+  return pieces.some((piece, at) => {
+    const next = pieces[at + 1];
+    const isAsWritten =
+      piece.source !== null &&
+      (next === undefined ? piece.source === source.length - 1 : next.source === piece.source + 1);
+    if (isAsWritten) return false;
+    const endsHere = next === undefined || CLAUSE_END.test(next.form);
+    if (endsHere) return NEED_MORE.has(piece.form);
+    if (!DETERMINERS.has(piece.form)) return false;
+    if (NO_NOUN.has(next.form)) return true;
+    return isArticle(piece.form) && isNameAfterGap(piece, next, source);
+  });
+}
+
+/** `such an idiot, Kevin` -> `such an Kevin`: the name did not belong to the article. */
+function isNameAfterGap(
+  article: Piece,
+  next: Piece,
+  source: readonly { readonly form: string; readonly raw: string }[],
+): boolean {
+  if (next.source === null || article.source === null) return false;
+  const before = source[next.source - 1];
+  const isName = /^\p{Lu}\p{Ll}/u.test(source[next.source]?.raw ?? '');
+  return isName && before !== undefined && !isWordyForm(before.form);
+}

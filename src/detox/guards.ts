@@ -1,0 +1,79 @@
+import { chrf } from './chrf.ts';
+import { hasLostHead } from './grammar.ts';
+import { LINK_FORM, MENTION_FORM } from './model-form.ts';
+import { isWordyForm, type Piece } from './plan.ts';
+import type { Segment } from './sentences.ts';
+
+/**
+ * Why a rewrite was thrown away.
+ * - `empty`: no word is left
+ * - `runaway`: the model did not come to an end, or wrote far more than it read
+ * - `link`, `number`: a link or mention, or a number, of the source is gone, or another one came
+ * - `grammar`: the rewrite leaves a determiner or conjunction without what belongs to it (`such an, Kevin`)
+ * - `meaning`: hardly anything of the source is left
+ * - `not_better`: the scorer finds the rewrite as toxic as the source, or more
+ */
+export type Guard = 'empty' | 'runaway' | 'link' | 'number' | 'grammar' | 'meaning' | 'not_better';
+
+/** A rewrite may have this many times the words of its source, and a few more. */
+const MOST_WORDS_RATIO = 1.5;
+const MOST_WORDS_EXTRA = 6;
+/** From this many words on a rewrite must keep something; shorter sources (`Shut up.`) may change altogether. */
+const MEANING_WORDS = 6;
+const LEAST_WORDS_RATIO = 0.25;
+const LEAST_SIMILARITY = 0.2;
+const NUMBER = /^[$€£]?[0-9]+(?:[.,:/][0-9]+)*%?$/;
+/** `u r 2 stupid 4 this`: digits that stand for words, and what a rewrite makes of them. */
+const SPOKEN_DIGITS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['2', ['to', 'too', 'two']],
+  ['4', ['for', 'four']],
+  ['1', ['one']],
+]);
+
+/** The first guard that the rewrite of a segment fails, or null. `text` is the source, `rewritten` the new segment. */
+export function failedGuard(
+  text: string,
+  segment: Segment,
+  pieces: readonly Piece[],
+  rewritten: string,
+  finished: boolean,
+): Guard | null {
+  const source = segment.tokens;
+  const wordsBefore = source.filter(({ form }) => isWordyForm(form)).length;
+  const wordsAfter = pieces.filter(({ form }) => isWordyForm(form)).length;
+  if (wordsAfter === 0) return 'empty';
+  if (!finished || wordsAfter > MOST_WORDS_RATIO * wordsBefore + MOST_WORDS_EXTRA) return 'runaway';
+  if (!keepsPlaceholders(segment, pieces)) return 'link';
+  if (!keepsNumbers(segment, pieces)) return 'number';
+  if (
+    hasLostHead(
+      pieces,
+      source.map(({ form, start, end }) => ({ form, raw: text.slice(start, end) })),
+    )
+  )
+    return 'grammar';
+  if (wordsBefore >= MEANING_WORDS) {
+    const isShort = wordsAfter < LEAST_WORDS_RATIO * wordsBefore;
+    if (isShort || chrf(rewritten, text.slice(segment.start, segment.end)) < LEAST_SIMILARITY) return 'meaning';
+  }
+  return null;
+}
+
+function keepsPlaceholders(segment: Segment, pieces: readonly Piece[]): boolean {
+  return [LINK_FORM, MENTION_FORM].every(
+    (placeholder) =>
+      segment.tokens.filter(({ form }) => form === placeholder).length ===
+      pieces.filter(({ form }) => form === placeholder).length,
+  );
+}
+
+function keepsNumbers(segment: Segment, pieces: readonly Piece[]): boolean {
+  const left = pieces.map(({ form }) => form);
+  for (const { form } of segment.tokens) {
+    if (!NUMBER.test(form)) continue;
+    const at = left.indexOf(form);
+    if (at >= 0) left.splice(at, 1);
+    else if (!SPOKEN_DIGITS.get(form)?.some((word) => left.includes(word))) return false;
+  }
+  return !left.some((form) => NUMBER.test(form));
+}

@@ -1,0 +1,216 @@
+import { differences, type Region } from './align.ts';
+import { LINK_FORM, lex, MENTION_FORM, type Token } from './model-form.ts';
+import { isWordy } from './sentences.ts';
+
+/** One token of a rewritten segment: a token of the source that stayed, or a new word. */
+export type Piece =
+  | { readonly form: string; readonly source: number }
+  | { readonly form: string; readonly source: null; readonly region: Region };
+
+const END_MARK = /^(?:[.!?]|\.\.\.)$/;
+const WORDY = /[\p{L}\p{N}]/u;
+
+export function isEndMark(form: string): boolean {
+  return END_MARK.test(form);
+}
+
+/** True for a form that says something: all but punctuation. */
+export function isWordyForm(form: string): boolean {
+  return WORDY.test(form);
+}
+
+/**
+ * The tokens of a model's output. Those that the source has are taken as they are; the rest goes through the lexer,
+ * since not every checkpoint sets its punctuation apart.
+ */
+export function outputForms(output: string, source: readonly Token[]): string[] {
+  const known = new Set(source.map(({ form }) => form));
+  const forms: string[] = [];
+  let unknown: string[] = [];
+  const flush = (): void => {
+    for (const token of lex(unknown.join(' '))) forms.push(token.form);
+    unknown = [];
+  };
+  for (const part of output.split(/\s+/u)) {
+    if (part === '') continue;
+    if (known.has(part)) {
+      flush();
+      forms.push(part);
+    } else unknown.push(part);
+  }
+  flush();
+  return forms;
+}
+
+/**
+ * Which tokens of the source stay, and which words are new, in the order of the result.
+ *
+ * The model decides about words only. Punctuation follows them: marks at the ends of the segment, around a replaced
+ * word and at the end of a sentence stay; a comma goes with the deleted words beside it; quotes and brackets go in
+ * pairs; new punctuation is not taken, but for a comma between new words. Links and mentions at the ends of a segment
+ * stay; a link or mention that the model moved is moved; one that it made up is dropped.
+ */
+export function planPieces(source: readonly Token[], output: readonly string[]): Piece[] {
+  const forms = source.map(({ form }) => form);
+  const regions = differences(forms, output);
+  const keep = new Array<boolean>(source.length).fill(true);
+  const inserts = new Map<number, Piece[]>();
+  const moved = placeholdersIn(source, regions);
+  const { leading, trailing } = fixedEnds(source);
+  for (const region of regions) {
+    const words = newWords(output, region, moved);
+    const first = keepPunctuation(source, region, words.length > 0, keep);
+    for (let i = region.from; i < region.to; i++) if (i < leading || i >= trailing) keep[i] = true;
+    const at = Math.min(Math.max(first, leading), trailing);
+    if (words.length > 0) inserts.set(at, [...(inserts.get(at) ?? []), ...words]);
+  }
+  for (const pieces of inserts.values()) {
+    for (const piece of pieces) if (piece.source !== null) keep[piece.source] = false;
+  }
+  pairUp(source, keep, inserts);
+  const pieces: Piece[] = [];
+  for (let i = 0; i <= source.length; i++) {
+    pieces.push(...(inserts.get(i) ?? []));
+    const token = source[i];
+    if (token && keep[i]) pieces.push({ form: token.form, source: i });
+  }
+  return withoutOrphans(pieces, source.length);
+}
+
+/** How many tokens at the start, and from where on to the end, stay whatever the model says: punctuation, links, mentions. */
+function fixedEnds(source: readonly Token[]): { leading: number; trailing: number } {
+  const isFixed = (token: Token | undefined): boolean =>
+    token !== undefined && (!isWordy(token) || token.kind === 'url' || token.kind === 'user');
+  let leading = 0;
+  while (isFixed(source[leading])) leading++;
+  let trailing = source.length;
+  while (trailing > leading && isFixed(source[trailing - 1])) trailing--;
+  return { leading, trailing };
+}
+
+/** Links and mentions of the source that are not matched where they stand, by form, in order. */
+function placeholdersIn(source: readonly Token[], regions: readonly Region[]): Map<string, number[]> {
+  const found = new Map<string, number[]>([
+    [LINK_FORM, []],
+    [MENTION_FORM, []],
+  ]);
+  const { leading, trailing } = fixedEnds(source);
+  for (const { from, to } of regions) {
+    for (let i = Math.max(from, leading); i < Math.min(to, trailing); i++) {
+      const token = source[i];
+      if (token?.kind === 'url' || token?.kind === 'user') found.get(token.form)?.push(i);
+    }
+  }
+  return found;
+}
+
+function newWords(output: readonly string[], region: Region, moved: Map<string, number[]>): Piece[] {
+  const pieces: Piece[] = [];
+  for (let k = region.newFrom; k < region.newTo; k++) {
+    const form = output[k] ?? '';
+    if (form === LINK_FORM || form === MENTION_FORM) {
+      const source = moved.get(form)?.shift();
+      if (source !== undefined) pieces.push({ form, source });
+    } else if (isWordyForm(form)) {
+      pieces.push({ form, source: null, region });
+    } else if (form === ',' && pieces.length > 0 && isWordyForm(output[k + 1] ?? '')) {
+      pieces.push({ form, source: null, region });
+    }
+  }
+  return pieces;
+}
+
+/** Decides about the tokens of a changed region; returns the index of the source before which its new words go. */
+function keepPunctuation(source: readonly Token[], region: Region, hasNew: boolean, keep: boolean[]): number {
+  const { from, to } = region;
+  let first = from;
+  while (first < to && !isWordy(source[first] ?? never)) first++;
+  if (first === to) return to; // only punctuation: it stays, and new words go behind it
+  let last = to;
+  while (!isWordy(source[last - 1] ?? never)) last--;
+  for (let i = from; i < to; i++) {
+    const isOutside = i < first || i >= last;
+    keep[i] = isOutside && (hasNew || isEndMark(source[i]?.form ?? ''));
+  }
+  return first;
+}
+
+const never: Token = { form: '', start: 0, end: 0, kind: 'word' };
+
+const CLOSERS = new Map([
+  ['(', ')'],
+  ['[', ']'],
+  ['{', '}'],
+]);
+
+/** Quotes and brackets stay in pairs where words are left between them, and go in pairs where none are. */
+function pairUp(source: readonly Token[], keep: boolean[], inserts: ReadonlyMap<number, readonly Piece[]>): void {
+  for (const [open, close] of pairsOf(source)) {
+    let isFilled = false;
+    for (let i = open + 1; i <= close && !isFilled; i++) {
+      const token = source[i];
+      isFilled =
+        (inserts.get(i)?.length ?? 0) > 0 || (i < close && keep[i] === true && token !== undefined && isWordy(token));
+    }
+    const hadWords = source.slice(open + 1, close).some(isWordy);
+    if (isFilled && (keep[open] || keep[close])) {
+      keep[open] = true;
+      keep[close] = true;
+    } else if (!isFilled && hadWords) {
+      keep[open] = false;
+      keep[close] = false;
+    }
+  }
+}
+
+function pairsOf(source: readonly Token[]): [number, number][] {
+  const pairs: [number, number][] = [];
+  const open: number[] = [];
+  let quote = -1;
+  source.forEach(({ form }, i) => {
+    if (form === '"') {
+      if (quote >= 0) pairs.push([quote, i]);
+      quote = quote >= 0 ? -1 : i;
+    } else if (CLOSERS.has(form)) open.push(i);
+    else {
+      const last = open.at(-1);
+      if (last !== undefined && CLOSERS.get(source[last]?.form ?? '') === form) {
+        pairs.push([last, i]);
+        open.pop();
+      }
+    }
+  });
+  return pairs;
+}
+
+const LIGHT_MARK = /^[,;:-]$/;
+const BEFORE_LIGHT = /^(?:[,;:([{"-]|[.!?]|\.\.\.)$/;
+const AFTER_LIGHT = /^(?:[,;:)\]}]|[.!?]|\.\.\.)$/;
+const MAY_REPEAT = /[0-9]|^(?:urlx|@userx|that|had)$/;
+
+/**
+ * Drops what only a deletion has brought to its place: a comma or dash at the start, beside another mark or before
+ * the end; an end mark at the start or after another; a word that repeats the one before it.
+ */
+function withoutOrphans(pieces: readonly Piece[], length: number): Piece[] {
+  const isSeam = (left: Piece | undefined, right: Piece | undefined): boolean => {
+    const before = left === undefined ? -1 : left.source;
+    const after = right === undefined ? length : right.source;
+    return before === null || after === null || after !== before + 1;
+  };
+  const kept: Piece[] = [];
+  pieces.forEach((piece, at) => {
+    const left = kept.at(-1);
+    const right = pieces[at + 1];
+    if (isSeam(left, piece)) {
+      const isRepeated = left?.form === piece.form && isWordyForm(piece.form) && !MAY_REPEAT.test(piece.form);
+      if (isRepeated) return;
+      if (LIGHT_MARK.test(piece.form) && (left === undefined || BEFORE_LIGHT.test(left.form))) return;
+      if (isEndMark(piece.form) && (left === undefined || isEndMark(left.form))) return;
+    }
+    const isLast = right === undefined || AFTER_LIGHT.test(right.form);
+    if (LIGHT_MARK.test(piece.form) && isLast && isSeam(piece, right)) return;
+    kept.push(piece);
+  });
+  return kept;
+}

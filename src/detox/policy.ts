@@ -1,0 +1,258 @@
+import type { Detoxifier, Rewrite, Score, Scorer } from '../contract/models.ts';
+import type { Outcome, RowResult } from '../contract/outcome.ts';
+import type { RowFault, SourceRow } from '../contract/row.ts';
+import { type Answers, createAnswers } from './answers.ts';
+import { chrf } from './chrf.ts';
+import { failedGuard, type Guard } from './guards.ts';
+import { withGuards } from './notes.ts';
+import { outputForms, planPieces } from './plan.ts';
+import { createReader, type Reading, toxicityOf } from './reading.ts';
+import { repairWords } from './repair.ts';
+import type { Segment } from './sentences.ts';
+import { renderPieces } from './surface.ts';
+
+/*
+ * The way of a row. Each phase takes all rows of a call, so that the models get large arrays:
+ *
+ *   read ──no words──▶ clean
+ *     ▼
+ *   score ──below the threshold──▶ clean
+ *     ▼
+ *   rewrite the toxic segments ─▶ repair ─▶ surface ─▶ guards ─▶ score ──(once more, if still toxic)──▶ rewrite
+ *     ▼
+ *   detoxified | still_toxic | unchanged | rejected
+ */
+
+/** A rewrite that is still toxic is rewritten once more. */
+const PASSES = 2;
+
+export interface PolicyOptions {
+  readonly scorer: Scorer;
+  readonly detoxifier: Detoxifier;
+  /** Toxic from here on (probability, 0 to 1). */
+  readonly threshold: number;
+}
+
+export interface FailedRow {
+  readonly rowNo: number;
+  readonly rowKey: string | null;
+  readonly fault: RowFault;
+}
+
+export interface Policy {
+  /**
+   * Calls `emit` once for each row, in no particular order. A result depends on the row alone, never on the others.
+   * A row on which our own text code fails is emitted with its fault. Rejects with what a model rejects with; rows
+   * that were emitted until then stand.
+   */
+  process(rows: readonly SourceRow[], emit: (item: RowResult | FailedRow) => void): Promise<void>;
+}
+
+/** A toxic row on its way. */
+interface Job {
+  readonly row: SourceRow;
+  readonly toxicityBefore: number;
+  /** The text so far, and its toxicity. */
+  current: Reading;
+  toxicity: number;
+  readonly guards: Set<Guard>;
+  /** What the models were asked about for this row. */
+  readonly scored: Set<string>;
+  readonly rewritten: Set<string>;
+}
+
+/** A new text for a segment of a row. */
+interface Proposal {
+  readonly segment: Segment;
+  readonly reading: Reading;
+}
+
+export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): Policy {
+  const read = createReader(scorer, detoxifier);
+
+  /** The segments to rewrite: the toxic ones; if only the text as a whole is toxic, its most toxic segment. */
+  function targets({ current }: Job, scores: Answers<Score>): Segment[] {
+    const toxicity = (segment: Segment): number => scores.of(segment.form).toxicity;
+    const open = current.segments.filter(({ fits }) => fits);
+    const toxic = open.filter((segment) => toxicity(segment) >= threshold);
+    return toxic.length > 0 ? toxic : open.sort((a, b) => toxicity(b) - toxicity(a)).slice(0, 1);
+  }
+
+  /** The rewrite of a segment in the dress of its source; none if nothing changed or a guard refuses it. */
+  function propose(job: Job, segment: Segment, rewrite: Rewrite): Proposal[] {
+    const { text } = job.current;
+    if (rewrite.text.trim() === segment.form) return [];
+    const output = outputForms(rewrite.text, segment.tokens);
+    const words = detoxifier.knownWords === null ? output : repairWords(segment.tokens, output, detoxifier.knownWords);
+    const pieces = planPieces(segment.tokens, words);
+    const rewritten = renderPieces(text, segment, pieces);
+    if (rewritten === text.slice(segment.start, segment.end)) return [];
+    const guard = failedGuard(text, segment, pieces, rewritten, rewrite.finished);
+    if (guard === null) return [{ segment, reading: read(rewritten) }];
+    job.guards.add(guard);
+    return [];
+  }
+
+  /** The text with those proposals put in that the scorer likes better than what they are for, or null if there are none. */
+  function accept(job: Job, proposals: readonly Proposal[], scores: Answers<Score>): Reading | null {
+    const { text } = job.current;
+    let changed = '';
+    let at = 0;
+    for (const { segment, reading } of proposals) {
+      if (toxicityOf(reading, scores.of) >= scores.of(segment.form).toxicity) {
+        job.guards.add('not_better');
+        continue;
+      }
+      changed += text.slice(at, segment.start) + reading.text;
+      at = segment.end;
+    }
+    return at === 0 ? null : read(changed + text.slice(at));
+  }
+
+  return {
+    async process(rows, emit) {
+      const scores = createAnswers((forms) => scorer.score(forms));
+      const rewrites = createAnswers((forms) => detoxifier.rewrite(forms));
+      const attempt = createAttempt(emit);
+
+      const worded: { row: SourceRow; reading: Reading }[] = [];
+      for (const item of attempt('score', rows.map(aboutRow), ({ row }) => ({ row, reading: read(row.text) }))) {
+        if (item.reading.forms.length > 0) worded.push(item);
+        else emit(cleanResult(item.row, null, 0));
+      }
+
+      await scores.ask(worded.flatMap(({ reading }) => reading.forms));
+      let active: Job[] = [];
+      for (const { row, reading } of worded) {
+        const toxicity = toxicityOf(reading, scores.of);
+        const scored = new Set(reading.forms);
+        if (toxicity < threshold) emit(cleanResult(row, toxicity, countTokens(scored, scores, scoreInput)));
+        else active.push(newJob(row, reading, toxicity, scored));
+      }
+
+      for (let pass = 1; active.length > 0; pass++) {
+        const aimed = attempt('rewrite', active, (job) => ({ row: job.row, job, segments: targets(job, scores) }));
+        await rewrites.ask(aimed.flatMap(({ segments }) => segments.map(({ form }) => form)));
+        const proposed = attempt('rewrite', aimed, ({ row, job, segments }) => {
+          for (const { form } of segments) job.rewritten.add(form);
+          const proposals = segments.flatMap((segment) => propose(job, segment, rewrites.of(segment.form)));
+          for (const { reading } of proposals) addAll(job.scored, reading.forms);
+          return { row, job, proposals };
+        });
+        await scores.ask(proposed.flatMap(({ proposals }) => proposals.flatMap(({ reading }) => reading.forms)));
+        const changed = attempt('rewrite', proposed, ({ row, job, proposals }) => ({
+          row,
+          job,
+          next: accept(job, proposals, scores),
+        }));
+        await scores.ask(changed.flatMap(({ next }) => next?.forms ?? []));
+
+        active = [];
+        for (const { job, next } of changed) {
+          if (next !== null) take(job, next, toxicityOf(next, scores.of));
+          if (next === job.current && job.toxicity >= threshold && pass < PASSES) active.push(job);
+          else emit(rewrittenResult(job, threshold, scores, rewrites));
+        }
+      }
+    },
+  };
+}
+
+/** Runs a step of our own code for each item; an item on which it throws is emitted as failed and leaves. */
+function createAttempt(emit: (item: FailedRow) => void) {
+  return <In extends { readonly row: SourceRow }, Out>(
+    stage: RowFault['stage'],
+    items: readonly In[],
+    step: (item: In) => Out,
+  ): Out[] => {
+    const done: Out[] = [];
+    for (const item of items) {
+      try {
+        done.push(step(item));
+      } catch (error) {
+        emit({ rowNo: item.row.rowNo, rowKey: item.row.rowKey, fault: textFault(stage, error) });
+      }
+    }
+    return done;
+  };
+}
+
+function aboutRow(row: SourceRow): { row: SourceRow } {
+  return { row };
+}
+
+function newJob(row: SourceRow, current: Reading, toxicity: number, scored: Set<string>): Job {
+  return { row, toxicityBefore: toxicity, current, toxicity, guards: new Set(), scored, rewritten: new Set() };
+}
+
+/** Goes on with a changed text, unless it is more toxic as a whole than it was. */
+function take(job: Job, next: Reading, toxicity: number): void {
+  addAll(job.scored, next.forms);
+  if (toxicity > job.toxicity) {
+    job.guards.add('not_better');
+    return;
+  }
+  job.current = next;
+  job.toxicity = toxicity;
+}
+
+function cleanResult(row: SourceRow, toxicity: number | null, tokensIn: number): RowResult {
+  const { rowNo, rowKey, text, meta } = row;
+  return {
+    rowNo,
+    rowKey,
+    outcome: 'clean',
+    text,
+    detoxified: null,
+    toxicityBefore: toxicity,
+    toxicityAfter: null,
+    similarity: null,
+    tokensIn,
+    tokensOut: 0,
+    meta,
+  };
+}
+
+function rewrittenResult(job: Job, threshold: number, scores: Answers<Score>, rewrites: Answers<Rewrite>): RowResult {
+  const { row, current, toxicityBefore, toxicity, guards, scored, rewritten } = job;
+  const isChanged = current.text !== row.text;
+  const kind: Outcome = toxicity < threshold ? 'detoxified' : 'still_toxic';
+  const refused: Outcome = guards.size > 0 ? 'rejected' : 'unchanged';
+  const tokensIn = countTokens(scored, scores, scoreInput) + countTokens(rewritten, rewrites, scoreInput);
+  return {
+    rowNo: row.rowNo,
+    rowKey: row.rowKey,
+    outcome: isChanged ? kind : refused,
+    text: row.text,
+    detoxified: isChanged ? current.text : null,
+    toxicityBefore,
+    toxicityAfter: isChanged ? toxicity : null,
+    similarity: isChanged ? chrf(current.text, row.text) : null,
+    tokensIn,
+    tokensOut: countTokens(rewritten, rewrites, ({ tokens }) => tokens.length),
+    meta: withGuards(row.meta, [...guards]),
+  };
+}
+
+function countTokens<T>(forms: ReadonlySet<string>, answers: Answers<T>, count: (answer: T) => number): number {
+  let total = 0;
+  for (const form of forms) total += count(answers.of(form));
+  return total;
+}
+
+function scoreInput({ inputTokens }: { readonly inputTokens: number }): number {
+  return inputTokens;
+}
+
+function addAll(set: Set<string>, values: readonly string[]): void {
+  for (const value of values) set.add(value);
+}
+
+function textFault(stage: RowFault['stage'], error: unknown): RowFault {
+  const name = error instanceof Error ? error.name : 'Error';
+  return {
+    stage,
+    code: 'text_code_failed',
+    message: `detoxq's text code failed on this row (${name}); please report it with the row's text`,
+  };
+}

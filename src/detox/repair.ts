@@ -1,0 +1,69 @@
+import { differences } from './align.ts';
+import type { Token } from './model-form.ts';
+import { isWordyForm } from './plan.ts';
+
+/** A new word this close to a word of the source (see `likeness`) is a slip of the pen for it. Below, it was meant to replace it. */
+const SLIP = 0.5;
+const LONGEST_COMPARED = 40;
+const CLITIC = /'(?:s|re|ll|ve|d|m|t)?$/;
+
+/**
+ * Puts right what a small model misspells: a new word that neither the source nor `knownWords` has. If a word that the
+ * rewrite took out at the same place is much like it (`flyingests` for `requests`), that word comes back; else the new
+ * word is dropped: what it was to replace is what the rewrite was about.
+ *
+ * `output` is in model form, one entry a token, and so is the result.
+ */
+export function repairWords(
+  source: readonly Token[],
+  output: readonly string[],
+  knownWords: ReadonlySet<string>,
+): readonly string[] {
+  const forms = source.map(({ form }) => form);
+  const own = new Set(forms);
+  const isUnknown = (word: string): boolean => isWordyForm(word) && !own.has(word) && !isKnown(word, knownWords, own);
+  if (!output.some(isUnknown)) return output;
+  const repaired: string[] = [];
+  let done = 0;
+  for (const { from, to, newFrom, newTo } of differences(forms, output)) {
+    repaired.push(...output.slice(done, newFrom));
+    const removed = forms.slice(from, to).filter(isWordyForm);
+    for (const word of output.slice(newFrom, newTo)) {
+      if (!isUnknown(word)) {
+        repaired.push(word);
+        continue;
+      }
+      const [best] = removed.map((old) => ({ old, like: likeness(old, word) })).sort((a, b) => b.like - a.like);
+      if (best === undefined || best.like < SLIP) continue;
+      repaired.push(best.old);
+      removed.splice(removed.indexOf(best.old), 1);
+    }
+    done = newTo;
+  }
+  repaired.push(...output.slice(done));
+  return repaired;
+}
+
+/** A word, its plural or its possessive, or a compound of such, that the checkpoint or the source knows. */
+function isKnown(word: string, knownWords: ReadonlySet<string>, own: ReadonlySet<string>): boolean {
+  const has = (part: string): boolean => knownWords.has(part) || own.has(part);
+  const base = word.replace(CLITIC, '');
+  if (has(word) || has(base) || (base.endsWith('s') && has(base.slice(0, -1)))) return true;
+  const compound = base.split(/[-_/.&]/);
+  return compound.length > 1 && compound.every((part) => has(part));
+}
+
+/** Ratio of matched letters, 0 to 1: twice the longest common subsequence over the sum of the lengths. */
+function likeness(a: string, b: string): number {
+  const left = [...a.slice(0, LONGEST_COMPARED)];
+  const right = [...b.slice(0, LONGEST_COMPARED)];
+  let row = new Array<number>(right.length + 1).fill(0);
+  for (const char of left) {
+    const next = [0];
+    right.forEach((other, j) => {
+      next.push(char === other ? (row[j] ?? 0) + 1 : Math.max(row[j + 1] ?? 0, next[j] ?? 0));
+    });
+    row = next;
+  }
+  return (2 * (row.at(-1) ?? 0)) / (left.length + right.length);
+}
