@@ -19,8 +19,8 @@ export interface Config {
   readonly queueName: string;
   /** `DETOXQ_DRAIN_SECONDS`: how long a worker may finish what it has after the first signal. Default 25 s. */
   readonly drainDeadlineMs: number;
-  /** `DETOXQ_LOG_LEVEL`: trace, debug, info, warn, error, silent. Default info. */
-  readonly logLevel: string;
+  /** `DETOXQ_LOG_LEVEL`: trace, debug, info, warn, error, silent. Default: info for `worker`, warn elsewhere. */
+  readonly logLevel: string | undefined;
   /** `PATH`: where redis-server or valkey-server is looked for. */
   readonly searchPath: string;
   /** `NO_COLOR` (no-color.org). */
@@ -45,7 +45,7 @@ const environment = z.object({
     .regex(/^[a-z][a-z0-9_-]{0,40}$/, { error: 'DETOXQ_QUEUE must be a short name of a-z, 0-9, _ and -' })
     .default('detoxq'),
   DETOXQ_DRAIN_SECONDS: z.coerce.number().min(0).max(3600).default(25),
-  DETOXQ_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  DETOXQ_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).optional(),
   PATH: z.string().default(''),
   NO_COLOR: z.string().default(''),
 });

@@ -1,2 +1,62 @@
 #!/usr/bin/env node
-process.exitCode = 0;
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { packageRoot } from '../config.ts';
+import { addEnqueueCommand } from './enqueue.ts';
+import { reportFailure } from './errors.ts';
+import { addExportCommand } from './export.ts';
+import { addMigrateCommand } from './migrate.ts';
+import { addQueryCommand } from './query.ts';
+import { addResumeCommand } from './resume.ts';
+import { addRunCommand } from './run.ts';
+import { addServicesCommand } from './services.ts';
+import { addStatusCommand } from './status.ts';
+import { addVerifyCommand } from './verify.ts';
+import { addWorkerCommand } from './worker.ts';
+
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+
+const program = new Command('detoxq')
+  .description(
+    'Cleans text corpora of toxicity: scores every row, rewrites what is toxic, scores again,\n' +
+      'and leaves one outcome a row in Postgres.',
+  )
+  .version(version)
+  .showSuggestionAfterError()
+  .configureHelp({ sortSubcommands: false })
+  .addHelpText(
+    'after',
+    `
+Start here:
+  detoxq run comments.csv --out cleaned.csv    everything on this machine, no services needed
+
+With DATABASE_URL and REDIS_URL set, the same verbs use those, on as many machines as you like:
+  detoxq migrate && detoxq enqueue comments.csv
+  detoxq worker                                as many as you like, anywhere
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 finished with row errors.`,
+  );
+
+addRunCommand(program);
+addEnqueueCommand(program);
+addWorkerCommand(program);
+addStatusCommand(program);
+addResumeCommand(program);
+addVerifyCommand(program);
+addExportCommand(program);
+addQueryCommand(program);
+addMigrateCommand(program);
+addServicesCommand(program);
+
+for (const command of [program, ...program.commands, ...program.commands.flatMap((verb) => verb.commands)]) {
+  command.exitOverride();
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // Commander has printed its own message; it calls every wrong usage 1, and help and version 0.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else process.exitCode = reportFailure(error);
+}

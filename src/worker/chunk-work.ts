@@ -87,7 +87,11 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     });
     const { results, errors } = sortOut(rows, verdicts.decided, claim.attempts);
     const timingsMs = {
-      ...roundAll({ score: verdicts.timings.scoreMs, rewrite: verdicts.timings.rewriteMs, text: verdicts.timings.textMs }),
+      ...roundAll({
+        score: verdicts.timings.scoreMs,
+        rewrite: verdicts.timings.rewriteMs,
+        text: verdicts.timings.textMs,
+      }),
       chunk: Math.round(performance.now() - startedMs),
     };
     return { results, errors, scorerId, detoxifierId, timingsMs };
@@ -99,7 +103,10 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
         return await completeChunk(database, claim, outcome);
       } catch (error) {
         if (!(error instanceof ServiceError)) throw error;
-        log.warn({ runId: claim.runId, chunkNo: claim.chunkNo, waitMs, reason: error.message }, 'results cannot be written yet');
+        log.warn(
+          { runId: claim.runId, chunkNo: claim.chunkNo, waitMs, reason: error.message },
+          'results cannot be written yet',
+        );
         await pause(waitMs);
       }
     }
@@ -124,7 +131,8 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
         });
         throw error;
       }
-      if (!written) log.warn({ runId, chunkNo, claim: claim.claimNo }, 'another worker took this chunk over: nothing written');
+      if (!written)
+        log.warn({ runId, chunkNo, claim: claim.claimNo }, 'another worker took this chunk over: nothing written');
       await finishRunIfDone(database, runId);
     },
   };

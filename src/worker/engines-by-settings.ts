@@ -1,5 +1,5 @@
 import type { RunSettings } from '../contract/settings.ts';
-import type { Engines } from './engines.ts';
+import { type Engines, EnginesClosedError } from './engines.ts';
 
 export interface EnginesBySettings {
   /**
@@ -7,6 +7,7 @@ export interface EnginesBySettings {
    * chunks of another run with other models wait until the present ones are done.
    */
   use<T>(settingsHash: string, settings: RunSettings, work: (engines: Engines) => Promise<T>): Promise<T>;
+  /** Rejects the work under way with an EnginesClosedError. */
   close(): Promise<void>;
 }
 
@@ -19,7 +20,8 @@ interface Held {
 
 export function createEnginesBySettings(open: (settings: RunSettings) => Engines): EnginesBySettings {
   let held: Held | undefined;
-  let waiting: (() => void)[] = [];
+  let closed = false;
+  const waiting: (() => void)[] = [];
   const wake = (): void => {
     for (const resume of waiting.splice(0)) resume();
   };
@@ -33,6 +35,7 @@ export function createEnginesBySettings(open: (settings: RunSettings) => Engines
 
   const acquire = async (hash: string, settings: RunSettings): Promise<Held> => {
     for (;;) {
+      if (closed) throw new EnginesClosedError('The engines are closed.');
       if (held === undefined) held = { hash, engines: open(settings), users: 0, leaving: false };
       if (held.hash === hash && !held.leaving) {
         held.users += 1;
@@ -61,7 +64,8 @@ export function createEnginesBySettings(open: (settings: RunSettings) => Engines
       }
     },
     async close() {
-      waiting = [];
+      closed = true;
+      wake();
       if (held !== undefined) await discard(held);
     },
   };

@@ -39,6 +39,8 @@ const MAX_DEATHS_BEFORE_READY = 3;
 
 export interface EnginesOptions {
   readonly engine: EngineOptions;
+  /** Digests of the weights that must be the ones loaded; others are refused. */
+  readonly expected?: { readonly scorer: string; readonly detoxifier: string };
   /** Engine processes; default one a core. */
   readonly processes?: number;
   /** A process that is silent this long with rows in flight is killed. Default 120 s. */
@@ -205,6 +207,11 @@ export function createEngines(options: EnginesOptions): Engines {
     );
     engine.ready.then(
       (identities) => {
+        const other = otherWeights(identities, options.expected);
+        if (other !== undefined) {
+          giveUp(new CheckpointError(other));
+          return;
+        }
         slot.state = 'ready';
         slot.deathsBeforeReady = 0;
         settleReady.resolve(identities);
@@ -284,6 +291,18 @@ export function createEngines(options: EnginesOptions): Engines {
 /** The worker stops: rows in flight go back to the ledger. */
 export class EnginesClosedError extends DetoxqError {
   override readonly name = 'EnginesClosedError';
+}
+
+function otherWeights(present: EngineIdentities, expected: EnginesOptions['expected']): string | undefined {
+  for (const role of ['scorer', 'detoxifier'] as const) {
+    const wanted = expected?.[role];
+    if (wanted === undefined || present[role].digest === wanted) continue;
+    return (
+      `This machine's checkpoint ${present[role].name} (sha256 ${present[role].digest.slice(0, 12)}) is not the one the run ` +
+      `was begun with (${wanted.slice(0, 12)}): its results would not be comparable. Bring that checkpoint here.`
+    );
+  }
+  return undefined;
 }
 
 function answer(group: RowGroup, verdicts: readonly PooledVerdict[]): void {

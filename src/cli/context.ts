@@ -1,0 +1,76 @@
+import { type Config, readConfig } from '../config.ts';
+import type { Log } from '../contract/log.ts';
+import { createLog } from '../observe/log.ts';
+import { createPostgresQueue } from '../queue/postgres-queue.ts';
+import type { ChunkQueue } from '../queue/queue.ts';
+import { createRedisQueue } from '../queue/redis-queue.ts';
+import { openServices, type Services } from '../services/services.ts';
+import { migrate, requireCurrentSchema } from '../store/migrate.ts';
+import { createPool, type Database } from '../store/pool.ts';
+
+/** What a verb works with. */
+export interface Context {
+  readonly config: Config;
+  readonly log: Log;
+  readonly services: Services;
+  readonly database: Database;
+  /** Opens the queue; closed with the context. */
+  openQueue(): Promise<ChunkQueue>;
+}
+
+export interface ContextOptions {
+  /** Connections to Postgres at most. Default 4. */
+  readonly connections?: number;
+  /** Used where DETOXQ_LOG_LEVEL is not set. Default warn. */
+  readonly logLevel?: string;
+  /** `apply`: bring the schema up to date; `check` (default): refuse another one; `skip`: the verb sees to it. */
+  readonly schema?: 'apply' | 'check' | 'skip';
+}
+
+/** Opens services and database, does the work, and closes everything, also when the work throws. */
+export async function withContext<T>(options: ContextOptions, work: (context: Context) => Promise<T>): Promise<T> {
+  const config = readConfig();
+  const log = createLog(config.logLevel ?? options.logLevel ?? 'warn');
+  const services = await openServices({
+    home: config.home,
+    databaseUrl: config.databaseUrl,
+    redisUrl: config.redisUrl,
+    path: config.searchPath,
+    log,
+  });
+  const closing: (() => Promise<void>)[] = [() => services.close()];
+  try {
+    const database = createPool(services.databaseUrl, { max: options.connections ?? 4, applicationName: 'detoxq' });
+    closing.unshift(() => database.close());
+    // The embedded database is ours alone: its schema follows the program without being asked.
+    const schema = options.schema ?? (services.postgres === 'embedded' ? 'apply' : 'check');
+    if (schema === 'apply') await migrate(database);
+    if (schema === 'check') await requireCurrentSchema(database);
+    return await work({
+      config,
+      log,
+      services,
+      database,
+      async openQueue() {
+        const queue =
+          services.redisUrl === null
+            ? await createPostgresQueue({ url: services.databaseUrl, name: config.queueName, log })
+            : await createRedisQueue({ url: services.redisUrl, name: config.queueName, log });
+        closing.unshift(() => queue.close());
+        return queue;
+      },
+    });
+  } finally {
+    for (const close of closing)
+      await close().catch((error: unknown) => log.warn({ error }, 'could not close cleanly'));
+  }
+}
+
+/** Where the results are, for people; never with a password. */
+export function describeResults(context: Context, runId: string): string {
+  const where =
+    context.services.postgres === 'embedded'
+      ? `the embedded Postgres in ${context.config.home}`
+      : `Postgres at ${new URL(context.services.databaseUrl).host}`;
+  return `table results, run_id '${runId}', in ${where}`;
+}

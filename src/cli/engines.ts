@@ -1,0 +1,57 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../config.ts';
+import { CheckpointError } from '../contract/errors.ts';
+import type { ModelIdentity, Precision } from '../contract/models.ts';
+import type { RunSettings } from '../contract/settings.ts';
+import { findCheckpoint } from '../engine/catalog.ts';
+import { identifyCheckpoint } from '../engine/load.ts';
+import { createEngines, type Engines } from '../worker/engines.ts';
+import type { Context } from './context.ts';
+
+export function engineProcesses(asked: number | undefined): number {
+  return asked ?? availableParallelism();
+}
+
+/** Which weights a name means here and now. @throws UsageError, CheckpointError */
+export async function identify(context: Context, name: string, precision: Precision): Promise<ModelIdentity> {
+  const { folder, name: known } = findCheckpoint(name, packageRoot);
+  return identifyCheckpoint({ folder, name: known, precision, cacheFolder: cacheFolder(context) });
+}
+
+/**
+ * Refuses to go on with other weights than a run was begun with: its results would not be comparable.
+ * @throws CheckpointError that names the model and both digests
+ */
+export async function requireSameModels(context: Context, settings: RunSettings): Promise<void> {
+  for (const frozen of [settings.scorer, settings.detoxifier]) {
+    const present = await identify(context, frozen.name, frozen.precision);
+    if (present.digest === frozen.digest) continue;
+    throw new CheckpointError(
+      `The checkpoint ${frozen.name} is not the one this run was begun with (sha256 ${frozen.digest.slice(0, 12)} then, ` +
+        `${present.digest.slice(0, 12)} now). Bring that one back, or begin a new run.`,
+    );
+  }
+}
+
+/** Opens engines for the settings of a run, with the checkpoints of this machine. */
+export function engineOpener(context: Context, processes: number): (settings: RunSettings) => Engines {
+  return (settings) =>
+    createEngines({
+      engine: {
+        scorer: findCheckpoint(settings.scorer.name, packageRoot),
+        detoxifier: findCheckpoint(settings.detoxifier.name, packageRoot),
+        precision: settings.detoxifier.precision,
+        threshold: settings.threshold,
+        maxNewTokens: settings.generation.maxNewTokens,
+        cacheFolder: cacheFolder(context),
+      },
+      expected: { scorer: settings.scorer.digest, detoxifier: settings.detoxifier.digest },
+      processes,
+      log: context.log,
+    });
+}
+
+function cacheFolder(context: Context): string {
+  return join(context.config.home, 'compiled');
+}

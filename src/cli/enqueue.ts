@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import type { ProduceProgress } from '../producer/produce.ts';
+import { withContext } from './context.ts';
+import { formatCount } from './format.ts';
+import { prepareRun } from './new-run.ts';
+import { addRunOptions, type RunOptions } from './options.ts';
+import { enqueueAll } from './read-all.ts';
+import { listenForStop } from './signals.ts';
+
+const INTERRUPTED = 130;
+const SAY_EVERY_MS = 2_000;
+
+export function addEnqueueCommand(program: Command): void {
+  const command = program
+    .command('enqueue')
+    .argument('<files...>', 'CSV, TSV, JSONL or text, also .gz or .zst; - is standard input')
+    .description('read a dataset into the ledger and the queue, for workers anywhere; prints the run id');
+  addRunOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  run=$(detoxq enqueue comments.csv) && detoxq status $run --watch
+  detoxq enqueue part-1.jsonl.zst part-2.jsonl.zst --name november
+
+It pauses while the queue is full, so it lasts about as long as the workers do. Interrupted, it leaves a run that
+"detoxq resume RUN" continues.`,
+    )
+    .action(async (files: string[], options: RunOptions) => {
+      process.exitCode = await withContext({}, async (context) => {
+        const { dataset, create } = await prepareRun(context, files, options);
+        const queue = await context.openQueue();
+        const run = await create();
+        process.stdout.write(`${run.id}\n`);
+        const stop = listenForStop((text) => process.stderr.write(`${text}\n`));
+        const produced = await enqueueAll(context, run, dataset, queue, stop.signal, progressLine());
+        stop.dispose();
+        const counts = `${formatCount(produced.rows)} rows in ${formatCount(produced.chunks)} chunks`;
+        if (produced.finished) process.stderr.write(`Enqueued ${counts} as run ${run.id}.\n`);
+        else process.stderr.write(`Stopped with ${counts} enqueued. Go on with: detoxq resume ${run.id}\n`);
+        return produced.finished ? 0 : INTERRUPTED;
+      });
+    });
+}
+
+/** A line every few seconds: an enqueue that waits for workers should not look hung. */
+function progressLine(): (progress: ProduceProgress) => void {
+  let lastMs = performance.now();
+  return (progress) => {
+    if (performance.now() - lastMs < SAY_EVERY_MS) return;
+    lastMs = performance.now();
+    const share =
+      progress.bytesTotal === null
+        ? ''
+        : `, ${Math.floor((100 * progress.bytesRead) / progress.bytesTotal)} % of the files`;
+    const waiting = {
+      workers: ', waiting for workers to empty the queue',
+      services: ', waiting for Postgres or Redis',
+    };
+    const state = progress.waitingFor === null ? '' : waiting[progress.waitingFor];
+    process.stderr.write(`${formatCount(progress.rows)} rows enqueued${share}${state}\n`);
+  };
+}

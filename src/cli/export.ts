@@ -1,0 +1,63 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
+import { type ExportRow, exportFormat, exportToFile, mergeByRow } from '../report/export.ts';
+import type { Connection } from '../store/pool.ts';
+import { streamResults, streamRowErrors } from '../store/results.ts';
+import { getRun } from '../store/runs.ts';
+import { withContext } from './context.ts';
+import { formatCount } from './format.ts';
+
+const FAILED = 'failed';
+type Wanted = Outcome | typeof FAILED;
+
+export function addExportCommand(program: Command): void {
+  program
+    .command('export')
+    .argument('<run>', 'run id, or latest')
+    .description('write the rows of a run to a file, in the order of the source')
+    .requiredOption('--out <file>', 'where to; the ending gives the format: .jsonl, .csv, .tsv')
+    .option('--outcome <outcomes>', `only these, separated by commas: ${[...OUTCOMES, FAILED].join(', ')}`, outcomes)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  detoxq export latest --out cleaned.csv
+  detoxq export latest --out look-at-these.jsonl --outcome still_toxic,rejected,failed
+
+The column "cleaned" holds the text to go on with: the source where it was clean, the rewrite where it was
+detoxified, and nothing where no text is known to be clean.`,
+    )
+    .action(async (reference: string, options: { out: string; outcome?: Wanted[] }) => {
+      exportFormat(options.out);
+      await withContext({}, async ({ database }) => {
+        const run = await getRun(database, reference);
+        const count = await exportToFile(options.out, exportRows(database, run.id, options.outcome));
+        process.stderr.write(`Wrote ${formatCount(count)} rows to ${options.out}.\n`);
+      });
+    });
+}
+
+/** The rows of a run as an export has them; all outcomes when none are named. */
+export function exportRows(
+  connection: Connection,
+  runId: string,
+  wanted?: readonly Wanted[],
+): AsyncIterable<ExportRow> {
+  if (wanted === undefined) return mergeByRow(streamResults(connection, runId), streamRowErrors(connection, runId));
+  const named = OUTCOMES.filter((outcome) => wanted.includes(outcome));
+  return mergeByRow(
+    named.length === 0 ? nothing() : streamResults(connection, runId, { outcomes: named }),
+    wanted.includes(FAILED) ? streamRowErrors(connection, runId) : nothing(),
+  );
+}
+
+async function* nothing(): AsyncGenerator<never> {}
+
+function outcomes(value: string): Wanted[] {
+  const known: readonly Wanted[] = [...OUTCOMES, FAILED];
+  return value.split(',').map((part) => {
+    const outcome = known.find((candidate) => candidate === part.trim());
+    if (outcome === undefined) throw new InvalidArgumentError(`Outcomes are ${known.join(', ')}.`);
+    return outcome;
+  });
+}

@@ -1,0 +1,97 @@
+import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Run, RunState } from '../contract/run.ts';
+import type { RunSettings } from '../contract/settings.ts';
+import type { Dataset } from '../producer/dataset.ts';
+import { createReconciler } from '../queue/reconciler.ts';
+import { readProgress } from '../store/progress.ts';
+import { startWorker } from '../worker/worker.ts';
+import type { Context } from './context.ts';
+import { engineOpener } from './engines.ts';
+import { formatCount } from './format.ts';
+import { createProgressDisplay } from './progress.ts';
+import { enqueueAll } from './read-all.ts';
+import { listenForStop } from './signals.ts';
+
+const LOOK_EVERY_MS = 250;
+/** A shell's code for a command that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+/** A run that this machine sees to its end, from wherever it stands. */
+export interface Job {
+  readonly settings: RunSettings;
+  /** Makes the run, or finds it again; called when the models are loaded. */
+  readonly begin: () => Promise<Run>;
+  /** What is still to be read; null when the source was read to its end. */
+  readonly dataset: Dataset | null;
+  readonly processes: number;
+}
+
+/**
+ * Enqueues, works, and waits for the run's end. Ctrl-C drains and leaves a run that `resume` continues.
+ * @returns the run, and whether it came to its end or how the command must exit
+ */
+export async function doJob(context: Context, job: Job): Promise<{ run: Run; ended: boolean; exitCode: number }> {
+  const { database, config, log } = context;
+  const queue = await context.openQueue();
+  const worker = await startWorker({
+    database,
+    queue,
+    openEngines: engineOpener(context, job.processes),
+    processes: job.processes,
+    name: `${hostname()}/${process.pid}`,
+    log,
+  });
+  const reconciler = createReconciler({ database, queue, log });
+  const display = createProgressDisplay();
+  const stop = listenForStop((text) => {
+    display.end();
+    process.stderr.write(`${text}\n`);
+  });
+  let drainMs = 0;
+  try {
+    await worker.prepare(job.settings);
+    const run = await job.begin();
+    reconciler.start();
+    const reading =
+      job.dataset === null ? Promise.resolve() : enqueueAll(context, run, job.dataset, queue, stop.signal);
+    const state = await follow(context, run.id, reading, stop.signal, display.update);
+    drainMs = config.drainDeadlineMs;
+    if (state !== null) return { run, ended: true, exitCode: 0 };
+    await reading;
+    await worker.drain(drainMs);
+    const { rowsDone } = await readProgress(database, run.id);
+    display.end();
+    process.stderr.write(`Stopped with ${formatCount(rowsDone)} rows done. Go on with: detoxq resume ${run.id}\n`);
+    return { run, ended: false, exitCode: INTERRUPTED };
+  } finally {
+    display.end();
+    await reconciler.close();
+    await worker.drain(drainMs);
+    stop.dispose();
+  }
+}
+
+const ENDED: readonly RunState[] = ['done', 'cancelled'];
+
+/** Shows progress until the run ends; null when the signal came first. Throws what ends the reading. */
+async function follow(
+  { database }: Context,
+  runId: string,
+  reading: Promise<unknown>,
+  signal: AbortSignal,
+  show: (progress: Awaited<ReturnType<typeof readProgress>>) => void,
+): Promise<RunState | null> {
+  let readingFailed: { error: unknown } | undefined;
+  reading.catch((error: unknown) => {
+    readingFailed = { error };
+  });
+  while (!signal.aborted) {
+    const progress = await readProgress(database, runId);
+    if (readingFailed !== undefined) throw readingFailed.error;
+    show(progress);
+    if (ENDED.includes(progress.state)) return progress.state;
+    await pause(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
+  }
+  return null;
+}

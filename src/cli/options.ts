@@ -1,0 +1,62 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { BUNDLED } from '../engine/catalog.ts';
+import { FORMATS, type Format } from '../producer/format.ts';
+
+/** Options of the verbs that begin a run. */
+export interface RunOptions {
+  readonly textColumn?: string;
+  readonly idColumn?: string;
+  readonly format?: Format;
+  readonly limit?: number;
+  readonly chunkRows: number;
+  readonly detoxifier: string;
+  readonly scorer: string;
+  readonly threshold: number;
+  readonly precision: 'int8' | 'fp32';
+  readonly maxNewTokens: number;
+  readonly name?: string;
+}
+
+export function addRunOptions(command: Command): Command {
+  return command
+    .option(
+      '--text-column <name>',
+      'column that holds the text (default: text, comment_text, comment, sentence, toxic, source, or the only string column)',
+    )
+    .option('--id-column <name>', 'column that holds your id of a row (default: id, where there is one)')
+    .addOption(new Option('--format <format>', "default: by the file's ending").choices(FORMATS))
+    .option('--limit <rows>', 'take only the first rows', wholeNumber(1))
+    .option('--chunk-rows <rows>', 'rows a chunk: the unit of dispatch and of writing', wholeNumber(1, 10_000), 256)
+    .option('--detoxifier <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.detoxifier)
+    .option('--scorer <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.scorer)
+    .option('--threshold <probability>', 'toxic from here on, 0 to 1', probability, 0.5)
+    .addOption(
+      new Option('--precision <precision>', 'int8 is quantized row by row').choices(['int8', 'fp32']).default('int8'),
+    )
+    .option('--max-new-tokens <tokens>', 'longest rewrite of a sentence', wholeNumber(1, 1024), 64)
+    .option('--name <name>', 'a name for the run, shown by status');
+}
+
+export function addProcessesOption(command: Command): Command {
+  return command.option('--processes <count>', 'engine processes (default: one a core)', wholeNumber(1, 1024));
+}
+
+/** A parser of whole numbers within bounds, for commander. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < least || number > most) {
+      const bounds = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new InvalidArgumentError(`It must be a whole number ${bounds}.`);
+    }
+    return number;
+  };
+}
+
+function probability(value: string): number {
+  const number = Number(value);
+  if (value.trim() === '' || !(number >= 0 && number <= 1)) {
+    throw new InvalidArgumentError('It must be a number from 0 to 1.');
+  }
+  return number;
+}

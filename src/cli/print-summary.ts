@@ -1,0 +1,58 @@
+import { basename } from 'node:path';
+import type { ModelIdentity } from '../contract/models.ts';
+import type { RunReport } from '../report/summary.ts';
+import { formatCount, formatDuration, formatPercent, formatRate } from './format.ts';
+
+const EXPLAINED: Readonly<Record<string, string>> = {
+  clean: 'not toxic, left as they were',
+  detoxified: 'were toxic, the rewrite is not',
+  still_toxic: 'rewritten, and still toxic',
+  unchanged: 'toxic, and the model changed nothing',
+  rejected: 'the rewrite failed a check and was thrown away',
+};
+
+/** The report of a run for people. `wallMs` replaces the ledger's time where the caller measured the whole job. */
+export function summaryText(report: RunReport, where: string): string {
+  const files = report.files.map((file) => (file === '-' ? 'standard input' : basename(file))).join(', ');
+  const lines = [
+    `Run ${report.run} of ${files} is ${report.state}: ${formatCount(report.rowsDone)} of ${formatCount(report.rows)} rows` +
+      (report.wallMs === null ? '' : ` in ${formatDuration(report.wallMs)}`) +
+      (report.rowsPerSecond === null ? '' : ` (${formatRate(report.rowsPerSecond)})`),
+    '',
+    ...outcomeLines(report),
+    '',
+  ];
+  if (report.toxicityBefore !== null && report.toxicityAfter !== null) {
+    lines.push(
+      `  toxicity    ${report.toxicityBefore.toFixed(3)} before, ${report.toxicityAfter.toFixed(3)} after` +
+        ' (mean over the rewritten rows)',
+    );
+  }
+  lines.push(
+    `  scorer      ${modelText(report.models.scorer)}, toxic from ${report.threshold} on`,
+    `  detoxifier  ${modelText(report.models.detoxifier)}`,
+    `  results     ${where}`,
+  );
+  return lines.join('\n');
+}
+
+function outcomeLines(report: RunReport): string[] {
+  const rows = Object.entries(report.outcomes).map(([outcome, count]) => ({
+    label: outcome,
+    count,
+    note: EXPLAINED[outcome] ?? '',
+  }));
+  if (report.rowErrors > 0) {
+    const codes = Object.entries(report.rowErrorsByCode).map(([code, count]) => `${formatCount(count)} ${code}`);
+    rows.push({ label: 'row errors', count: report.rowErrors, note: codes.join(', ') });
+  }
+  const width = Math.max(...rows.map((row) => formatCount(row.count).length));
+  return rows.map(
+    (row) =>
+      `  ${row.label.padEnd(11)} ${formatCount(row.count).padStart(width)}  ${formatPercent(row.count, report.rowsDone).padStart(7)}  ${row.note}`,
+  );
+}
+
+function modelText(model: ModelIdentity): string {
+  return `${model.name} (${model.architecture}, ${model.precision}, sha256 ${model.digest.slice(0, 12)})`;
+}

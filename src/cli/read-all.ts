@@ -1,0 +1,44 @@
+import type { Run } from '../contract/run.ts';
+import type { Dataset } from '../producer/dataset.ts';
+import { type Produced, type ProduceProgress, produce } from '../producer/produce.ts';
+import type { ChunkQueue } from '../queue/queue.ts';
+import { appendChunks, ledgerEnd } from '../store/chunks.ts';
+import { finishEnqueue } from '../store/runs.ts';
+import type { Context } from './context.ts';
+import { formatCount } from './format.ts';
+
+/** Reads a dataset into the ledger and the queue of a run, from where the ledger ends, and says what was odd in it. */
+export async function enqueueAll(
+  { database }: Context,
+  run: Run,
+  dataset: Dataset,
+  queue: ChunkQueue,
+  signal: AbortSignal,
+  onProgress?: (progress: ProduceProgress) => void,
+): Promise<Produced> {
+  const { chunkRows } = run.source.options;
+  const produced = await produce({
+    dataset,
+    runId: run.id,
+    queue,
+    ledger: {
+      appendChunks: (chunks) => appendChunks(database, run.id, chunks),
+      finishEnqueue: (totals) => finishEnqueue(database, run.id, totals),
+    },
+    chunkRows: typeof chunkRows === 'number' ? chunkRows : undefined,
+    resumeFrom: await ledgerEnd(database, run.id),
+    signal,
+    onProgress,
+  });
+  for (const [code, count] of Object.entries(produced.rejected)) {
+    process.stderr.write(
+      `${formatCount(count)} rows could not be read (${code}): they are row errors, with their lines.\n`,
+    );
+  }
+  if (produced.blank > 0) {
+    process.stderr.write(
+      `${formatCount(produced.blank)} blank ${produced.blank === 1 ? 'row' : 'rows'}: outcome clean, not scored.\n`,
+    );
+  }
+  return produced;
+}

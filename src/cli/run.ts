@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { exportFormat } from '../report/export.ts';
+import { withContext } from './context.ts';
+import { engineProcesses } from './engines.ts';
+import { finishJob } from './finish.ts';
+import { doJob } from './job.ts';
+import { prepareRun } from './new-run.ts';
+import { addProcessesOption, addRunOptions, type RunOptions } from './options.ts';
+
+interface Options extends RunOptions {
+  readonly out?: string;
+  readonly processes?: number;
+  readonly json?: boolean;
+}
+
+export function addRunCommand(program: Command): void {
+  const command = program
+    .command('run')
+    .argument('<files...>', 'CSV, TSV, JSONL or text, also .gz or .zst; - is standard input')
+    .description('everything on this machine: enqueue, work, wait, summary, export if asked');
+  addProcessesOption(addRunOptions(command))
+    .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')
+    .option('--json', 'print the summary as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  detoxq run examples/comments.csv
+  detoxq run comments.jsonl.gz --text-column body --out cleaned.jsonl
+  zcat comments.txt.gz | detoxq run - --format txt --threshold 0.7
+
+Without DATABASE_URL and REDIS_URL it starts its own Postgres, and Redis where there is one on PATH; they keep their
+data in .detoxq/ (DETOXQ_HOME) and end with it. Ctrl-C stops cleanly; "detoxq resume latest" goes on.`,
+    )
+    .action(async (files: string[], options: Options) => {
+      if (options.out !== undefined) exportFormat(options.out);
+      const processes = engineProcesses(options.processes);
+      process.exitCode = await withContext({ connections: 8 }, async (context) => {
+        const { dataset, settings, create } = await prepareRun(context, files, options);
+        const { run, ended, exitCode } = await doJob(context, { settings, begin: create, dataset, processes });
+        return ended ? finishJob(context, run, options) : exitCode;
+      });
+    });
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { getRun } from '../store/runs.ts';
+import { verifyRun } from '../store/verify.ts';
+import { withContext } from './context.ts';
+import { formatCount } from './format.ts';
+
+export function addVerifyCommand(program: Command): void {
+  program
+    .command('verify')
+    .argument('<run>', 'run id, or latest')
+    .description('check that every row of the source has exactly one result or row error, and every chunk is done')
+    .option('--json', 'print the verdict as JSON')
+    .addHelpText('after', '\nExample:\n  detoxq verify latest\n\nExit code 1, with row numbers, when it does not hold.')
+    .action(async (reference: string, options: { json?: boolean }) => {
+      process.exitCode = await withContext({}, async ({ database }) => {
+        const run = await getRun(database, reference);
+        const verdict = await verifyRun(database, run.id);
+        if (options.json) {
+          process.stdout.write(`${JSON.stringify({ run: run.id, ...verdict }, null, 2)}\n`);
+        } else if (verdict.holds) {
+          process.stdout.write(
+            `Run ${run.id} holds: ${formatCount(verdict.rowsTotal)} rows = ${formatCount(verdict.results)} results + ` +
+              `${formatCount(verdict.rowErrors)} row errors, each row exactly once, every chunk done.\n`,
+          );
+        } else {
+          const findings = verdict.findings.map(({ message, numbers, count }) => {
+            const more = count > numbers.length && numbers.length > 0 ? ', …' : '';
+            return `  ${message}${numbers.length === 0 ? '' : `: ${numbers.join(', ')}${more}`}`;
+          });
+          process.stdout.write(`Run ${run.id} does not hold:\n${findings.join('\n')}\n`);
+        }
+        return verdict.holds ? 0 : 1;
+      });
+    });
+}

@@ -1,0 +1,71 @@
+import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { ChunkQueue } from '../queue/queue.ts';
+import { createReconciler } from '../queue/reconciler.ts';
+import { readProgress } from '../store/progress.ts';
+import { openRuns } from '../store/runs.ts';
+import { startWorker } from '../worker/worker.ts';
+import { type Context, withContext } from './context.ts';
+import { engineOpener, engineProcesses } from './engines.ts';
+import { addProcessesOption } from './options.ts';
+import { listenForStop } from './signals.ts';
+
+const LOOK_EVERY_MS = 500;
+
+interface Options {
+  readonly processes?: number;
+  readonly exitWhenEmpty?: boolean;
+}
+
+export function addWorkerCommand(program: Command): void {
+  const command = program
+    .command('worker')
+    .description('take chunks from the queue until stopped; as many as you like, on any machine');
+  addProcessesOption(command)
+    .option('--exit-when-empty', 'end when no chunk is waiting or in work')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  DATABASE_URL=postgres://… REDIS_URL=redis://… detoxq worker
+  detoxq worker --processes 4 --exit-when-empty
+
+SIGTERM and Ctrl-C: takes no new chunks, finishes those in work within DETOXQ_DRAIN_SECONDS (25), hands the rest back.
+A second signal ends it at once; its chunks are delivered again when their locks run out.`,
+    )
+    .action(async (options: Options) => {
+      const processes = engineProcesses(options.processes);
+      await withContext({ connections: 8, logLevel: 'info' }, async (context) => {
+        const { database, log, config } = context;
+        const queue = await context.openQueue();
+        const name = `${hostname()}/${process.pid}`;
+        const stop = listenForStop((text) => log.info({ worker: name }, text));
+        const openEngines = engineOpener(context, processes);
+        const worker = await startWorker({ database, queue, openEngines, processes, name, log });
+        const reconciler = createReconciler({ database, queue, log });
+        reconciler.start();
+        log.info({ worker: name, processes }, 'worker is ready');
+        while (!stop.signal.aborted) {
+          if (options.exitWhenEmpty && (await isEmpty(context, queue))) break;
+          await pause(LOOK_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
+        }
+        await reconciler.close();
+        const finished = await worker.drain(config.drainDeadlineMs);
+        log.info(
+          { worker: name, finished },
+          finished ? 'worker has finished what it had' : 'worker handed chunks back',
+        );
+        stop.dispose();
+      });
+    });
+}
+
+async function isEmpty({ database }: Context, queue: ChunkQueue): Promise<boolean> {
+  if ((await queue.depth()) > 0) return false;
+  for (const runId of await openRuns(database)) {
+    const { chunksQueued, chunksActive } = await readProgress(database, runId);
+    if (chunksQueued + chunksActive > 0) return false;
+  }
+  return true;
+}

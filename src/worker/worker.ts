@@ -1,0 +1,77 @@
+import type { Log } from '../contract/log.ts';
+import { type RunSettings, settingsHash } from '../contract/settings.ts';
+import type { ChunkQueue, Consumer } from '../queue/queue.ts';
+import type { Database } from '../store/pool.ts';
+import { createChunkWork } from './chunk-work.ts';
+import { type Engines, EnginesClosedError } from './engines.ts';
+import { createEnginesBySettings } from './engines-by-settings.ts';
+
+/** Chunks in work for one engine process: rows to fill two groups while others are written and claimed. */
+const CHUNKS_PER_PROCESS = 4;
+/** So much longer than the drain deadline may handing chunks back take. */
+const HAND_BACK_MS = 5_000;
+
+export interface WorkerDependencies {
+  readonly database: Database;
+  readonly queue: ChunkQueue;
+  /** Opens the engines for the settings of a run. */
+  readonly openEngines: (settings: RunSettings) => Engines;
+  /** Engine processes that `openEngines` starts. */
+  readonly processes: number;
+  /** For the ledger: who has a claim. */
+  readonly name: string;
+  readonly log: Log;
+}
+
+export interface Worker {
+  /** Loads the models of these settings, so that what is wrong with them is known before any row is taken. */
+  prepare(settings: RunSettings): Promise<void>;
+  /**
+   * Stops in order: takes no new chunks, finishes those in work, lets go of the engines. After `deadlineMs`, chunks that
+   * are still in work go back to the ledger and the queue, for another worker.
+   *
+   * @returns whether everything in work was finished
+   */
+  drain(deadlineMs: number): Promise<boolean>;
+}
+
+/** Takes chunks from the queue until it is drained. */
+export async function startWorker(dependencies: WorkerDependencies): Promise<Worker> {
+  const { database, queue, openEngines, processes, name, log } = dependencies;
+  const engines = createEnginesBySettings(openEngines);
+  const work = createChunkWork({ database, engines, workerName: name, log });
+  let handingBack = false;
+
+  const consumer: Consumer = await queue.consume(
+    async (job) => {
+      const chunk = { runId: job.runId, chunkNo: job.chunkNo, payload: Buffer.from(job.payload, 'base64') };
+      try {
+        await work.settle(chunk);
+        return 'done';
+      } catch (error) {
+        // Our own stop is no fault of the chunk: whoever comes next may have it at once.
+        if (handingBack && error instanceof EnginesClosedError) return 'again';
+        throw error;
+      }
+    },
+    { concurrency: CHUNKS_PER_PROCESS * processes },
+  );
+
+  return {
+    async prepare(settings) {
+      await engines.use(settingsHash(settings), settings, (held) => held.ready);
+    },
+    async drain(deadlineMs) {
+      const deadline = setTimeout(() => {
+        handingBack = true;
+        // Engines that end reject the chunks in work, which are then handed back.
+        void engines.close();
+      }, deadlineMs);
+      // The queue waits a little longer than the engines have, so that chunks can be handed back in an orderly way.
+      const drained = await consumer.close(deadlineMs + HAND_BACK_MS);
+      clearTimeout(deadline);
+      await engines.close();
+      return drained && !handingBack;
+    },
+  };
+}
