@@ -163,15 +163,20 @@ async function openFile(input: Input, format: Format, choice: ColumnChoice, maxT
   }
 }
 
-/** Enough records for a layout: the sample, or what the first batches have when rows are long. */
+/** Characters of a sample at most, when rows are long. */
+const SAMPLE_CHARS = 4 * 1024 * 1024;
+
+/** Enough records for a layout: the same ones in whatever pieces a pipe brings them, unless rows are very long. */
 async function takeSample(records: AsyncGenerator<RecordBatch>): Promise<RecordBatch[]> {
   const taken: RecordBatch[] = [];
   let rows = 0;
-  while (rows < 2 || (rows <= SAMPLE_ROWS && taken.length < 8)) {
+  let chars = 0;
+  while (rows < 2 || (rows <= SAMPLE_ROWS && chars < SAMPLE_CHARS)) {
     const next = await records.next();
     if (next.done) break;
     taken.push(next.value);
     rows += next.value.records.length;
+    for (const { fields } of next.value.records) for (const field of fields) chars += field.length;
   }
   return taken;
 }

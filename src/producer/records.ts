@@ -34,6 +34,8 @@ export async function* readRecords(
   /** Start of a CSV file, until its first line shows the delimiter. */
   let opening = '';
   let carriesSuspect = false;
+  /** End of the piece before: what is looked for may lie across. */
+  let seam = '';
   let isFirst = true;
 
   function scan(text: string): RecordBatch | null {
@@ -45,7 +47,9 @@ export async function* readRecords(
       piece = opening;
       opening = '';
     }
-    const suspect = isSuspect(piece, format) || decoder.takeInvalid();
+    const suspect =
+      isSuspect(piece, format) || isSuspect(seam + piece.slice(0, SEAM_CHARS), format) || decoder.takeInvalid();
+    seam = (seam + piece.slice(-SEAM_CHARS)).slice(-SEAM_CHARS);
     const records = scanner.push(piece);
     if (records.length === 0) {
       carriesSuspect ||= suspect;
@@ -92,6 +96,8 @@ function delimiterOf(text: string): string {
   return [',', ';', '\t', '|'].find((delimiter) => bare.includes(delimiter)) ?? ',';
 }
 
+/** Longer than anything that `isSuspect` looks for. */
+const SEAM_CHARS = 24;
 /** Long integers and large exponents, which JavaScript may not hold; one leading class keeps the search fast. */
 const SUSPECT_NUMBER = /\d(?:\d{15}|[eE]\+?\d{3})/;
 const SUSPECT_ESCAPE = /\\u(?:0000|[dD][89a-fA-F])/;

@@ -65,17 +65,45 @@ export function isDeeperThan(value: JsonValue, levels: number): boolean {
   return items.some((item) => isDeeperThan(item, levels - 1));
 }
 
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 /**
- * JSON with those numbers as strings that JavaScript would change: integers beyond 2^53 (ids of posts, mostly)
+ * Valid JSON with those numbers as strings that JavaScript would change: integers beyond 2^53 (ids of posts, mostly)
  * and numbers beyond the doubles. The same text when there are none.
  */
 export function quoteUnsafeNumbers(json: string): string {
-  return json.replace(TOKEN, (token) => {
-    if (token.startsWith('"')) return token;
-    const number = Number(token);
-    const safe = /^-?\d+$/.test(token) ? Number.isSafeInteger(number) : Number.isFinite(number);
-    return safe ? token : `"${token}"`;
-  });
+  let result = '';
+  let copied = 0;
+  let index = 0;
+  while (index < json.length) {
+    const code = json.charCodeAt(index);
+    if (code === 34) {
+      index = endOfString(json, index);
+    } else if (code === 45 || (code >= 48 && code <= 57)) {
+      NUMBER.lastIndex = index;
+      const token = NUMBER.exec(json)?.[0] ?? json.charAt(index);
+      const number = Number(token);
+      const safe = /^-?\d+$/.test(token) ? Number.isSafeInteger(number) : Number.isFinite(number);
+      if (!safe) {
+        result += `${json.slice(copied, index)}"${token}"`;
+        copied = index + token.length;
+      }
+      index += token.length;
+    } else {
+      index += 1;
+    }
+  }
+  return copied === 0 ? json : result + json.slice(copied);
+}
+
+/** Position after the string that begins at `start`. */
+function endOfString(json: string, start: number): number {
+  let end = json.indexOf('"', start + 1);
+  while (end !== -1) {
+    let slashes = 0;
+    while (json.charCodeAt(end - 1 - slashes) === 92) slashes += 1;
+    if (slashes % 2 === 0) return end + 1;
+    end = json.indexOf('"', end + 1);
+  }
+  return json.length;
 }
