@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { Precision } from '../../src/contract/models.ts';
+import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+
+/*
+ * The result of a text never depends on the other texts of the call, on their order, or on how the rows are batched.
+ * Logits and tokens are compared exactly. The tiny models have random weights, whose greedy outputs are chaotic: one
+ * wrong bit early on gives other tokens later.
+ */
+
+const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
+const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
+afterAll(() => rmSync(cacheFolder, { recursive: true }));
+
+const word = fc.constantFrom(
+  'you',
+  'the',
+  'trains',
+  'late',
+  'nobody',
+  'soup',
+  '.',
+  ',',
+  '!',
+  'zoë',
+  'kevin',
+  'xyzzy',
+  '40',
+);
+const text = fc.array(word, { maxLength: 70 }).map((words) => words.join(' '));
+const texts = fc.uniqueArray(text, { minLength: 1, maxLength: 24 });
+/** Limits of a batch that decide nothing but speed. */
+const limits = fc.record({
+  maxPaddedTokens: fc.constantFrom(1, 64, 200, 1000),
+  maxRows: fc.constantFrom(1, 2, 5, 128),
+});
+
+/** Bits of the logits: `toEqual` would take 0 and -0, or NaN and NaN, for equal. */
+function bits(values: readonly number[]): string {
+  return Buffer.from(Float32Array.from(values).buffer).toString('hex');
+}
+
+describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
+  test('scores are bitwise the same alone and in any batch', async () => {
+    const name = 'tiny-roberta';
+    const open = (maxPaddedTokens: number) =>
+      loadScorer({ folder: join(FIXTURES, name), name, precision, cacheFolder, maxPaddedTokens });
+    const alone = await open(1);
+    await fc.assert(
+      fc.asyncProperty(texts, limits, async (batch, { maxPaddedTokens }) => {
+        const scorer = await open(maxPaddedTokens);
+        const together = await scorer.score(batch);
+        const reversed = (await scorer.score(batch.toReversed())).toReversed();
+        for (const [i, each] of batch.entries()) {
+          const [expected] = await alone.score([each]);
+          expect(bits(together[i]!.logits)).toBe(bits(expected!.logits));
+          expect(bits(reversed[i]!.logits)).toBe(bits(expected!.logits));
+        }
+        await scorer.close();
+      }),
+      { numRuns: 25 },
+    );
+    await alone.close();
+  });
+
+  test.each(['tiny-bart', 'tiny-bart-scaled', 'tiny-bart-untied', 'tiny-bart-forced'])(
+    'rewrites of %s are the same alone and in any batch',
+    async (name) => {
+      const folder = join(FIXTURES, name);
+      const open = (batching: { maxPaddedTokens: number; maxRows: number }) =>
+        loadDetoxifier({ folder, name, precision, cacheFolder, maxNewTokens: 60, ...batching });
+      const alone = await open({ maxPaddedTokens: 1, maxRows: 1 });
+      await fc.assert(
+        fc.asyncProperty(texts, limits, async (batch, batching) => {
+          const detoxifier = await open(batching);
+          const together = await detoxifier.rewrite(batch);
+          const reversed = (await detoxifier.rewrite(batch.toReversed())).toReversed();
+          for (const [i, each] of batch.entries()) {
+            const [expected] = await alone.rewrite([each]);
+            expect(together[i]).toEqual(expected);
+            expect(reversed[i]).toEqual(expected);
+          }
+          await detoxifier.close();
+        }),
+        { numRuns: 6 },
+      );
+      await alone.close();
+    },
+  );
+});
