@@ -1,7 +1,7 @@
 /*
  * Between a command and the keeper of its home: TCP on 127.0.0.1, one line of JSON each way.
  * A connection that asked for a lease is the lease: it lasts until the connection ends, and the kernel ends it
- * when the process dies in whatever way.
+ * when the process dies in whatever way. A keeper that begins to stop says so on every connection.
  */
 
 /** Which servers are wanted. */
@@ -22,7 +22,7 @@ export type KeeperRequest =
 export interface KeeperReply {
   /** Message for a ServiceError: a server cannot be started. */
   readonly error?: string;
-  /** The keeper is stopping: wait for the connection to end, and start another. */
+  /** The keeper is stopping: its process ends soon, and then another can be started. */
   readonly stopping?: boolean;
   /** Null: not started; for Redis after a lease that needs it: no redis-server or valkey-server was found. */
   readonly databaseUrl: string | null;

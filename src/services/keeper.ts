@@ -45,6 +45,7 @@ function createKeeper({ home, path }: KeeperOptions) {
   const folder = servicesFolder(home);
   const token = randomBytes(24).toString('base64url');
   const leases = new Set<object>();
+  const connections = new Set<Socket>();
   const servers = new Map<Kind, Promise<Server | null>>();
   const urls: Record<Kind, string | null> = { postgres: null, redis: null };
   let kept = false;
@@ -123,6 +124,8 @@ function createKeeper({ home, path }: KeeperOptions) {
   function receive(socket: Socket): void {
     let text = '';
     let answered = false;
+    connections.add(socket);
+    socket.on('close', () => connections.delete(socket));
     socket.setEncoding('utf8');
     socket.setTimeout(REQUEST_DEADLINE_MS, () => socket.destroy());
     socket.on('data', (data: string) => {
@@ -140,7 +143,6 @@ function createKeeper({ home, path }: KeeperOptions) {
     for (const event of ['end', 'close'] as const) {
       socket.on(event, () => {
         leave(socket);
-        // Who leaves last has the connection until the servers are gone, and so can wait for that.
         if (!stopping) socket.end();
       });
     }
@@ -158,6 +160,8 @@ function createKeeper({ home, path }: KeeperOptions) {
   async function stop(): Promise<void> {
     if (stopping) return;
     stopping = true;
+    // Who leaves last has the connection until the servers are gone, and knows what it waits for.
+    for (const connection of connections) connection.write(reply({ stopping: true }));
     const started = await Promise.allSettled(servers.values());
     await Promise.all(started.map((result) => (result.status === 'fulfilled' ? result.value?.stop() : undefined)));
     log('stopped');

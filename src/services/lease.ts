@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ServiceError } from '../contract/errors.ts';
@@ -17,6 +18,7 @@ import {
   TAKEN,
 } from './keeper-protocol.ts';
 import { findKeeper, type KeeperRecord } from './keeper-record.ts';
+import { isRunning, type ProcessIdentity } from './process-identity.ts';
 
 /** The right to use a home's servers. */
 export interface Lease {
@@ -52,7 +54,7 @@ export async function leaseServices(options: LeaseOptions & { readonly needs: Ne
       converse(options, { op: 'lease', needs }).then(
         (next) => {
           current = next;
-          if (released) void hangUp(next.socket);
+          if (released) void hangUp(next);
           else stay();
         },
         (error: unknown) => log.error({ error }, 'the embedded services are gone'),
@@ -66,7 +68,7 @@ export async function leaseServices(options: LeaseOptions & { readonly needs: Ne
     redisUrl: needs.redis ? redisUrl : null,
     async release() {
       released = true;
-      await hangUp(current.socket);
+      await hangUp(current);
     },
   };
 }
@@ -84,7 +86,7 @@ export async function keepServices(options: LeaseOptions & { readonly needs: Nee
 export async function servicesStatus(home: string): Promise<ServicesStatus | null> {
   const answer = await ask(home, { op: 'status' });
   answer?.socket.destroy();
-  return answer?.reply.stopping === true ? null : (answer?.reply ?? null);
+  return answer === null || answer.isStopping() ? null : answer.reply;
 }
 
 /**
@@ -94,14 +96,17 @@ export async function servicesStatus(home: string): Promise<ServicesStatus | nul
 export async function stopServices(home: string): Promise<number> {
   const answer = await ask(home, { op: 'stop' });
   if (answer === null) return 0;
-  await hangUp(answer.socket);
-  return answer.reply.stopping === true ? 0 : answer.reply.leases;
+  await hangUp(answer);
+  return answer.isStopping() ? 0 : answer.reply.leases;
 }
 
 type Request = KeeperRequest extends infer R ? (R extends KeeperRequest ? Omit<R, 'token'> : never) : never;
 interface Answer {
+  readonly keeper: ProcessIdentity;
   readonly socket: Socket;
   readonly reply: KeeperReply;
+  /** Whether the keeper has said by now that it stops. */
+  isStopping(): boolean;
 }
 
 /** One request to the keeper that runs, if one does. */
@@ -120,12 +125,12 @@ async function converse(options: LeaseOptions, request: Request): Promise<Answer
     const starter = record === null ? await startKeeper(folder, options) : null;
     const answer = await ask(options.home, request);
     starter?.letGo();
-    if (answer !== null && answer.reply.stopping !== true) {
+    if (answer !== null && !answer.isStopping()) {
       if (answer.reply.error === undefined) return answer;
-      await hangUp(answer.socket);
+      await hangUp(answer);
       throw new ServiceError(answer.reply.error);
     }
-    if (answer !== null) await hangUp(answer.socket);
+    if (answer !== null) await hangUp(answer);
     await delay(TURNOVER_POLL_MS);
   }
   throw new ServiceError(
@@ -137,29 +142,28 @@ async function converse(options: LeaseOptions, request: Request): Promise<Answer
 function send(record: KeeperRecord, request: Request): Promise<Answer | null> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port: record.port, allowHalfOpen: true });
-    let text = '';
-    const receive = (data: Buffer): void => {
-      text += data.toString('utf8');
-      if (!text.includes('\n')) return;
-      socket.off('data', receive);
-      socket.resume();
-      resolve({ socket, reply: JSON.parse(text) });
-    };
+    let stopping = false;
+    createInterface({ input: socket }).on('line', (line) => {
+      const reply: KeeperReply = JSON.parse(line);
+      stopping ||= reply.stopping === true;
+      resolve({ keeper: record.process, socket, reply, isStopping: () => stopping });
+    });
     socket.on('connect', () => socket.write(`${JSON.stringify({ ...request, token: record.token })}\n`));
-    socket.on('data', receive);
     socket.on('end', () => socket.end());
     socket.on('error', () => {});
     socket.on('close', () => resolve(null));
   });
 }
 
-/** Ends our side and waits for the other one. */
-async function hangUp(socket: Socket): Promise<void> {
-  if (socket.closed) return;
-  const closed = once(socket, 'close');
-  socket.ref();
-  socket.end();
-  await closed;
+/** Ends our side and waits for the other one; of a keeper that stops, for its process, which ends after its servers. */
+async function hangUp({ keeper, socket, isStopping }: Answer): Promise<void> {
+  if (!socket.closed) {
+    const closed = once(socket, 'close');
+    socket.ref();
+    socket.end();
+    await closed;
+  }
+  while (isStopping() && isRunning(keeper)) await delay(TURNOVER_POLL_MS);
 }
 
 /** Starts a keeper. `letGo` ends the lease that it has by its standard input. */
@@ -187,6 +191,10 @@ async function startKeeper(folder: ServicesFolder, { home, path, log }: LeaseOpt
   const { stdin, stdout } = child;
   if (stdin === null || stdout === null) throw new Error('The keeper has no pipes.');
   stdin.on('error', () => {});
+  let problem = '';
+  child.once('error', (error) => {
+    problem = String(error);
+  });
   let word = '';
   for await (const data of stdout.setEncoding('utf8')) {
     word += String(data);
@@ -194,7 +202,7 @@ async function startKeeper(folder: ServicesFolder, { home, path, log }: LeaseOpt
   }
   if (word !== CLAIMED && word !== TAKEN) {
     throw new ServiceError(
-      `The keeper of the embedded services does not start. ${logPath} ends with:\n${logTail(logPath)}`,
+      `The keeper of the embedded services does not start. ${problem} ${logPath} ends with:\n${logTail(logPath)}`,
     );
   }
   return { letGo: () => stdin.end() };

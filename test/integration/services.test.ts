@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ServiceError } from '../../src/contract/errors.ts';
 import { leaseServices, servicesStatus } from '../../src/services/lease.ts';
 import { identifyProcess, isRunning } from '../../src/services/process-identity.ts';
@@ -21,15 +21,18 @@ import {
 
 let fixture: TestHome;
 let home: string;
-beforeEach(() => {
+const fresh = () => {
   fixture = createTestHome();
   home = fixture.home;
-});
-afterEach(() => fixture.remove());
+};
+const remove = () => fixture.remove();
 
 const open = (path = emptyPath) => openServices({ home, path, log: quiet });
 
 describe('what is used', () => {
+  beforeEach(fresh);
+  afterEach(remove);
+
   test('services that are given are passed through and nothing is started', async () => {
     const services = await openServices({
       home,
@@ -63,6 +66,9 @@ describe('what is used', () => {
 });
 
 describe('the embedded Postgres', () => {
+  beforeAll(fresh);
+  afterAll(remove);
+
   test('is durable, in UTF-8 and UTC, and sorts alike on every machine', async () => {
     const services = await open();
     expect(
@@ -139,7 +145,7 @@ describe('the embedded Postgres', () => {
 
   test('is replaced when it dies, with its data', async () => {
     const services = await open();
-    await query(services.databaseUrl, 'create table kept as select 7 as n');
+    await query(services.databaseUrl, 'create table survivor as select 7 as n');
     const killed = serverPid(home, 'postgres');
     process.kill(killed, 'SIGKILL');
     // A lease waits for the server that it needs, and the keeper may not have noticed yet.
@@ -153,7 +159,7 @@ describe('the embedded Postgres', () => {
             log: quiet,
           });
           try {
-            return await query(services.databaseUrl, 'select n from kept');
+            return await query(services.databaseUrl, 'select n from survivor');
           } catch {
             return undefined;
           } finally {
@@ -169,6 +175,9 @@ describe('the embedded Postgres', () => {
 });
 
 describe('what stops a start', () => {
+  beforeEach(fresh);
+  afterEach(remove);
+
   test('data of another Postgres version', async () => {
     mkdirSync(join(home, 'postgres'), { mode: 0o700 });
     writeFileSync(join(home, 'postgres', 'PG_VERSION'), '15\n');
@@ -229,6 +238,9 @@ describe('what stops a start', () => {
 });
 
 describe.skipIf(redisForTests === null)(withRedis('the private Redis'), () => {
+  beforeAll(fresh);
+  afterAll(remove);
+
   test('opens to its password only, keeps everything, and listens on this machine only', async () => {
     const services = await open(searchPath);
     const url = new URL(services.redisUrl!);
@@ -243,7 +255,7 @@ describe.skipIf(redisForTests === null)(withRedis('the private Redis'), () => {
     await services.close();
   });
 
-  test('keeps data and address over a restart, and over its death', async () => {
+  test('keeps data and address over a restart', async () => {
     const first = await open(searchPath);
     await redis(first.redisUrl!, ['SET kept 7']);
     await first.close();

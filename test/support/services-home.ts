@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,8 +112,9 @@ export function serverPid(home: string, name: 'postgres' | 'redis'): number {
 }
 
 /** Process id of the keeper that runs, or ran last. */
-export function keeperRecord(home: string, number: number): { process: { pid: number }; port: number; token: string } {
-  return JSON.parse(readFileSync(join(home, 'services', `keeper.${number}`), 'utf8'));
+export function keeperPid(home: string): number {
+  const record = readdirSync(join(home, 'services')).find((name) => /^keeper\.\d+$/.test(name)) ?? 'keeper.1';
+  return JSON.parse(readFileSync(join(home, 'services', record), 'utf8')).process.pid;
 }
 
 /** Resolves when the server at the URL closes a connection that is open now: when it ends. */
