@@ -2,10 +2,20 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { UsageError } from '../../src/contract/errors.ts';
 import { type ChunkQueue, type Delivery, jobId } from '../../src/queue/queue.ts';
 import { createRecorder, createTestQueues, jobOf, type TestQueues } from '../support/queues.ts';
+import { redisUrl, withRedis } from '../support/services.ts';
 
 const NOTHING_LEFT = { timeout: 20_000, interval: 20 };
 
-describe.each(['redis', 'postgres'] as const)('a queue on %s', (kind) => {
+const KINDS = [
+  { kind: 'redis', name: withRedis('a queue on redis'), skip: redisUrl === null },
+  { kind: 'postgres', name: 'a queue on postgres', skip: false },
+] as const;
+
+for (const { kind, name, skip } of KINDS) {
+  describe.skipIf(skip)(name, () => suite(kind));
+}
+
+function suite(kind: 'redis' | 'postgres'): void {
   let queues: TestQueues;
   let queue: ChunkQueue;
   beforeEach(async () => {
@@ -175,4 +185,4 @@ describe.each(['redis', 'postgres'] as const)('a queue on %s', (kind) => {
     expect(await consumer.close(5_000)).toBe(true);
     expect(recorder.jobs).toHaveLength(1);
   });
-});
+}

@@ -1,11 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { migrate } from '../../src/store/migrate.ts';
 import { createPool, type Database } from '../../src/store/pool.ts';
-
-/** Where tests make their databases; `test/support/services.ts` sets it when it starts a server of its own. */
-export function serverUrl(): string {
-  return process.env.DATABASE_URL ?? 'postgres://postgres@127.0.0.1:5432/postgres';
-}
+import { databaseUrl } from './services.ts';
 
 export interface TestDatabase {
   readonly url: string;
@@ -22,7 +18,7 @@ export interface TestDatabase {
  */
 export async function createTestDatabase({ schema = true } = {}): Promise<TestDatabase> {
   const name = `detoxq_test_${process.pid}_${randomBytes(4).toString('hex')}`;
-  const url = new URL(serverUrl());
+  const url = new URL(databaseUrl());
   url.pathname = `/${name}`;
   await onServer(`CREATE DATABASE ${name} TEMPLATE template0`);
   const pools: Database[] = [];
@@ -46,7 +42,7 @@ export async function createTestDatabase({ schema = true } = {}): Promise<TestDa
 
 /** Runs one statement in the server's own database. */
 export async function onServer(statement: string): Promise<void> {
-  const server = createPool(serverUrl(), { max: 1, applicationName: 'detoxq-test' });
+  const server = createPool(databaseUrl(), { max: 1, applicationName: 'detoxq-test' });
   try {
     await server.query(statement);
   } finally {

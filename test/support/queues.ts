@@ -4,11 +4,7 @@ import { createPostgresQueue } from '../../src/queue/postgres-queue.ts';
 import type { ChunkJob, ChunkQueue, Delivery } from '../../src/queue/queue.ts';
 import { createRedisQueue } from '../../src/queue/redis-queue.ts';
 import { createTestDatabase } from './database.ts';
-
-/** Where tests find Redis; `test/support/services.ts` sets it when it starts a server of its own. */
-export function redisUrl(): string {
-  return process.env.REDIS_URL ?? 'redis://127.0.0.1:6379';
-}
+import { redisUrl } from './services.ts';
 
 /** A log that keeps its entries. */
 export function createTestLog() {
@@ -36,7 +32,7 @@ export async function createTestQueues(kind: 'redis' | 'postgres'): Promise<Test
     async open() {
       const queue =
         fixture === undefined
-          ? await createRedisQueue({ url: redisUrl(), name, log: log.log })
+          ? await createRedisQueue({ url: redisUrl ?? '', name, log: log.log })
           : await createPostgresQueue({ url: fixture.url, name, log: log.log });
       queues.push(queue);
       return queue;
