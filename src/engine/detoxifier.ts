@@ -8,6 +8,7 @@ import { readFields } from './checkpoint/fields.ts';
 import { type GenerationOverrides, readGeneration } from './checkpoint/generation.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 import { compileCheckpoint } from './compile/compile.ts';
+import { int8WeightLimit } from './cpu.ts';
 import { createGreedySearch } from './greedy.ts';
 import { openSession } from './session.ts';
 import { loadTokenizer } from './tokenizer.ts';
@@ -59,10 +60,10 @@ export async function loadDetoxifier(options: DetoxifierOptions): Promise<Loaded
     { ...options.generation, ...limit },
     config,
   );
-  const tokenizer = loadTokenizer(folder);
+  const tokenizer = loadTokenizer(folder, config.vocabulary);
   const end = { endTokens: generation.endTokens, padToken: generation.padToken };
   const compiled = await compileCheckpoint(
-    { folder, cacheFolder, identity, weightLimit: 127, options: end },
+    { folder, cacheFolder, identity, weightLimit: await int8WeightLimit(), options: end },
     (source) => ({
       'encoder.onnx': bartEncoder(source, config),
       'decoder.onnx': bartDecoder(source, config, end),

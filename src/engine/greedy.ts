@@ -180,7 +180,9 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
     for (let i = 0; i < sorted.length; i += maxRows) await decode(await encode(sorted.slice(i, i + maxRows)), results);
     return rows.map((row) => {
       const tokens = results.get(row) ?? [];
-      return { tokens, finished: ends.has(tokens.at(-1) ?? -1) };
+      // At the limit a forced end token says nothing: the row might have gone on.
+      const forced = tokens.length === generation.maxNewTokens && generation.lastToken !== null;
+      return { tokens, finished: ends.has(tokens.at(-1) ?? -1) && !forced };
     });
   };
 }

@@ -6,6 +6,7 @@ import { batchByLength, batchInputs, paddedTokensFor } from './batches.ts';
 import { readFields } from './checkpoint/fields.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 import { compileCheckpoint } from './compile/compile.ts';
+import { int8WeightLimit } from './cpu.ts';
 import { openSession } from './session.ts';
 import { loadTokenizer } from './tokenizer.ts';
 import { createTurns } from './turns.ts';
@@ -33,9 +34,9 @@ export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> 
     );
   }
   const config = readRobertaConfig(readFields(join(folder, 'config.json')));
-  const tokenizer = loadTokenizer(folder);
+  const tokenizer = loadTokenizer(folder, config.vocabulary);
   const compiled = await compileCheckpoint(
-    { folder, cacheFolder, identity, weightLimit: 127, options: null },
+    { folder, cacheFolder, identity, weightLimit: await int8WeightLimit(), options: null },
     (source) => ({
       'classifier.onnx': robertaClassifier(source, config),
     }),

@@ -40,14 +40,18 @@ async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
   return await import('onnxruntime-node');
 }
 
-/** @param model path of an ONNX file, its weights beside it */
-export async function openSession(model: string): Promise<Session> {
+/** @param model path of an ONNX file, its weights beside it, or a whole model in memory */
+export async function openSession(model: string | Uint8Array): Promise<Session> {
+  const label = typeof model === 'string' ? model : 'the graph in memory';
   const { InferenceSession, Tensor: RuntimeTensor } = await loadRuntime();
   let session: InferenceSession;
   try {
-    session = await InferenceSession.create(model, OPTIONS);
+    session =
+      typeof model === 'string'
+        ? await InferenceSession.create(model, OPTIONS)
+        : await InferenceSession.create(model, OPTIONS);
   } catch (cause) {
-    throw new CheckpointError(`onnxruntime cannot load the compiled graph ${model}`, { cause });
+    throw new CheckpointError(`onnxruntime cannot load ${label}`, { cause });
   }
   return {
     async run(inputs) {
@@ -59,12 +63,12 @@ export async function openSession(model: string): Promise<Session> {
         floats(name) {
           const data = results[name]?.data;
           if (data instanceof Float32Array) return data;
-          throw new CheckpointError(`${model} gave no fp32 output ${name}`);
+          throw new CheckpointError(`${label} gave no fp32 output ${name}`);
         },
         integers(name) {
           const data = results[name]?.data;
           if (data instanceof BigInt64Array) return data;
-          throw new CheckpointError(`${model} gave no int64 output ${name}`);
+          throw new CheckpointError(`${label} gave no int64 output ${name}`);
         },
       };
     },

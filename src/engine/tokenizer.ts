@@ -17,13 +17,21 @@ export interface Tokenizer {
 /** transformers writes this, or more, for "no limit". */
 const NO_LIMIT = 1e15;
 
-/** Loads `tokenizer.json` and `tokenizer_config.json`; ids are those of transformers' fast tokenizers. */
-export function loadTokenizer(folder: string): Tokenizer {
+/**
+ * Loads `tokenizer.json` and `tokenizer_config.json`; ids are those of transformers' fast tokenizers.
+ *
+ * @param vocabulary rows of the model's embedding table: a tokenizer with more tokens belongs to another model
+ */
+export function loadTokenizer(folder: string, vocabulary: number): Tokenizer {
   const config = readFields(join(folder, 'tokenizer_config.json'));
   if (config.string('truncation_side', 'right') !== 'right') {
     throw config.error('truncation_side is "left"; only truncation of the end is implemented');
   }
   const tokenizer = parse(readFields(join(folder, 'tokenizer.json')), config);
+  const largest = Math.max(...tokenizer.get_vocab(true).values());
+  if (largest >= vocabulary) {
+    throw config.error(`the tokenizer has token ${largest}, but the model's vocabulary ends at ${vocabulary - 1}`);
+  }
   const { before, after } = specialTokens(tokenizer, folder);
 
   return {

@@ -33,7 +33,8 @@ describe('greedy search in fp32 gives the tokens of transformers', () => {
     expect(rewrites.map((row) => row.tokens)).toEqual(expected.map((row) => row.tokens));
     expect(rewrites.map((row) => row.text)).toEqual(expected.map((row) => row.output));
     expect(rewrites.map((row) => row.inputTokens)).toEqual(expected.map((row) => row.input_tokens.length));
-    expect(rewrites.map((row) => row.finished)).toEqual(expected.map((row) => row.tokens.at(-1) === 2));
+    // The fixtures allow 39 new tokens; an end token that was forced there does not make a row finished.
+    expect(rewrites.map((row) => row.finished)).toEqual(expected.map((row) => row.tokens.length < 39));
     await detoxifier.close();
   });
 });

@@ -106,9 +106,10 @@ export function readGeneration(
   const forcedEnd = fields.integers('forced_eos_token_id').map((id) => token('forced_eos_token_id', id));
 
   const maxNewTokens = fields.integerOrNull('max_new_tokens') ?? fields.integer('max_length', DEFAULT_MAX_LENGTH) - 1;
-  if (maxNewTokens < 1) throw fields.error(`max_new_tokens is ${maxNewTokens}: at least one token must be allowed`);
-  if (maxNewTokens > limits.positions) {
-    throw fields.error(`${maxNewTokens} new tokens are allowed, but the decoder has ${limits.positions} positions`);
+  if (maxNewTokens < 1 || maxNewTokens > limits.positions) {
+    const message = `${maxNewTokens} new tokens are asked for; between 1 and the decoder's ${limits.positions} positions are possible`;
+    const asked = 'max_new_tokens' in overrides || 'max_length' in overrides;
+    throw asked ? new UsageError(message) : fields.error(message);
   }
   return {
     startToken,

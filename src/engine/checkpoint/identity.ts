@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
@@ -17,6 +17,8 @@ const FILES = [
   'known_words.txt',
   WEIGHTS,
 ] as const;
+/** Forms of weights that are recognised, to say what to do about them. */
+const OTHER_WEIGHTS = ['model.safetensors.index.json', 'pytorch_model.bin', 'pytorch_model.bin.index.json'] as const;
 const OPTIONAL: ReadonlySet<string> = new Set(['generation_config.json', 'known_words.txt']);
 
 export interface CheckpointReference {
@@ -46,9 +48,10 @@ export async function identifyCheckpoint(reference: CheckpointReference): Promis
 }
 
 function missing(folder: string, file: string): CheckpointError {
+  const other = file === WEIGHTS ? OTHER_WEIGHTS.find((name) => existsSync(join(folder, name))) : undefined;
   return new CheckpointError(
-    file === WEIGHTS
-      ? `${folder} has no ${WEIGHTS}: sharded weights and pytorch_model.bin cannot be read, convert them with save_pretrained`
+    other
+      ? `${folder} has ${other} but no ${WEIGHTS}, the only form of weights that can be read: load it in transformers and save_pretrained(..., max_shard_size="100GB")`
       : `${folder} has no ${file}: it is not a complete checkpoint folder`,
   );
 }
