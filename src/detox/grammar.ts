@@ -18,11 +18,17 @@ export function articleBefore(next: string): 'a' | 'an' {
   return startsWithVowel && !(CONSONANT_SOUND.test(next) && !PLAIN_U.test(next)) ? 'an' : 'a';
 }
 
-/** Words that need a noun behind them. `his`, `that` and the like can stand alone. */
-const DETERMINERS: ReadonlySet<string> = new Set('a an the my your our their every'.split(' '));
+/** Words that need a noun behind them. `his`, `that` and the like can stand alone; `your not` is a common spelling. */
+const DETERMINERS: ReadonlySet<string> = new Set('a an the my our every'.split(' '));
+/** Adjectives that mostly stand before a swear word, and need a noun as well. */
+const INTENSIFIERS: ReadonlySet<string> = new Set('such complete total utter absolute'.split(' '));
 /** Words that do not end a clause, unless they did so in the source. */
 const NEED_MORE: ReadonlySet<string> = new Set(
-  'a an the my your our their every and or but than because very as of if while although unless'.split(' '),
+  'a an the my your our their every and or but than because very as of if while although unless how such'.split(' '),
+);
+/** The same for words that a deletion has left there, while a rewrite may well end with them. */
+const NEED_MORE_LEFT: ReadonlySet<string> = new Set(
+  "is are was were am be being been isn't aren't i'm you're he's she's it's we're they're full".split(' '),
 );
 /** Words that cannot follow a determiner: verbs, conjunctions, prepositions, pronouns. */
 const NO_NOUN: ReadonlySet<string> = new Set(
@@ -34,6 +40,8 @@ const NO_NOUN: ReadonlySet<string> = new Set(
     'not why how what where'
   ).split(' '),
 );
+/** `this the build` has lost its subject. */
+const DEMONSTRATIVES: ReadonlySet<string> = new Set(['this', 'these', 'those']);
 const CLAUSE_END = /^(?:[.,!?;:)\]"]|\.\.\.)$/;
 
 /**
@@ -51,7 +59,10 @@ export function hasLostHead(
       (next === undefined ? piece.source === source.length - 1 : next.source === piece.source + 1);
     if (isAsWritten) return false;
     const endsHere = next === undefined || CLAUSE_END.test(next.form);
-    if (endsHere) return NEED_MORE.has(piece.form);
+    const isLeft = piece.source !== null;
+    if (endsHere) return NEED_MORE.has(piece.form) || (isLeft && NEED_MORE_LEFT.has(piece.form));
+    if (isLeft && DEMONSTRATIVES.has(piece.form)) return DETERMINERS.has(next.form);
+    if (isLeft && INTENSIFIERS.has(piece.form)) return !isArticle(next.form) && NO_NOUN.has(next.form);
     if (!DETERMINERS.has(piece.form)) return false;
     if (NO_NOUN.has(next.form)) return true;
     return isArticle(piece.form) && isNameAfterGap(piece, next, source);

@@ -3,7 +3,7 @@ import type { Token } from './model-form.ts';
 import { isWordyForm } from './plan.ts';
 
 /** A new word this close to a word of the source (see `likeness`) is a slip of the pen for it. Below, it was meant to replace it. */
-const SLIP = 0.5;
+const SLIP = 0.4;
 const LONGEST_COMPARED = 40;
 const CLITIC = /'(?:s|re|ll|ve|d|m|t)?$/;
 

@@ -1,0 +1,410 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Detoxifier, Scorer } from '../../src/contract/models.ts';
+import type { RowResult } from '../../src/contract/outcome.ts';
+import type { SourceRow } from '../../src/contract/row.ts';
+import { createPolicy, type FailedRow } from '../../src/detox/policy.ts';
+import { createFakeDetoxifier, createFakeScorer } from '../support/fake-models.ts';
+
+const TOXIC_WORDS = [
+  'idiot',
+  'idiots',
+  'stupid',
+  'fuck',
+  'fucking',
+  'f*cking',
+  'shit',
+  'crap',
+  'damn',
+  'moron',
+  'dumbass',
+  'hell',
+  'shut',
+];
+const DICTIONARY = {
+  'such an idiot': 'not very smart',
+  idiot: 'person',
+  idiots: 'people',
+  'shut up': 'be quiet',
+  stupid: '',
+  'the fuck': '',
+  fucking: '',
+  'f*cking moron': 'person',
+  'total shit': 'not good',
+  'give a damn': 'care',
+  'as hell': '',
+  dumbass: 'fool',
+  crap: 'bad',
+  damn: '',
+};
+const scorer = createFakeScorer({ toxicWords: TOXIC_WORDS });
+const detoxifier = createFakeDetoxifier({ dictionary: DICTIONARY });
+
+function rowsOf(texts: readonly string[]): SourceRow[] {
+  return texts.map((text, rowNo) => ({ rowNo, rowKey: `k${rowNo}`, text, meta: null }));
+}
+
+async function processAll(
+  rows: readonly SourceRow[],
+  models: { scorer?: Scorer; detoxifier?: Detoxifier; threshold?: number } = {},
+): Promise<(RowResult | FailedRow)[]> {
+  const items = new Array<RowResult | FailedRow>(rows.length);
+  let count = 0;
+  await createPolicy({ scorer, detoxifier, threshold: 0.5, ...models }).process(rows, (item) => {
+    items[item.rowNo] = item;
+    count++;
+  });
+  expect(count).toBe(rows.length);
+  return items;
+}
+
+function isResult(item: RowResult | FailedRow | undefined): item is RowResult {
+  return item !== undefined && 'outcome' in item;
+}
+
+async function processOne(
+  text: string,
+  models?: { scorer?: Scorer; detoxifier?: Detoxifier; threshold?: number },
+): Promise<RowResult> {
+  const [item] = await processAll(rowsOf([text]), models);
+  if (!isResult(item)) throw new Error('the row failed');
+  return item;
+}
+
+const rewriting = (dictionary: Parameters<typeof createFakeDetoxifier>[0]['dictionary'], knownWords?: string[]) =>
+  createFakeDetoxifier(knownWords === undefined ? { dictionary } : { dictionary, knownWords });
+
+describe('createPolicy', () => {
+  it.each([
+    [
+      "You're such an IDIOT, Marta!! Read https://docs.example.org/setup before you post again.",
+      "You're not very smart, Marta!! Read https://docs.example.org/setup before you post again.",
+    ],
+    [
+      '@leo_k what the fuck were you thinking?! 😡 It was fine until YOU touched it…',
+      '@leo_k what were you thinking?! 😡 It was fine until YOU touched it…',
+    ],
+    ['WHY IS THIS STUPID APP CRASHING AGAIN', 'WHY IS THIS APP CRASHING AGAIN'],
+    [
+      'Honestly, the second half was great — but the ending is total shit.',
+      'Honestly, the second half was great — but the ending is not good.',
+    ],
+    ['I don’t give a damn about your “roadmap”, fix it.', 'I don’t care about your “roadmap”, fix it.'],
+    [
+      "Dr. Okafor's talk (3:30 p.m., Room 4B) was boring as hell 🥱, but the slides help.",
+      "Dr. Okafor's talk (3:30 p.m., Room 4B) was boring 🥱, but the slides help.",
+    ],
+    ['Shut up.\n\nThe train leaves at 7:40; be early.', 'Be quiet.\n\nThe train leaves at 7:40; be early.'],
+    [
+      'This f*cking moron deleted the requests-toolbelt folder!!!',
+      'This person deleted the requests-toolbelt folder!!!',
+    ],
+    ['lol, what a dumbass... he paid $2,000 for it', 'lol, what a fool... he paid $2,000 for it'],
+    ['**Note:** your PR is crap, see #4312 and `src/app.py`.', '**Note:** your PR is bad, see #4312 and `src/app.py`.'],
+    ['It was a stupid idea, and an idiot like me bought it 🙈', 'It was an idea, and a person like me bought it 🙈'],
+    ['That was fucking amazing!!! ⚽⚽', 'That was amazing!!! ⚽⚽'],
+    ['"Idiots," he said, "stupid idiots."', '"People," he said, "people."'],
+  ])('changes only the toxic words of %j', async (text, expected) => {
+    expect(await processOne(text)).toMatchObject({ outcome: 'detoxified', text, detoxified: expected });
+  });
+
+  it('changes only the toxic sentence of a long text', async () => {
+    const quiet = 'The  meeting is at 9:00 — bring “your” laptop, see https://a.b/c?d=E!\r\n\tThanks 🙏🏽 …\n\n';
+    const before = quiet.repeat(40);
+    const result = await processOne(`${before}You are an idiot, Sam! ${before}`);
+    expect(result).toMatchObject({ outcome: 'detoxified', toxicityBefore: 0.9, toxicityAfter: 0.1 });
+    expect(result.detoxified).toBe(`${before}You are a person, Sam! ${before}`);
+  });
+
+  describe('outcomes', () => {
+    it('clean: below the threshold, and nothing is asked of the detoxifier', async () => {
+      const model = rewriting(DICTIONARY);
+      expect(await processOne('Have a nice day!', { detoxifier: model })).toEqual({
+        rowNo: 0,
+        rowKey: 'k0',
+        outcome: 'clean',
+        text: 'Have a nice day!',
+        detoxified: null,
+        toxicityBefore: 0.1,
+        toxicityAfter: null,
+        similarity: null,
+        tokensIn: 7,
+        tokensOut: 0,
+        meta: null,
+      });
+      expect(model.calls).toEqual([]);
+    });
+
+    it.each(['', ' \n\t', '😀😀', '?!...', '\u200b', '**__**'])(
+      'clean without a score: %j has no word',
+      async (text) => {
+        expect(await processOne(text)).toMatchObject({ outcome: 'clean', text, toxicityBefore: null, tokensIn: 0 });
+      },
+    );
+
+    it('detoxified: with tokens of every text the models read, and similarity to the source', async () => {
+      const result = await processOne('You are an idiot.');
+      expect(result).toMatchObject({
+        outcome: 'detoxified',
+        detoxified: 'You are a person.',
+        toxicityBefore: 0.9,
+        toxicityAfter: 0.1,
+        tokensIn: 7 + 7 + 7, // the source scored and rewritten, the rewrite scored
+        tokensOut: 6,
+      });
+      expect(result.similarity).toBeCloseTo(0.4126, 3);
+    });
+
+    it('still_toxic: less toxic than it was, but not enough', async () => {
+      expect(await processOne('You stupid shit')).toMatchObject({
+        outcome: 'still_toxic',
+        detoxified: 'You shit',
+        toxicityBefore: 0.99,
+        toxicityAfter: 0.9,
+      });
+    });
+
+    it('still_toxic: one sentence got better, another could not be rewritten', async () => {
+      const result = await processOne('You are an idiot. This is shit.');
+      expect(result).toMatchObject({ outcome: 'still_toxic', detoxified: 'You are a person. This is shit.' });
+    });
+
+    it('unchanged: the detoxifier gave it back as it was', async () => {
+      expect(await processOne('Oh shit.')).toMatchObject({
+        outcome: 'unchanged',
+        detoxified: null,
+        toxicityBefore: 0.9,
+        toxicityAfter: null,
+        similarity: null,
+        meta: null,
+      });
+    });
+
+    it('unchanged: only the punctuation differs', async () => {
+      const model = rewriting({ 'oh shit .': 'oh , shit !' });
+      expect(await processOne('Oh shit.', { detoxifier: model })).toMatchObject({ outcome: 'unchanged' });
+    });
+
+    it.each<[string, string, string | { text: string; finished: false }]>([
+      ['empty', 'shit !', '!'],
+      ['empty', 'shit happens', ''],
+      ['runaway', 'oh shit', 'oh well '.repeat(8)],
+      ['runaway', 'oh shit', { text: 'oh well', finished: false }],
+      ['link', 'read the shit at https://a.b now', 'read it now'],
+      ['link', 'tell the idiot @sam that it rains', 'tell that it rains'],
+      ['number', 'pay the shit 300 euros now', 'pay the euros now'],
+      ['number', 'pay the shit 300 euros now', 'pay the 200 euros now'],
+      ['grammar', 'you are such an idiot , marta', 'you are such an , marta'],
+      ['grammar', 'what a moron', 'what a'],
+      ['grammar', 'this idiot and his dog left', 'this and a his dog left'],
+      ['grammar', 'my boss is a complete moron and i hate it', 'my boss is a complete and i hate it'],
+      ['grammar', 'it is boring as hell', 'it is boring as'],
+      ['meaning', 'the stupid manager of that hotel in rome lied to us', 'the manager'],
+      ['meaning', 'the stupid manager of that hotel in rome lied to us', 'have some nice cake with your friends today'],
+      ['not_better', 'oh shit', 'oh crap'],
+    ])('rejected by the guard %s: %j', async (guard, text, output) => {
+      const source = text.replace('@sam', '@userx').replace('https://a.b', 'urlx');
+      const result = await processOne(text, { detoxifier: rewriting({ [source]: output }) });
+      expect(result).toMatchObject({ outcome: 'rejected', detoxified: null, toxicityAfter: null, similarity: null });
+      expect(result.meta).toEqual({ detoxq: { guard: [guard] } });
+    });
+
+    it('names a guard that stopped one sentence while another was rewritten', async () => {
+      const model = rewriting({ ...DICTIONARY, 'what a moron !': 'what a !' });
+      expect(await processOne('What a moron! You are an idiot.', { detoxifier: model })).toMatchObject({
+        outcome: 'still_toxic',
+        detoxified: 'What a moron! You are a person.',
+        meta: { detoxq: { guard: ['grammar'] } },
+      });
+    });
+
+    it('lets numbers pass that were spoken words', async () => {
+      const model = rewriting({ 'this guy is 2 stupid 4 this job': 'this guy is too slow for this job' });
+      expect(await processOne('This guy is 2 stupid 4 this job', { detoxifier: model })).toMatchObject({
+        outcome: 'detoxified',
+      });
+    });
+  });
+
+  it('rewrites a rewrite once more if it is still toxic', async () => {
+    const model = rewriting({ 'you fucking idiot': 'you stupid person', stupid: 'silly' });
+    const result = await processOne('You fucking idiot', { detoxifier: model });
+    expect(result).toMatchObject({ outcome: 'detoxified', detoxified: 'You silly person', tokensOut: 8 });
+    expect(model.calls).toHaveLength(2);
+  });
+
+  it('rewrites the most toxic sentence where only the whole is toxic', async () => {
+    const exceptions = { 'look at you . so clever . bye': 0.8, 'so clever .': 0.3 };
+    const model = rewriting({ 'so clever .': 'so nice .' });
+    const result = await processOne('Look at you. So clever. Bye', {
+      scorer: createFakeScorer({ toxicWords: [], exceptions }),
+      detoxifier: model,
+    });
+    expect(result).toMatchObject({
+      outcome: 'detoxified',
+      detoxified: 'Look at you. So nice. Bye',
+      toxicityBefore: 0.8,
+    });
+  });
+
+  it('keeps the first text when the rewrite makes the whole worse', async () => {
+    const exceptions = { 'so mean .': 0.6, 'so odd .': 0.4, 'you . so mean .': 0.7, 'you . so odd .': 0.9 };
+    const result = await processOne('You. So mean.', {
+      scorer: createFakeScorer({ toxicWords: [], exceptions }),
+      detoxifier: rewriting({ mean: 'odd' }),
+    });
+    expect(result).toMatchObject({
+      outcome: 'rejected',
+      detoxified: null,
+      meta: { detoxq: { guard: ['not_better'] } },
+    });
+  });
+
+  it('puts misspelt words right where the checkpoint vouches for its words', async () => {
+    const known = ['you', 'are', 'a', 'person', 'the', 'and', 'wrong'];
+    const model = rewriting({ requests: 'flyingests', idiot: 'persn', zoltan: 'zoltan' }, known);
+    const result = await processOne('You are the idiot, and Requests is wrong', { detoxifier: model });
+    expect(result.detoxified).toBeNull(); // `persn` is dropped, and `the` has nothing left
+    const better = rewriting({ requests: 'flyingests', 'the idiot': 'a person' }, known);
+    expect(await processOne('You are the idiot, and Requests is wrong', { detoxifier: better })).toMatchObject({
+      detoxified: 'You are a person, and Requests is wrong',
+    });
+  });
+
+  it('passes meta on, and adds to the notes that are there', async () => {
+    const meta = { topic: 'cars', detoxq: { repaired: ['nul'] } };
+    const rows = ['Have a nice day', 'what a moron'].map((text, rowNo) => ({ rowNo, rowKey: null, text, meta }));
+    const [clean, rejected] = await processAll(rows, { detoxifier: rewriting({ moron: '' }) });
+    expect(clean).toMatchObject({ meta });
+    expect(isResult(rejected) && rejected.meta).toEqual({
+      topic: 'cars',
+      detoxq: { repaired: ['nul'], guard: ['grammar'] },
+    });
+  });
+
+  it('asks the models about all rows at once, and about equal texts once', async () => {
+    const counting = createFakeScorer({ toxicWords: TOXIC_WORDS });
+    const model = rewriting(DICTIONARY);
+    const texts = ['You idiot.', 'Fine.', 'YOU IDIOT.', 'Fine.', 'Stupid cat'];
+    await processAll(rowsOf(texts), { scorer: counting, detoxifier: model });
+    expect(counting.calls).toEqual([
+      ['you idiot .', 'fine .', 'stupid cat'],
+      ['you person .', 'cat'],
+    ]);
+    expect(model.calls).toEqual([['you idiot .', 'stupid cat']]);
+  });
+
+  it('never gives a model a text that is longer than its window', async () => {
+    const small = createFakeScorer({ toxicWords: TOXIC_WORDS, maxInputTokens: 12 });
+    const model = createFakeDetoxifier({ dictionary: DICTIONARY, maxInputTokens: 10 });
+    const text = `${'you idiot and some more words '.repeat(20)} ${'x'.repeat(5000)}`;
+    const result = await processOne(text, { scorer: small, detoxifier: model });
+    expect(result.detoxified).toBe(text.replaceAll('idiot', 'person'));
+    const longest = (fake: { calls: (readonly string[])[] }) =>
+      Math.max(...fake.calls.flat().map((form) => form.split(' ').length + 2));
+    expect(longest(small)).toBeLessThanOrEqual(12);
+    expect(longest(model)).toBeLessThanOrEqual(10);
+  });
+
+  it('gives a row the same result alone and among any others', async () => {
+    const parts = fc.constantFrom(
+      'You ',
+      'idiot',
+      '. ',
+      'stupid ',
+      'fine',
+      '! ',
+      'shut up',
+      ', ',
+      '😀 ',
+      '@me ',
+      '3 ',
+      'an ',
+      '\n',
+    );
+    const texts = fc.array(
+      fc.array(parts, { maxLength: 12 }).map((list) => list.join('')),
+      { maxLength: 8 },
+    );
+    await fc.assert(
+      fc.asyncProperty(texts, async (list) => {
+        const together = await processAll(rowsOf(list));
+        for (const row of rowsOf(list)) {
+          const [alone] = await processAll([{ ...row, rowNo: 0 }]);
+          expect({ ...alone, rowNo: row.rowNo }).toEqual(together[row.rowNo]);
+        }
+      }),
+    );
+  });
+
+  it('gives a row back byte for byte when the detoxifier changes nothing', async () => {
+    const everything = createFakeScorer({ toxicWords: [] });
+    const same = createFakeDetoxifier({ dictionary: {} });
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 100 }), async (text) => {
+        const result = await processOne(text, { scorer: everything, detoxifier: same, threshold: 0 });
+        expect(['clean', 'unchanged']).toContain(result.outcome);
+        expect(result.text).toBe(text);
+      }),
+    );
+  });
+
+  it('fails only the row on which the text code fails', async () => {
+    const picky: Scorer = {
+      ...scorer,
+      countTokens: (text) => {
+        if (text.startsWith('break')) throw new TypeError('secret words');
+        return scorer.countTokens(text);
+      },
+    };
+    const known = new Set(['person']);
+    known.has = (word) => {
+      if (word === 'burst') throw new TypeError('secret words');
+      return word === 'person';
+    };
+    const model: Detoxifier = { ...rewriting({ idiot: 'person', moron: 'burst' }), knownWords: known };
+    const rows = rowsOf([`break ${'long '.repeat(80)}`, 'You idiot', 'You moron']);
+    const items = await processAll(rows, { scorer: picky, detoxifier: model });
+    expect(items).toMatchObject([
+      { rowNo: 0, rowKey: 'k0', fault: { stage: 'score', code: 'text_code_failed' } },
+      { outcome: 'detoxified', detoxified: 'You person' },
+      { rowNo: 2, rowKey: 'k2', fault: { stage: 'rewrite', code: 'text_code_failed' } },
+    ]);
+    expect(JSON.stringify(items)).not.toContain('secret');
+  });
+
+  it('rejects with what a model rejects with, after the clean rows', async () => {
+    const seen: number[] = [];
+    const broken: Detoxifier = { ...detoxifier, rewrite: () => Promise.reject(new Error('out of memory')) };
+    const policy = createPolicy({ scorer, detoxifier: broken, threshold: 0.5 });
+    const run = policy.process(rowsOf(['Fine', 'You idiot', '']), ({ rowNo }) => seen.push(rowNo));
+    await expect(run).rejects.toThrow('out of memory');
+    expect(seen.sort()).toEqual([0, 2]);
+    const silent: Scorer = { ...scorer, score: () => Promise.resolve([]) };
+    await expect(
+      createPolicy({ scorer: silent, detoxifier, threshold: 0.5 }).process(rowsOf(['a']), () => {}),
+    ).rejects.toThrow('0 answers to 1 texts');
+  });
+
+  it('takes linear time on hostile texts', async () => {
+    for (const unit of [
+      '😀',
+      'a',
+      'idiot ',
+      'You idiot. ',
+      '(',
+      '"',
+      'an ',
+      '**idiot** ',
+      '@me ',
+      "'",
+      'e\u0301 ',
+      '\n',
+      'idiot, ',
+    ]) {
+      const text = unit.repeat(150_000 / unit.length);
+      const result = await processOne(text);
+      expect(result.text).toBe(text);
+    }
+  }, 60_000);
+});
