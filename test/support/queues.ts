@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
 import type { Log } from '../../src/contract/log.ts';
 import { createPostgresQueue } from '../../src/queue/postgres-queue.ts';
 import type { ChunkJob, ChunkQueue, Delivery } from '../../src/queue/queue.ts';
@@ -18,6 +19,8 @@ export interface TestQueues {
   readonly log: ReturnType<typeof createTestLog>;
   /** Another connection to the same queue, as another process would have it. */
   open(): Promise<ChunkQueue>;
+  /** What FLUSHALL would do to this queue. */
+  flush(): Promise<void>;
   /** Deletes the queue and closes every connection. */
   drop(): Promise<void>;
 }
@@ -37,6 +40,10 @@ export async function createTestQueues(kind: 'redis' | 'postgres'): Promise<Test
       queues.push(queue);
       return queue;
     },
+    async flush() {
+      if (fixture !== undefined) await fixture.connect().query('DELETE FROM detoxq_queue.job');
+      else await deleteKeys(`{detoxq}:${name}:*`);
+    },
     async drop() {
       const queue = queues[0];
       if (fixture === undefined) await queue?.obliterate();
@@ -44,6 +51,12 @@ export async function createTestQueues(kind: 'redis' | 'postgres'): Promise<Test
       await fixture?.drop();
     },
   };
+}
+
+async function deleteKeys(pattern: string): Promise<void> {
+  const redis = new Redis(redisUrl ?? '');
+  for await (const keys of redis.scanStream({ match: pattern })) if (keys.length > 0) await redis.del(keys);
+  redis.disconnect();
 }
 
 export function jobOf(chunkNo: number, runId = 'rtesting'): ChunkJob {
