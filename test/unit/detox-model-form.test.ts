@@ -3,35 +3,29 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lex, toModelForm } from '../../src/detox/model-form.ts';
 
-/** What training/model_form.py made of hard texts; positions count code points. */
-type Expected = { text: string; tokens: [form: string, start: number, end: number, kind: string][] };
+/** What training/model_form.py makes of a text; positions in UTF-16 units. */
+type Expected = { text: string; form: string; tokens: [form: string, start: number, end: number, kind: string][] };
 
-const cases: Expected[] = readFileSync(new URL('../fixtures/model-form.jsonl', import.meta.url), 'utf8')
-  .trimEnd()
-  .split('\n')
-  .map((line) => JSON.parse(line));
-
-/** Offset in UTF-16 units -> offset in code points. */
-function codePoints(text: string): Map<number, number> {
-  const offsets = new Map<number, number>([[0, 0]]);
-  let at = 0;
-  let count = 0;
-  for (const char of text) {
-    at += char.length;
-    offsets.set(at, ++count);
-  }
-  return offsets;
+function readCases(file: string): Expected[] {
+  const lines = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n');
+  return lines.map((line) => JSON.parse(line));
 }
 
 describe('lex', () => {
-  it('equals the Python that made the training text, token by token', () => {
-    expect(cases.length).toBeGreaterThanOrEqual(140);
-    for (const { text, tokens } of cases) {
-      const at = codePoints(text);
-      const mine = lex(text).map((token) => [token.form, at.get(token.start), at.get(token.end), token.kind]);
-      expect(mine, JSON.stringify(text)).toEqual(tokens);
-    }
-  });
+  it.each(['test/fixtures/model-form.jsonl', 'training/model_form_cases.jsonl'])(
+    'equals the Python that made the training text, token by token: %s',
+    (file) => {
+      const cases = readCases(file);
+      expect(cases.length).toBeGreaterThanOrEqual(20);
+      for (const { text, form, tokens } of cases) {
+        const mine = lex(text).map((token) => [token.form, token.start, token.end, token.kind]);
+        expect(mine, JSON.stringify(text)).toEqual(tokens);
+        expect(toModelForm(text)).toBe(form);
+      }
+    },
+  );
 
   it('merges a clitic that is set apart, and the token covers both pieces', () => {
     const text = "Don ’t say you 're sorry";
