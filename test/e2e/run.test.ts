@@ -1,0 +1,147 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { runCli, startCli } from '../support/cli.ts';
+
+/** A newcomer's machine: no services, an empty home folder, an empty project home. */
+let folder: string;
+let env: Record<string, string>;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'detoxq-e2e-'));
+  env = { DETOXQ_HOME: join(folder, 'project'), HOME: join(folder, 'home') };
+});
+afterEach(async () => {
+  await runCli(['services', 'stop'], env);
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function query(sql: string): Promise<Record<string, unknown>[]> {
+  const { stdout, stderr, code } = await runCli(['query', '--json', sql], env);
+  expect(code, stderr).toBe(0);
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+/** Enough rows that a run can be interrupted in the middle. */
+async function manyRows(count: number): Promise<string> {
+  const file = join(folder, 'many.jsonl');
+  const lines = Array.from({ length: count }, (_, n) => {
+    const text =
+      n % 3 === 0 ? `What a stupid idiot, number ${n}.` : `Thanks, number ${n} works now and the rest is fine.`;
+    return JSON.stringify({ text });
+  });
+  await writeFile(file, `${lines.join('\n')}\n`);
+  return file;
+}
+
+describe('detoxq on a machine without services', () => {
+  it('does the main job with the first command of the README, and leaves nothing behind', async () => {
+    const out = join(folder, 'cleaned.jsonl');
+    const run = await runCli(['run', 'examples/comments.csv', '--out', out], env);
+    expect(run.code, run.stderr).toBe(0);
+    expect(run.stdout).toMatch(/200 of 200 rows/);
+    expect(run.stdout).toMatch(/nano-roberta \(RobertaForSequenceClassification, int8, sha256 [0-9a-f]{12}\)/);
+    expect(run.stdout).toMatch(/nano-bart \(BartForConditionalGeneration, int8, sha256 [0-9a-f]{12}\)/);
+    expect(run.stdout).toMatch(/toxicity +0\.\d+ before, 0\.\d+ after/);
+
+    const [counts] = await query(
+      `select count(*) as rows, count(distinct row_no) as distinct_rows, count(*) filter (where row_key like 'c0%') as keyed,
+         count(*) filter (where outcome = 'detoxified') as detoxified,
+         count(*) filter (where outcome = 'detoxified' and toxicity_after < 0.5 and toxicity_before >= 0.5 and detoxified <> text) as as_promised,
+         count(*) filter (where outcome = 'clean' and detoxified is null and toxicity_after is null) as clean,
+         count(*) filter (where toxicity_before is null) as blank, count(meta->>'posted_at') as with_meta
+       from results`,
+    );
+    // One text is empty, one is a lone emoji.
+    expect(counts).toMatchObject({ rows: 200, distinct_rows: 200, keyed: 200, blank: 2, with_meta: 200 });
+    expect(counts?.detoxified).toBe(counts?.as_promised);
+    // 92 of the 200 were written to be toxic, 108 not to be.
+    expect(counts?.detoxified).toBeGreaterThan(60);
+    expect(counts?.clean).toBeGreaterThan(90);
+
+    const exported = (await readFile(out, 'utf8'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(exported.map((row) => row.row_no)).toEqual(Array.from({ length: 200 }, (_, n) => n));
+
+    const verify = await runCli(['verify', 'latest'], env);
+    expect(verify).toMatchObject({ code: 0, stdout: expect.stringContaining('200 results + 0 row errors') });
+
+    // Decision 13: no telemetry, no device id, nothing under the home folder of the user.
+    expect(await readdir(folder)).not.toContain('home');
+    // The services ended with the command.
+    expect((await runCli(['services', 'status'], env)).code).toBe(1);
+  });
+
+  it('stops at Ctrl-C, and resume goes on without doing a row twice', async () => {
+    const file = await manyRows(6000);
+    const first = startCli(['run', file, '--chunk-rows', '64'], env);
+    await first.stderrMatches(/[1-9][\d,]* of 6,000 rows/);
+    first.child.kill('SIGINT');
+    const stopped = await first.ended;
+    expect(stopped.code, stopped.stderr).toBe(130);
+    const done = Number(/Stopped with ([\d,]+) rows done/.exec(stopped.stderr)?.[1]?.replaceAll(',', ''));
+    expect(done).toBeGreaterThan(0);
+    expect(done).toBeLessThan(6000);
+
+    const resumed = await runCli(['resume', 'latest', '--json'], env);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ state: 'done', rows: 6000, rowsDone: 6000 });
+    expect((await runCli(['verify', 'latest'], env)).code).toBe(0);
+    // Chunks that were done before the stop were claimed once, and those handed back do not count as attempts.
+    expect(await query('select max(attempts) as attempts from chunks')).toEqual([{ attempts: 1 }]);
+  });
+
+  it('refuses to resume a source that changed, and says so', async () => {
+    const file = await manyRows(40_000);
+    const first = startCli(['run', file], env);
+    await first.stderrMatches(/of at least [1-9]/);
+    first.child.kill('SIGINT');
+    const stopped = await first.ended;
+    expect(stopped.code, stopped.stderr).toBe(130);
+    await writeFile(file, '{"text":"another file"}\n');
+    const [run] = await query('select state from runs');
+    // Only a source that was not read to its end is read again.
+    expect(run).toEqual({ state: 'enqueueing' });
+    const resumed = await runCli(['resume', 'latest'], env);
+    expect(resumed.code).toBe(1);
+    expect(resumed.stderr).toContain('is not the file the run was begun with');
+  });
+});
+
+describe('detoxq, told something wrong', () => {
+  let sharedEnv: Record<string, string>;
+  let shared: string;
+  beforeAll(async () => {
+    shared = await mkdtemp(join(tmpdir(), 'detoxq-e2e-'));
+    sharedEnv = { DETOXQ_HOME: join(shared, 'project'), HOME: join(shared, 'home') };
+    await runCli(['services', 'start'], sharedEnv);
+  });
+  afterAll(async () => {
+    await runCli(['services', 'stop'], sharedEnv);
+    await rm(shared, { recursive: true, force: true });
+  });
+
+  it.each([
+    [['run', 'no-such-file.csv'], 1, /no-such-file\.csv/],
+    [['run', 'examples/comments.csv', '--text-column', 'body'], 2, /id, text, source, posted_at/],
+    [['run', 'examples/comments.csv', '--scorer', 'no-such-model'], 2, /no-such-model.*nano-roberta/s],
+    [['run', 'examples/comments.csv', '--scorer', 'models/nano-bart'], 1, /BartForConditionalGeneration/],
+    [['run', 'examples/comments.csv', '--out', 'x.xlsx'], 2, /\.jsonl, \.csv, \.tsv/],
+    [['run', 'examples/comments.csv', '--threshold', '7'], 2, /from 0 to 1/],
+    [['verify', 'rzzzzzzz'], 2, /rzzzzzzz/],
+    [['query', 'select nothing from nowhere'], 1, /nowhere/],
+    [['query', 'create table t (a int)'], 1, /read-only/],
+    [['export', 'latest', '--out', 'x.csv', '--outcome', 'nice'], 2, /clean, detoxified/],
+    [['frobnicate'], 2, /unknown command/],
+  ])('says what is wrong with detoxq %j', async (args, code, message) => {
+    const result = await runCli(args, sharedEnv);
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr).not.toMatch(/\n\s+at /);
+    expect(result.code).toBe(code);
+  });
+});

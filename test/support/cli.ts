@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CliProcess {
+  readonly child: ChildProcess;
+  readonly ended: Promise<CliResult>;
+  /** Resolves with the match when standard error holds it; rejects when the command ends first. */
+  stderrMatches(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+/** Only these variables reach a command: the services of the test run must be asked for. */
+export function cliEnvironment(extra: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return { PATH: process.env.PATH, HOME: process.env.HOME, ...extra };
+}
+
+/** Starts detoxq as a user would, from the root of the repository. */
+export function startCli(args: readonly string[], env: Readonly<Record<string, string>>): CliProcess {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: ROOT,
+    env: cliEnvironment(env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    child.emit('said');
+  });
+  const ended = once(child, 'close').then(([code, signal]) => {
+    child.emit('said');
+    return { code, signal, stdout, stderr };
+  });
+  return {
+    child,
+    ended,
+    async stderrMatches(pattern) {
+      for (;;) {
+        const match = pattern.exec(stderr);
+        if (match !== null) return match;
+        if (child.exitCode !== null || child.signalCode !== null) {
+          throw new Error(`detoxq ${args.join(' ')} ended without saying ${pattern}: ${stderr}`);
+        }
+        await once(child, 'said');
+      }
+    },
+  };
+}
+
+/** Runs detoxq to its end. */
+export function runCli(args: readonly string[], env: Readonly<Record<string, string>>): Promise<CliResult> {
+  return startCli(args, env).ended;
+}
