@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { DetoxqError, ServiceError, UsageError } from '../../src/contract/errors.ts';
+import { createPool, type Database } from '../../src/store/pool.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { freePort } from '../support/private-redis.ts';
+
+let fixture: TestDatabase;
+let database: Database;
+beforeAll(async () => {
+  fixture = await createTestDatabase({ schema: false });
+  database = fixture.database;
+  await database.query('CREATE TABLE numbers (number integer UNIQUE, note text)');
+});
+afterAll(() => fixture.drop());
+
+function poolOn(url: string): Database {
+  const pool = createPool(url, { max: 1, applicationName: 'detoxq-test' });
+  onTestFinished(() => pool.close());
+  return pool;
+}
+
+const failureOf = (work: Promise<unknown>): Promise<Error> =>
+  work.then(
+    () => new Error('nothing was thrown'),
+    (error) => error,
+  );
+
+function withoutSecret(error: Error, secret: string): void {
+  expect(JSON.stringify([error, error.cause, String(error), error.stack])).not.toContain(secret);
+}
+
+test.each(['localhost:5432/db', 'mysql://user:hunter2@localhost/db', '', 'postgres://user:hunter2@local host/db'])(
+  '%j is no address of Postgres',
+  (url) => {
+    expect(() => createPool(url, { max: 1, applicationName: 'detoxq-test' })).toThrow(UsageError);
+    try {
+      createPool(url, { max: 1, applicationName: 'detoxq-test' });
+    } catch (error) {
+      withoutSecret(error as Error, 'hunter2');
+    }
+  },
+);
+
+test('where nothing listens, the error says so and keeps the password to itself', async () => {
+  const port = await freePort();
+  const error = await failureOf(poolOn(`postgres://user:hunter2@127.0.0.1:${port}/db`).query('SELECT 1'));
+  expect(error).toBeInstanceOf(ServiceError);
+  expect(error.message).toBe(
+    `Postgres at 127.0.0.1:${port}/db cannot be used: nothing listens there: is Postgres running, and is DATABASE_URL right?`,
+  );
+  withoutSecret(error, 'hunter2');
+});
+
+test('a database that is not there is said to be so', async () => {
+  const url = new URL(fixture.url);
+  url.pathname = '/detoxq_is_not_here';
+  const error = await failureOf(poolOn(url.href).query('SELECT 1'));
+  expect(error).toBeInstanceOf(ServiceError);
+  expect(error.message).toContain('that database does not exist');
+});
+
+test('a lost connection is a ServiceError, and the next query has a new one', async () => {
+  const pool = fixture.connect();
+  const lost = pool.query('SELECT pg_terminate_backend(pg_backend_pid())');
+  await expect(lost).rejects.toThrow(ServiceError);
+  expect(await pool.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+});
+
+test('large counts are numbers, and those beyond a safe number are refused', async () => {
+  expect(await database.query('SELECT 9007199254740991::bigint AS large, NULL::bigint AS none')).toEqual([
+    { large: Number.MAX_SAFE_INTEGER, none: null },
+  ]);
+  await expect(database.query('SELECT 9007199254740993::bigint')).rejects.toThrow('too large for a number');
+});
+
+test('a transaction is all or nothing', async () => {
+  await database.transaction((connection) => connection.query('INSERT INTO numbers VALUES (1)'));
+  const failed = database.transaction(async (connection) => {
+    await connection.query('INSERT INTO numbers VALUES (2)');
+    throw new RangeError('of the caller');
+  });
+  await expect(failed).rejects.toThrow(RangeError);
+  expect(await database.query('SELECT number FROM numbers')).toEqual([{ number: 1 }]);
+});
+
+test('what Postgres says about values that were sent does not come through', async () => {
+  const secret = 'a secret comment';
+  const refused = [
+    ['SELECT $1::integer', secret],
+    ['SELECT $1::jsonb', secret],
+    ['INSERT INTO numbers SELECT 7, $1 UNION ALL SELECT 7, $1 || 1', secret],
+    ['SELECT $1::text', `${secret}\0`],
+  ] as const;
+  for (const [statement, value] of refused) {
+    const error = await failureOf(database.query(statement, [value]));
+    expect(error).toBeInstanceOf(DetoxqError);
+    expect(error).not.toBeInstanceOf(ServiceError);
+    withoutSecret(error, secret);
+  }
+  // A statement of the user's own comes back with all that Postgres has to say.
+  await expect(database.query("SELECT 'ten'::integer")).rejects.toThrow('"ten"');
+  await expect(database.query('SELECT nothing')).rejects.toThrow('42703');
+});
