@@ -58,17 +58,18 @@ export function readBartConfig(fields: Fields): BartConfig {
   if (activation !== 'gelu' && activation !== 'relu') {
     throw fields.error(`activation_function "${activation}" is not supported: gelu and relu are`);
   }
-  const size = fields.integer('d_model');
+  if (fields.raw('quantization_config') !== undefined)
+    throw fields.error('quantization_config is set: only float weights can be read');
+  const size = fields.size('d_model');
   const half = (side: 'encoder' | 'decoder') => {
-    const heads = fields.integer(`${side}_attention_heads`);
-    if (heads < 1 || size % heads !== 0)
-      throw fields.error(`d_model ${size} is no multiple of ${side}_attention_heads ${heads}`);
-    return { layers: fields.integer(`${side}_layers`), heads, inner: fields.integer(`${side}_ffn_dim`) };
+    const heads = fields.size(`${side}_attention_heads`);
+    if (size % heads !== 0) throw fields.error(`d_model ${size} is no multiple of ${side}_attention_heads ${heads}`);
+    return { layers: fields.size(`${side}_layers`), heads, inner: fields.size(`${side}_ffn_dim`) };
   };
   return {
     size,
-    vocabulary: fields.integer('vocab_size'),
-    positions: fields.integer('max_position_embeddings'),
+    vocabulary: fields.size('vocab_size'),
+    positions: fields.size('max_position_embeddings'),
     encoder: half('encoder'),
     decoder: half('decoder'),
     activation,

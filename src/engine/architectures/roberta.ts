@@ -35,20 +35,21 @@ export function readRobertaConfig(fields: Fields): RobertaConfig {
   const problem = fields.raw('problem_type') ?? 'single_label_classification';
   if (problem !== 'single_label_classification')
     throw fields.error(`problem_type ${JSON.stringify(problem)} is not supported`);
-  const size = fields.integer('hidden_size');
-  const heads = fields.integer('num_attention_heads');
-  if (heads < 1 || size % heads !== 0)
-    throw fields.error(`hidden_size ${size} is no multiple of num_attention_heads ${heads}`);
+  if (fields.raw('quantization_config') !== undefined)
+    throw fields.error('quantization_config is set: only float weights can be read');
+  const size = fields.size('hidden_size');
+  const heads = fields.size('num_attention_heads');
+  if (size % heads !== 0) throw fields.error(`hidden_size ${size} is no multiple of num_attention_heads ${heads}`);
   return {
     size,
     heads,
     activation,
-    vocabulary: fields.integer('vocab_size'),
-    positionRows: fields.integer('max_position_embeddings'),
+    vocabulary: fields.size('vocab_size'),
+    positionRows: fields.size('max_position_embeddings'),
     padToken: fields.integer('pad_token_id', 1),
-    tokenTypes: fields.integer('type_vocab_size', 2),
-    layers: fields.integer('num_hidden_layers'),
-    inner: fields.integer('intermediate_size'),
+    tokenTypes: fields.size('type_vocab_size', 2),
+    layers: fields.size('num_hidden_layers'),
+    inner: fields.size('intermediate_size'),
     epsilon: fields.number('layer_norm_eps', 1e-12),
     toxicLabel: readToxicLabel(fields),
   };

@@ -9,6 +9,8 @@ export interface Fields {
   /** The value as parsed; undefined if absent. */
   raw(name: string): unknown;
   integer(name: string, fallback?: number): number;
+  /** A whole number from 1. */
+  size(name: string, fallback?: number): number;
   number(name: string, fallback?: number): number;
   boolean(name: string, fallback: boolean): boolean;
   string(name: string, fallback?: string): string;
@@ -35,6 +37,7 @@ export function readFields(file: string): Fields {
 }
 
 const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
+const isSize = (value: unknown): value is number => isInteger(value) && value > 0;
 
 export function createFields(file: string, values: ReadonlyMap<string, unknown>): Fields {
   const error = (message: string) => new CheckpointError(`${file}: ${message}`);
@@ -52,6 +55,7 @@ export function createFields(file: string, values: ReadonlyMap<string, unknown>)
     error,
     raw: (name) => values.get(name),
     integer: (name, fallback) => typed(name, 'a whole number', isInteger, fallback),
+    size: (name, fallback) => typed(name, 'a whole number from 1', isSize, fallback),
     number: (name, fallback) => typed(name, 'a number', (v): v is number => typeof v === 'number', fallback),
     boolean: (name, fallback) => typed(name, 'true or false', (v): v is boolean => typeof v === 'boolean', fallback),
     string: (name, fallback) => typed(name, 'a string', (v): v is string => typeof v === 'string', fallback),

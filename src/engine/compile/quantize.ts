@@ -5,6 +5,8 @@ export interface QuantizedMatrix {
   readonly scales: Float32Array;
 }
 
+/** An output whose weights are all smaller than this is zero: their scale would have no inverse in fp32. */
+const SMALLEST = 2 ** -100;
 /** Block of the transposition: 64 x 64 fp32 values stay in the L1 cache. */
 const BLOCK = 64;
 
@@ -21,8 +23,9 @@ export function quantizeMatrix(weight: Float32Array, outputs: number, inputs: nu
   for (let n = 0; n < outputs; n++) {
     let largest = 0;
     for (let i = n * inputs; i < (n + 1) * inputs; i++) largest = Math.max(largest, Math.abs(weight[i] ?? 0));
+    if (largest < SMALLEST) continue;
     scales[n] = largest / limit;
-    inverse[n] = largest > 0 ? limit / largest : 0;
+    inverse[n] = limit / largest;
   }
   for (let n0 = 0; n0 < outputs; n0 += BLOCK) {
     const n1 = Math.min(outputs, n0 + BLOCK);

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { CheckpointError } from '../../src/contract/errors.ts';
+import { readBartConfig } from '../../src/engine/architectures/bart.ts';
+import { readRobertaConfig } from '../../src/engine/architectures/roberta.ts';
+import { createFields } from '../../src/engine/checkpoint/fields.ts';
+
+const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
+
+function config(name: string, changes: object) {
+  const values = { ...JSON.parse(readFileSync(join(FIXTURES, name, 'config.json'), 'utf8')), ...changes };
+  return createFields('config.json', new Map(Object.entries(values)));
+}
+
+const bart = (changes = {}) => readBartConfig(config('tiny-bart', changes));
+const roberta = (changes = {}) => readRobertaConfig(config('tiny-roberta', changes));
+
+describe('BART', () => {
+  test('the shape of a checkpoint', () => {
+    expect(bart()).toEqual({
+      size: 32,
+      vocabulary: 480,
+      positions: 64,
+      encoder: { layers: 2, heads: 2, inner: 64 },
+      decoder: { layers: 2, heads: 2, inner: 64 },
+      activation: 'gelu',
+      embeddingScale: 1,
+      tied: true,
+    });
+    expect(bart({ scale_embedding: true }).embeddingScale).toBe(Math.sqrt(32));
+    expect(bart({ tie_word_embeddings: false }).tied).toBe(false);
+  });
+
+  test.each<[object, string]>([
+    [{ activation_function: 'silu' }, 'activation_function "silu" is not supported'],
+    [{ normalize_before: true }, 'normalize_before = true is not supported'],
+    [{ normalize_embedding: false }, 'normalize_embedding = false is not supported'],
+    [{ add_final_layer_norm: true }, 'add_final_layer_norm = true is not supported'],
+    [{ static_position_embeddings: true }, 'static_position_embeddings = true is not supported'],
+    [{ quantization_config: { bits: 4 } }, 'quantization_config is set'],
+    [{ d_model: 33 }, 'd_model 33 is no multiple of encoder_attention_heads 2'],
+    [{ decoder_attention_heads: 0 }, 'decoder_attention_heads'],
+    [{ d_model: '32' }, 'd_model is "32", not a whole number'],
+    [{ decoder_layers: -1 }, 'decoder_layers'],
+  ])('%j is refused', (changes, message) => {
+    expect(() => bart(changes)).toThrow(CheckpointError);
+    expect(() => bart(changes)).toThrow(`config.json: ${message}`);
+  });
+});
+
+describe('RoBERTa', () => {
+  test('the shape of a checkpoint', () => {
+    expect(roberta()).toEqual({
+      size: 48,
+      vocabulary: 480,
+      positionRows: 66,
+      padToken: 1,
+      tokenTypes: 1,
+      layers: 2,
+      heads: 4,
+      inner: 96,
+      activation: 'gelu',
+      epsilon: 1e-5,
+      toxicLabel: 1,
+    });
+  });
+
+  test('the toxic label is found by its name', () => {
+    expect(roberta({ id2label: { 0: 'Toxic', 1: 'fine' } }).toxicLabel).toBe(0);
+    expect(roberta({ id2label: { 0: 'LABEL_0', 1: 'LABEL_1' } }).toxicLabel).toBe(1);
+    expect(roberta({ id2label: undefined }).toxicLabel).toBe(1);
+  });
+
+  test.each<[object, string]>([
+    [{ hidden_act: 'gelu_new' }, 'hidden_act "gelu_new" is not supported'],
+    [{ position_embedding_type: 'relative_key' }, 'position_embedding_type must be "absolute"'],
+    [{ is_decoder: true }, 'is_decoder = true is not supported'],
+    [{ problem_type: 'multi_label_classification' }, 'problem_type "multi_label_classification" is not supported'],
+    [{ id2label: { 0: 'a', 1: 'b', 2: 'c' } }, 'id2label has 3 labels'],
+    [{ quantization_config: {} }, 'quantization_config is set'],
+    [{ num_attention_heads: 5 }, 'hidden_size 48 is no multiple'],
+    [{ num_hidden_layers: 0 }, 'num_hidden_layers'],
+  ])('%j is refused', (changes, message) => {
+    expect(() => roberta(changes)).toThrow(CheckpointError);
+    expect(() => roberta(changes)).toThrow(`config.json: ${message}`);
+  });
+});
