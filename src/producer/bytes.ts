@@ -29,19 +29,23 @@ export async function* readBytes(input: Input, count: ByteCount): AsyncGenerator
     const raw = counted(stream, count);
     const { head, whole } = await peek(raw, 6);
     const kind = compressionOf(head);
-    if (kind === null) {
+    if (kind === 'gzip') {
+      yield* throughStream(whole, zlib.createGunzip({ chunkSize: READ_BYTES }));
+    } else if (kind === 'zstd') {
+      yield* throughZstd(whole);
+    } else {
       rejectForeign(head, input.name);
       yield* whole;
-    } else {
-      yield* kind === 'gzip' ? throughStream(whole, zlib.createGunzip({ chunkSize: READ_BYTES })) : throughZstd(whole);
+      if (input.sizeBytes !== null && count.bytes !== input.sizeBytes) {
+        throw new DatasetError(
+          `${input.name}: was cut short while it was read; let its writer finish, then start again`,
+        );
+      }
     }
   } catch (error) {
     throw explained(error, input.name);
   } finally {
     stream.destroy();
-  }
-  if (input.sizeBytes !== null && count.bytes !== input.sizeBytes) {
-    throw new DatasetError(`${input.name}: was cut short while it was read; let its writer finish, then start again`);
   }
 }
 
