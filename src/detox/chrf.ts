@@ -11,14 +11,14 @@ const BETA_SQUARED = 4;
  * Equal to sacreBLEU's sentence score / 100. Time and memory grow with what differs, not with the texts.
  */
 export function chrf(hypothesis: string, reference: string): number {
-  const ours = [...hypothesis.replaceAll(/\s+/gu, '')];
-  const theirs = [...reference.replaceAll(/\s+/gu, '')];
+  const ours = characters(hypothesis);
+  const theirs = characters(reference);
   const span = changedSpan(ours, theirs);
   let precision = 0;
   let recall = 0;
   let orders = 0;
   for (let n = 1; n <= ORDERS; n++) {
-    const [have, want] = [ours.length - n + 1, theirs.length - n + 1];
+    const [have, want] = [ours.count - n + 1, theirs.count - n + 1];
     if (have <= 0 || want <= 0) break;
     const shared = have - surplus(ours, theirs, span, n);
     precision += shared / have;
@@ -30,34 +30,56 @@ export function chrf(hypothesis: string, reference: string): number {
   return ((1 + BETA_SQUARED) * p * r) / (BETA_SQUARED * p + r);
 }
 
+interface Characters {
+  /** Without white space. */
+  readonly text: string;
+  /** In code points. */
+  readonly count: number;
+  /** Where code point `i` begins in `text`. */
+  offset(i: number): number;
+}
+
+function characters(original: string): Characters {
+  const text = original.replaceAll(/\s+/gu, '');
+  if (!/[\ud800-\udfff]/.test(text)) return { text, count: text.length, offset: (i) => i };
+  const offsets = [0];
+  let at = 0;
+  for (const char of text) {
+    at += char.length;
+    offsets.push(at);
+  }
+  return { text, count: offsets.length - 1, offset: (i) => offsets[i] ?? at };
+}
+
 interface ChangedSpan {
   /** Characters that both begin with, and that both end with (the two do not overlap). */
   readonly start: number;
   readonly end: number;
 }
 
-function changedSpan(a: readonly string[], b: readonly string[]): ChangedSpan {
-  const shorter = Math.min(a.length, b.length);
+function changedSpan(a: Characters, b: Characters): ChangedSpan {
+  const same = (i: number, j: number): boolean => a.text.codePointAt(a.offset(i)) === b.text.codePointAt(b.offset(j));
+  const shorter = Math.min(a.count, b.count);
   let start = 0;
-  while (start < shorter && a[start] === b[start]) start++;
+  while (start < shorter && same(start, start)) start++;
   let end = 0;
-  while (end < shorter - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
+  while (end < shorter - start && same(a.count - 1 - end, b.count - 1 - end)) end++;
   return { start, end };
 }
 
 /** How many n-grams `a` has more than `b`, summed over the n-grams. Those inside the common start or end cancel out. */
-function surplus(a: readonly string[], b: readonly string[], { start, end }: ChangedSpan, n: number): number {
+function surplus(a: Characters, b: Characters, { start, end }: ChangedSpan, n: number): number {
   const counts = new Map<string, number>();
-  const count = (chars: readonly string[], step: 1 | -1): void => {
+  const add = ({ text, count, offset }: Characters, step: 1 | -1): void => {
     const first = Math.max(0, start - n + 1);
-    const last = Math.min(chars.length - n, chars.length - end - 1);
+    const last = Math.min(count - n, count - end - 1);
     for (let i = first; i <= last; i++) {
-      const gram = chars.slice(i, i + n).join('');
+      const gram = text.slice(offset(i), offset(i + n));
       counts.set(gram, (counts.get(gram) ?? 0) + step);
     }
   };
-  count(a, 1);
-  count(b, -1);
+  add(a, 1);
+  add(b, -1);
   let total = 0;
   for (const difference of counts.values()) if (difference > 0) total += difference;
   return total;

@@ -42,7 +42,7 @@ const NO_NOUN: ReadonlySet<string> = new Set(
 );
 /** `this the build` has lost its subject. */
 const DEMONSTRATIVES: ReadonlySet<string> = new Set(['this', 'these', 'those']);
-const CLAUSE_END = /^(?:[.,!?;:)\]"]|\.\.\.)$/;
+const CLAUSE_END = /^(?:[.,!?;:)\]]|\.\.\.)$/;
 
 /**
  * Whether a rewrite has a phrase that lost its head: `such a , kevin`, `what an !`, `you are the .`, `boring as .`

@@ -21,7 +21,7 @@ const MOST_WORDS_EXTRA = 6;
 /** From this many words on a rewrite must keep something; shorter sources (`Shut up.`) may change altogether. */
 const MEANING_WORDS = 6;
 const LEAST_WORDS_RATIO = 0.25;
-const LEAST_SIMILARITY = 0.2;
+const LEAST_SIMILARITY = 0.12;
 const NUMBER = /^[$€£]?[0-9]+(?:[.,:/][0-9]+)*%?$/;
 /** `u r 2 stupid 4 this`: digits that stand for words, and what a rewrite makes of them. */
 const SPOKEN_DIGITS: ReadonlyMap<string, readonly string[]> = new Map([
@@ -53,8 +53,12 @@ export function failedGuard(
   )
     return 'grammar';
   if (wordsBefore >= MEANING_WORDS) {
-    const isShort = wordsAfter < LEAST_WORDS_RATIO * wordsBefore;
-    if (isShort || chrf(rewritten, text.slice(segment.start, segment.end)) < LEAST_SIMILARITY) return 'meaning';
+    if (wordsAfter < LEAST_WORDS_RATIO * wordsBefore) return 'meaning';
+    // What half of the words is left of cannot be that unlike: no need to look.
+    const kept = pieces.filter(({ source: from, form }) => from !== null && isWordyForm(form)).length;
+    const isLike =
+      2 * kept >= wordsBefore || chrf(rewritten, text.slice(segment.start, segment.end)) >= LEAST_SIMILARITY;
+    if (!isLike) return 'meaning';
   }
   return null;
 }

@@ -200,7 +200,7 @@ describe('createPolicy', () => {
       ['grammar', 'my boss is a complete moron and i hate it', 'my boss is a complete and i hate it'],
       ['grammar', 'it is boring as hell', 'it is boring as'],
       ['meaning', 'the stupid manager of that hotel in rome lied to us', 'the manager'],
-      ['meaning', 'the stupid manager of that hotel in rome lied to us', 'have some nice cake with your friends today'],
+      ['meaning', 'the stupid manager of that hotel in rome lied to us', 'buy my big fuzzy quokka'],
       ['not_better', 'oh shit', 'oh crap'],
     ])('rejected by the guard %s: %j', async (guard, text, output) => {
       const source = text.replace('@sam', '@userx').replace('https://a.b', 'urlx');
