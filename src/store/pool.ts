@@ -57,7 +57,7 @@ export function createPool(url: string, options: PoolOptions): Database {
       const result = values === undefined ? await client.query<Row>(text) : await client.query<Row>(text, [...values]);
       return result.rows;
     } catch (error) {
-      throw translatePostgresError(error, where, values !== undefined);
+      throw translatePostgresError(error, where, values !== undefined && values.length > 0);
     }
   }
 
