@@ -59,6 +59,7 @@ export function hasLostHead(
       (next === undefined ? piece.source === source.length - 1 : next.source === piece.source + 1);
     if (isAsWritten) return false;
     const endsHere = next === undefined || CLAUSE_END.test(next.form);
+    if (endsHere && piece.source !== null && CLAUSE_END.test(source[piece.source + 1]?.form ?? '.')) return false;
     const isLeft = piece.source !== null;
     if (endsHere) return NEED_MORE.has(piece.form) || (isLeft && NEED_MORE_LEFT.has(piece.form));
     if (isLeft && DEMONSTRATIVES.has(piece.form)) return DETERMINERS.has(next.form);
