@@ -6,6 +6,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // onnxruntime sends telemetry unless this stands in the environment before it loads.
     env: { ORT_DISABLE_TELEMETRY: '1' },
+    globalSetup: ['test/support/scratch-folder.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {

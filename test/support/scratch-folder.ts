@@ -1,0 +1,27 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * A temporary folder for the whole test run, in TMPDIR: `os.tmpdir()` of every test is in it.
+ * A shell removes it when the run ends, also when that is killed: the pipe between them breaks.
+ */
+export async function setup(): Promise<() => Promise<void>> {
+  const before = process.env.TMPDIR;
+  const folder = mkdtempSync(join(tmpdir(), 'detoxq-test-'));
+  // Tests of root start servers as other users, who must get through.
+  chmodSync(folder, 0o711);
+  process.env.TMPDIR = folder;
+  // Services that were killed with the run take a moment to end, and write meanwhile.
+  const script = 'cat > /dev/null; until rm -rf "$0"; do sleep 0.2; done';
+  const remover = spawn('/bin/sh', ['-c', script, folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  return async () => {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+    const removed = once(remover, 'exit');
+    remover.stdin.end();
+    await removed;
+  };
+}
