@@ -1,4 +1,4 @@
-import { type Batch, batchByLength, batchInputs, type EncodedRow } from './batches.ts';
+import { type Batch, batchByLength, batchInputs, type EncodedRow, paddedLength } from './batches.ts';
 import type { Generation } from './checkpoint/generation.ts';
 import type { Session, Value } from './session.ts';
 
@@ -34,6 +34,8 @@ const KEEP_GOING_ABOVE = 0.75;
 /** Not worth a call of their own. */
 const FEW_ROWS = 4;
 const MASKED = -1e9;
+/** Source positions of the rows decoded together: bounds the memory for keys and values (300 MB for bart-base). */
+const MAX_SOURCE_POSITIONS = 8192;
 
 /** Rows being decoded: K and V of all layers, `[rows, heads, positions, head size]`, in the order of `rows`. */
 interface State {
@@ -152,7 +154,7 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
   /** Keeps the rows at the given places, and no more positions of the source than the longest of them has. */
   function compact(state: State, alive: readonly number[]): void {
     const rows = alive.map((r) => state.rows[r]).filter((row) => row !== undefined);
-    const width = Math.max(0, ...batchByLength(rows, window, maxPaddedTokens).map((batch) => batch.length));
+    const width = Math.max(0, ...rows.map((row) => paddedLength(row.tokens.length, window)));
     const past = heads * state.past * headSize;
     for (const cache of state.caches) {
       alive.forEach((from, to) => {
@@ -177,7 +179,12 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
   return async (rows) => {
     const results = new Map(rows.map((row) => [row, [] as number[]]));
     const sorted = [...rows].sort((a, b) => b.tokens.length - a.tokens.length);
-    for (let i = 0; i < sorted.length; i += maxRows) await decode(await encode(sorted.slice(i, i + maxRows)), results);
+    for (let i = 0; i < sorted.length; ) {
+      const width = paddedLength(sorted[i]?.tokens.length ?? 1, window);
+      const count = Math.max(1, Math.min(maxRows, Math.floor(MAX_SOURCE_POSITIONS / width)));
+      await decode(await encode(sorted.slice(i, i + count)), results);
+      i += count;
+    }
     return rows.map((row) => {
       const tokens = results.get(row) ?? [];
       // At the limit a forced end token says nothing: the row might have gone on.

@@ -52,7 +52,9 @@ export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> 
     for (const batch of batchByLength(rows, maxInputTokens, maxPaddedTokens)) {
       const logits = (await session.run(batchInputs(batch, config.padToken))).floats('logits');
       batch.rows.forEach((row, r) => {
-        scores[row.index] = toScore([...logits.subarray(2 * r, 2 * r + 2)], config.toxicLabel, row.tokens.length);
+        const pair = [...logits.subarray(2 * r, 2 * r + 2)];
+        if (!pair.every(Number.isFinite)) throw new CheckpointError(`${folder} gives logits that are not finite`);
+        scores[row.index] = toScore(pair, config.toxicLabel, row.tokens.length);
       });
     }
     return scores;
