@@ -29,7 +29,7 @@ export function createProgressDisplay(stream: NodeJS.WriteStream = process.stder
       samples.push({ atMs, rows: settled });
       while (samples.length > 2 && (samples[1]?.atMs ?? atMs) < atMs - RATE_WINDOW_MS) samples.shift();
       if (stream.isTTY) {
-        stream.write(`\r\x1b[2K${clipLine(describe(progress, samples, true), stream.columns ?? 80)}`);
+        stream.write(`\r\x1b[2K${clipLine(describe(progress, samples, true), stream.columns || 80)}`);
         drawn = true;
       } else if (atMs - lastPlainMs >= PLAIN_LINE_EVERY_MS) {
         lastPlainMs = atMs;
