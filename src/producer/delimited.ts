@@ -18,7 +18,6 @@ const CR = 13;
  * docs/decisions/producer-csv-reader.md has the comparison.
  */
 export function createDelimitedScanner(delimiter: string, maxChars: number): Scanner {
-  const delimiterCode = delimiter.charCodeAt(0);
   let state: 'start' | 'bare' | 'quoted' | 'quoteSeen' = 'start';
   let lineEnds: LineEnds | null = null;
   let line = 1;
@@ -51,77 +50,66 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
   function push(text: string): RawRecord[] {
     const out: RawRecord[] = [];
     lineEnds ??= firstLineEnd(text);
-    const loneReturn = lineEnds === 'cr' ? CR : -1;
-    const length = text.length;
+    const { length } = text;
+    /** Next one at or after a position, `length` when there is none; kept until it is passed, so that each is found once. */
+    const find = (what: string, from: number) => {
+      const found = text.indexOf(what, from);
+      return found === -1 ? length : found;
+    };
+    let nextDelimiter = -1;
+    let nextFeed = find('\n', 0);
+    let nextReturn = lineEnds === 'cr' ? find('\r', 0) : length;
     let index = 0;
     let recordStart = 0;
-    let from = 0;
 
     while (index < length) {
       if (state === 'quoted') {
-        let code = 0;
-        while (index < length) {
-          code = text.charCodeAt(index);
-          if (code === QUOTE) break;
-          if (code === LF || (code === loneReturn && text.charCodeAt(index + 1) !== LF)) line += 1;
-          index += 1;
+        const end = find('"', index);
+        // Line ends inside the quotes; a CR LF is counted once, by its LF.
+        for (; nextFeed < end; nextFeed = find('\n', nextFeed + 1)) line += 1;
+        for (; nextReturn < end; nextReturn = find('\r', nextReturn + 1)) {
+          if (text.charCodeAt(nextReturn + 1) !== LF) line += 1;
         }
-        partial += text.slice(from, index);
-        if (index < length) {
-          state = 'quoteSeen';
-          index += 1;
-        }
-        from = index;
+        partial += text.slice(index, end);
+        if (end < length) state = 'quoteSeen';
+        index = end + 1;
         continue;
       }
-      if (state === 'quoteSeen') {
-        const code = text.charCodeAt(index);
-        from = index;
-        if (code === QUOTE) {
-          partial += '"';
-          state = 'quoted';
-          index += 1;
-          from = index;
-          continue;
-        }
-        const ends = code === delimiterCode || code === LF || code === loneReturn;
-        if (!ends && !(code === CR && text.charCodeAt(index + 1) === LF)) malformed = true;
-        state = 'bare';
-      } else if (state === 'start') {
-        from = index;
-        if (text.charCodeAt(index) === QUOTE) {
-          state = 'quoted';
-          hasQuotes = true;
-          quoteLine = line;
-          index += 1;
-          from = index;
-          continue;
-        }
-        state = 'bare';
+      const code = text.charCodeAt(index);
+      if (code === QUOTE && state !== 'bare') {
+        // The second of two, or one that opens a field.
+        if (state === 'quoteSeen') partial += '"';
+        else quoteLine = line;
+        hasQuotes = true;
+        state = 'quoted';
+        index += 1;
+        continue;
       }
 
-      let code = 0;
-      while (index < length) {
-        code = text.charCodeAt(index);
-        if (code === delimiterCode || code === LF || code === loneReturn) break;
-        index += 1;
+      if (nextDelimiter < index) nextDelimiter = find(delimiter, index);
+      const nextEnd = Math.min(nextFeed, nextReturn);
+      const end = Math.min(nextDelimiter, nextEnd);
+      const cut = end === nextFeed && end > index && text.charCodeAt(end - 1) === CR ? end - 1 : end;
+      if (state === 'quoteSeen' && cut > index) malformed = true;
+      state = 'bare';
+      if (end === length) {
+        partial += text.slice(index);
+        break;
       }
-      if (index === length) break;
-      const end = code === LF && index > from && text.charCodeAt(index - 1) === CR ? index - 1 : index;
-      fields.push(partial === '' ? text.slice(from, end) : partial + text.slice(from, end));
+      fields.push(partial === '' ? text.slice(index, cut) : partial + text.slice(index, cut));
       partial = '';
-      index += 1;
-      if (code === delimiterCode) {
+      index = end + 1;
+      if (end === nextDelimiter) {
         state = 'start';
-      } else {
-        if (code === CR && text.charCodeAt(index) === LF) index += 1;
-        finishRecord(carried + index - recordStart, out);
-        recordStart = index;
+        continue;
       }
-      from = index;
+      if (end === nextReturn && nextFeed === index) index += 1;
+      finishRecord(carried + index - recordStart, out);
+      recordStart = index;
+      if (nextFeed < index) nextFeed = find('\n', index);
+      if (nextReturn < index) nextReturn = find('\r', index);
     }
 
-    if (state === 'bare') partial += text.slice(from);
     carried += length - recordStart;
     if (carried > maxChars) {
       partial = '';
