@@ -63,6 +63,10 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
   );
   const breaker = createBreaker(worker);
   worker.on('error', (error) => {
+    if (isLostJob(error)) {
+      log.info({ reason: error.message }, 'a job was lost or went to another worker; the ledger knows what is done');
+      return;
+    }
     report(error);
     breaker.trip();
   });
@@ -91,6 +95,12 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
   }
   worker.run().catch(report);
   return { pause: breaker.pause, resume: breaker.resume, close };
+}
+
+/** Whether the queue no longer has a job of ours, or has given it to somebody else: no fault of the service. */
+function isLostJob(error: Error): boolean {
+  // BullMQ numbers what its scripts refuse.
+  return ('code' in error && typeof error.code === 'number') || error.message.startsWith('could not renew lock');
 }
 
 async function handBack(job: Job<ChunkJob>, token: string | undefined): Promise<never> {

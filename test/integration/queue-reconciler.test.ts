@@ -96,6 +96,10 @@ function suite(kind: 'redis' | 'postgres'): void {
     await reconciler.close();
     await consumer.close(5_000);
     expect(flushed).toBeDefined();
+    const said = queues.log.entries.map(({ message }) => message);
+    expect(said).toContain('a job was lost or went to another worker; the ledger knows what is done');
+    expect(said).toContain('added chunks that the queue did not have');
+    expect(said).not.toContain('the queue has a fault');
     expect(await verifyRun(database, run.id)).toEqual({
       holds: true,
       rowsTotal: 160,
