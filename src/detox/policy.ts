@@ -2,14 +2,12 @@ import type { Detoxifier, Rewrite, Score, Scorer } from '../contract/models.ts';
 import type { Outcome, RowResult } from '../contract/outcome.ts';
 import type { RowFault, SourceRow } from '../contract/row.ts';
 import { type Answers, createAnswers } from './answers.ts';
+import { type Candidates, chooseCandidate, findCandidates } from './candidates.ts';
 import { chrf } from './chrf.ts';
-import { failedGuard, type Guard } from './guards.ts';
+import type { Guard } from './guards.ts';
 import { withGuards } from './notes.ts';
-import { outputForms, planPieces } from './plan.ts';
 import { createReader, type Reading, toxicityOf } from './reading.ts';
-import { repairWords } from './repair.ts';
 import type { Segment } from './sentences.ts';
-import { renderPieces } from './surface.ts';
 
 /*
  * The way of a row. Each phase takes all rows of a call, so that the models get large arrays:
@@ -18,7 +16,7 @@ import { renderPieces } from './surface.ts';
  *     ▼
  *   score ──below the threshold──▶ clean
  *     ▼
- *   rewrite the toxic segments ─▶ repair ─▶ surface ─▶ guards ─▶ score ──(once more, if still toxic)──▶ rewrite
+ *   rewrite the toxic segments ─▶ candidates ─▶ score ─▶ choose ──(once more, if still toxic)──▶ rewrite
  *     ▼
  *   detoxified | still_toxic | unchanged | rejected
  */
@@ -61,12 +59,6 @@ interface Job {
   readonly rewritten: Set<string>;
 }
 
-/** A new text for a segment of a row. */
-interface Proposal {
-  readonly segment: Segment;
-  readonly reading: Reading;
-}
-
 export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): Policy {
   const read = createReader(scorer, detoxifier);
 
@@ -78,33 +70,20 @@ export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): 
     return toxic.length > 0 ? toxic : open.sort((a, b) => toxicity(b) - toxicity(a)).slice(0, 1);
   }
 
-  /** The rewrite of a segment in the dress of its source; none if nothing changed or a guard refuses it. */
-  function propose(job: Job, segment: Segment, rewrite: Rewrite): Proposal[] {
-    const { text } = job.current;
-    if (rewrite.text.trim() === segment.form) return [];
-    const output = outputForms(rewrite.text, segment.tokens);
-    const words = detoxifier.knownWords === null ? output : repairWords(segment.tokens, output, detoxifier.knownWords);
-    const pieces = planPieces(segment.tokens, words);
-    const rewritten = renderPieces(text, segment, pieces);
-    if (rewritten === text.slice(segment.start, segment.end)) return [];
-    const guard = failedGuard(text, segment, pieces, rewritten, rewrite.finished);
-    if (guard === null) return [{ segment, reading: read(rewritten) }];
-    job.guards.add(guard);
-    return [];
-  }
-
-  /** The text with those proposals put in that the scorer likes better than what they are for, or null if there are none. */
-  function accept(job: Job, proposals: readonly Proposal[], scores: Answers<Score>): Reading | null {
+  /** The text with the best candidates put in, or null if there are none. */
+  function accept(job: Job, proposed: readonly Candidates[], scores: Answers<Score>): Reading | null {
     const { text } = job.current;
     let changed = '';
     let at = 0;
-    for (const { segment, reading } of proposals) {
-      if (toxicityOf(reading, scores.of) >= scores.of(segment.form).toxicity) {
-        job.guards.add('not_better');
-        continue;
-      }
-      changed += text.slice(at, segment.start) + reading.text;
-      at = segment.end;
+    for (const candidates of proposed) {
+      const { segment, list, guard } = candidates;
+      const before = scores.of(segment.form).toxicity;
+      const of = (reading: Reading): number => toxicityOf(reading, scores.of);
+      const chosen = chooseCandidate(text, candidates, { before, threshold, of });
+      if (chosen !== null) {
+        changed += text.slice(at, segment.start) + chosen.text;
+        at = segment.end;
+      } else if (guard !== null || list.length > 0) job.guards.add(guard ?? 'not_better');
     }
     return at === 0 ? null : read(changed + text.slice(at));
   }
@@ -135,11 +114,13 @@ export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): 
         await rewrites.ask(aimed.flatMap(({ segments }) => segments.map(({ form }) => form)));
         const proposed = attempt('rewrite', aimed, ({ row, job, segments }) => {
           for (const { form } of segments) job.rewritten.add(form);
-          const proposals = segments.flatMap((segment) => propose(job, segment, rewrites.of(segment.form)));
-          for (const { reading } of proposals) addAll(job.scored, reading.forms);
+          const proposals = segments.map((segment) =>
+            findCandidates(job.current.text, segment, rewrites.of(segment.form), detoxifier.knownWords, read),
+          );
+          for (const form of formsOf(proposals)) job.scored.add(form);
           return { row, job, proposals };
         });
-        await scores.ask(proposed.flatMap(({ proposals }) => proposals.flatMap(({ reading }) => reading.forms)));
+        await scores.ask(proposed.flatMap(({ proposals }) => formsOf(proposals)));
         const changed = attempt('rewrite', proposed, ({ row, job, proposals }) => ({
           row,
           job,
@@ -179,6 +160,10 @@ function createAttempt(emit: (item: FailedRow) => void) {
 
 function aboutRow(row: SourceRow): { row: SourceRow } {
   return { row };
+}
+
+function formsOf(proposals: readonly Candidates[]): string[] {
+  return proposals.flatMap(({ list }) => list.flatMap(({ reading }) => reading.forms));
 }
 
 function newJob(row: SourceRow, current: Reading, toxicity: number, scored: Set<string>): Job {

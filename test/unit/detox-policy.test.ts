@@ -196,10 +196,10 @@ describe('createPolicy', () => {
       ['number', 'pay the shit 300 euros now', 'pay the 200 euros now'],
       ['grammar', 'you are such an idiot , marta', 'you are such an , marta'],
       ['grammar', 'what a moron', 'what a'],
-      ['grammar', 'this idiot and his dog left', 'this and a his dog left'],
+      ['grammar', 'tell the idiot and his dog', 'tell the and his dog'],
       ['grammar', 'my boss is a complete moron and i hate it', 'my boss is a complete and i hate it'],
       ['grammar', 'it is boring as hell', 'it is boring as'],
-      ['meaning', 'the stupid manager of that hotel in rome lied to us', 'the manager'],
+      ['meaning', 'the stupid manager of that hotel in rome lied to us', 'us'],
       ['meaning', 'the stupid manager of that hotel in rome lied to us', 'buy my big fuzzy quokka'],
       ['not_better', 'oh shit', 'oh crap'],
     ])('rejected by the guard %s: %j', async (guard, text, output) => {
@@ -231,6 +231,35 @@ describe('createPolicy', () => {
     const result = await processOne('You fucking idiot', { detoxifier: model });
     expect(result).toMatchObject({ outcome: 'detoxified', detoxified: 'You silly person', tokensOut: 8 });
     expect(model.calls).toHaveLength(2);
+  });
+
+  it('leaves out edits that the scorer does not need', async () => {
+    const source = 'the idiot drove my old blue car to rome';
+    const needless = rewriting({ [source]: 'the person drove my new blue car to the city' });
+    expect(await processOne('The idiot drove my old blue car to Rome', { detoxifier: needless })).toMatchObject({
+      outcome: 'detoxified',
+      detoxified: 'The person drove my old blue car to Rome',
+    });
+    const broken = rewriting({ [source]: 'the person drove my blue car to the' });
+    expect(await processOne('The idiot drove my old blue car to Rome', { detoxifier: broken })).toMatchObject({
+      outcome: 'detoxified',
+      detoxified: 'The person drove my old blue car to Rome',
+      meta: null,
+    });
+  });
+
+  it('keeps an edit without which the text stays near the threshold', async () => {
+    const exceptions = {
+      'so odd and mean': 0.8,
+      'so nice and mean': 0.4,
+      'so odd and kind': 0.6,
+      'so nice and kind': 0.1,
+    };
+    const result = await processOne('So odd and mean', {
+      scorer: createFakeScorer({ toxicWords: [], exceptions }),
+      detoxifier: rewriting({ odd: 'nice', mean: 'kind' }),
+    });
+    expect(result.detoxified).toBe('So nice and kind');
   });
 
   it('rewrites the most toxic sentence where only the whole is toxic', async () => {

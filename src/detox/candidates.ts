@@ -1,0 +1,104 @@
+import type { Rewrite } from '../contract/models.ts';
+import { differences } from './align.ts';
+import { chrf } from './chrf.ts';
+import { failedGuard, type Guard } from './guards.ts';
+import { outputForms, planPieces } from './plan.ts';
+import type { Reading, ReadText } from './reading.ts';
+import { repairWords } from './repair.ts';
+import type { Segment } from './sentences.ts';
+import { renderPieces } from './surface.ts';
+
+/** A new text for a segment, which passes the guards. */
+interface Candidate {
+  readonly reading: Reading;
+  /** With every edit of the model; the others leave some out. */
+  readonly isWhole: boolean;
+}
+
+/** What can be made of a model's rewrite of a segment. */
+export interface Candidates {
+  readonly segment: Segment;
+  readonly list: readonly Candidate[];
+  /** The guard that the rewrite with every edit fails, or null. */
+  readonly guard: Guard | null;
+}
+
+/** With more edits than this a rewrite is taken as it is: its edits hang together. */
+const MOST_EDITS = 5;
+
+/**
+ * The rewrite of a segment in the dress of its source, and, where the model made several edits, the same with only one
+ * of them and with all but one: what is not needed to make a text harmless need not be changed.
+ */
+export function findCandidates(
+  text: string,
+  segment: Segment,
+  rewrite: Rewrite,
+  knownWords: ReadonlySet<string> | null,
+  read: ReadText,
+): Candidates {
+  const { tokens, start, end } = segment;
+  if (rewrite.text.trim() === segment.form) return { segment, list: [], guard: null };
+  const output = outputForms(rewrite.text, tokens);
+  const words = knownWords === null ? output : repairWords(tokens, output, knownWords);
+  const list: Candidate[] = [];
+  const seen = new Set([text.slice(start, end)]);
+  let guard: Guard | null = null;
+  selections(segment, words).forEach((selected, at) => {
+    const pieces = planPieces(tokens, selected);
+    const rewritten = renderPieces(text, segment, pieces);
+    if (seen.has(rewritten)) return;
+    seen.add(rewritten);
+    const failed = failedGuard(text, segment, pieces, rewritten, rewrite.finished);
+    if (failed === null) list.push({ reading: read(rewritten), isWhole: at === 0 });
+    else if (at === 0) guard = failed;
+  });
+  return { segment, list, guard };
+}
+
+/** The output with every edit first, then those with some of them. */
+function selections({ tokens }: Segment, words: readonly string[]): (readonly string[])[] {
+  const forms = tokens.map(({ form }) => form);
+  const edits = differences(forms, words);
+  if (edits.length < 2 || edits.length > MOST_EDITS) return [words];
+  const apply = (isTaken: (edit: number) => boolean): string[] => {
+    const out: string[] = [];
+    let at = 0;
+    edits.forEach(({ from, to, newFrom, newTo }, edit) => {
+      out.push(...forms.slice(at, from));
+      out.push(...(isTaken(edit) ? words.slice(newFrom, newTo) : forms.slice(from, to)));
+      at = to;
+    });
+    return [...out, ...forms.slice(at)];
+  };
+  return [words, ...edits.flatMap((_, one) => [apply((edit) => edit === one), apply((edit) => edit !== one)])];
+}
+
+/**
+ * The candidate to take: of those that are harmless beyond doubt (below half the threshold, or at most as toxic as the
+ * model's whole rewrite) the one most like the source; else the least toxic one. Null if none is less toxic than the
+ * segment was.
+ */
+export function chooseCandidate(
+  text: string,
+  { segment, list }: Candidates,
+  toxicity: { readonly before: number; readonly threshold: number; of(reading: Reading): number },
+): Reading | null {
+  const source = text.slice(segment.start, segment.end);
+  const better = list
+    .map(({ reading, isWhole }) => ({ reading, isWhole, toxicity: toxicity.of(reading) }))
+    .filter((candidate) => candidate.toxicity < toxicity.before);
+  const [only] = better;
+  if (better.length < 2) return only?.reading ?? null;
+  const whole = better.find(({ isWhole }) => isWhole);
+  const enough = Math.max(toxicity.threshold / 2, Math.min(whole?.toxicity ?? 0, toxicity.threshold));
+  const harmless = better.filter(
+    (candidate) => candidate.toxicity <= enough && candidate.toxicity < toxicity.threshold,
+  );
+  const likeness = (reading: Reading): number => chrf(reading.text, source);
+  const ranked =
+    harmless.length > 0
+      ? harmless.toSorted((a, b) => likeness(b.reading) - likeness(a.reading))
+      : better.toSorted((a, b) => a.toxicity - b.toxicity);
+  return ranked[0]?.reading ?? null;
+}
