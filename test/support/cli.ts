@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -24,8 +25,16 @@ export function cliEnvironment(extra: Readonly<Record<string, string>>): NodeJS.
   return { PATH: process.env.PATH, HOME: process.env.HOME, ...extra };
 }
 
-/** Starts detoxq as a user would, from the root of the repository. */
+/** Starts detoxq as a user would, from the root of the repository. A command that a failed test leaves is killed. */
 export function startCli(args: readonly string[], env: Readonly<Record<string, string>>): CliProcess {
+  const started = startProcess(args, env);
+  onTestFinished(() => {
+    started.child.kill('SIGKILL');
+  });
+  return started;
+}
+
+function startProcess(args: readonly string[], env: Readonly<Record<string, string>>): CliProcess {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: ROOT,
     env: cliEnvironment(env),
@@ -60,7 +69,7 @@ export function startCli(args: readonly string[], env: Readonly<Record<string, s
   };
 }
 
-/** Runs detoxq to its end. */
-export function runCli(args: readonly string[], env: Readonly<Record<string, string>>): Promise<CliResult> {
-  return startCli(args, env).ended;
+/** Runs detoxq to its end; also in hooks. */
+export async function runCli(args: readonly string[], env: Readonly<Record<string, string>>): Promise<CliResult> {
+  return startProcess(args, env).ended;
 }
