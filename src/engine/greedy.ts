@@ -1,5 +1,6 @@
 import { type Batch, batchByLength, batchInputs, type EncodedRow, paddedLength } from './batches.ts';
 import type { Generation } from './checkpoint/generation.ts';
+import { MASKED } from './compile/blocks.ts';
 import type { Session, Value } from './session.ts';
 
 /** What the search needs to know of a decoder. */
@@ -33,7 +34,6 @@ const STEPS_PER_CALL = 8;
 const KEEP_GOING_ABOVE = 0.75;
 /** Not worth a call of their own. */
 const FEW_ROWS = 4;
-const MASKED = -1e9;
 /** Source positions of the rows decoded together: bounds the memory for keys and values (300 MB for bart-base). */
 const MAX_SOURCE_POSITIONS = 8192;
 

@@ -1,5 +1,6 @@
 import type { Fields } from '../checkpoint/fields.ts';
-import { type Activation, createLayers, foldValueBias, lowerBoundOf, type Source } from '../compile/layers.ts';
+import { attendAll, attendFromOne, closeAttention, feedForward, MASKED } from '../compile/blocks.ts';
+import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
 import { createGraph, encodeModel, type Graph } from '../onnx/graph.ts';
 
 /** Shape of a `RobertaForSequenceClassification` (transformers, models/roberta) with two labels. */
@@ -20,7 +21,6 @@ export interface RobertaConfig {
 }
 
 const LABELS = 2;
-const MASKED = -1e9;
 
 export function readRobertaConfig(fields: Fields): RobertaConfig {
   const activation = fields.string('hidden_act', 'gelu');
@@ -76,62 +76,43 @@ function readToxicLabel(fields: Fields): number {
 export function robertaClassifier(source: Source, config: RobertaConfig): Uint8Array {
   const graph = createGraph('classifier');
   const layers = createLayers(graph, graph, source);
-  const { size, heads, inner, epsilon, activation } = config;
-  const headSize = size / heads;
+  const { size, heads } = config;
   graph.input('tokens', 'i64', ['rows', 'length']);
   graph.input('mask', 'i32', ['rows', 'length']);
   const shape = graph.op('Shape', ['tokens']);
-  const to3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
-  const to4d = graph.op('Concat', [shape, graph.constant('i64', [heads, headSize])], { axis: 0 });
-  const flat = (value: string) => graph.op('Reshape', [value, graph.constant('i64', [-1, size])]);
-  const split = (value: string) => graph.op('Transpose', [graph.op('Reshape', [value, to4d])], { perm: [0, 2, 1, 3] });
-  const first = (value: string) =>
-    graph.op('Gather', [graph.op('Reshape', [value, to3d]), graph.constant('i64', 0)], { axis: 1 });
+  const shape3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
+  const shape4d = graph.op('Concat', [shape, graph.constant('i64', [heads, size / heads])], { axis: 0 });
+  const split = (value: string) =>
+    graph.op('Transpose', [graph.op('Reshape', [value, shape4d])], { perm: [0, 2, 1, 3] });
 
-  let hidden = embed(graph, source, config);
+  let hidden = embed(layers, config);
   for (let layer = 0; layer < config.layers; layer++) {
     const name = `roberta.encoder.layer.${layer}`;
     const own = `${name}.attention.self`;
-    const output = `${name}.attention.output`;
+    const names = { query: `${own}.query`, key: `${own}.key`, value: `${own}.value` };
     const last = layer === config.layers - 1;
-    const rows = last ? 'first tokens' : 'rows';
-    const input = layers.operand(hidden);
-    const key = layers.linear(input, `${own}.key`, size, size, { bias: null });
-    const value = layers.linear(input, `${own}.value`, size, size, { bias: null });
+    const rows = last ? 'first tokens' : 'tokens';
+    const input = layers.operand(hidden, { rows: 'tokens' });
     let attended: string;
     if (last) {
-      hidden = first(hidden);
-      const query = layers.linear(layers.operand(hidden, { rows }), `${own}.query`, size, size, {
-        multiplier: headSize ** -0.5,
-      });
-      const column = graph.op('Reshape', [query, graph.constant('i64', [-1, heads, headSize, 1])]);
-      const scores = graph.op('Reshape', [
-        graph.op('MatMul', [split(key), column]),
-        graph.constant('i64', [0, 0, 1, -1]),
-      ]);
-      const masked = graph.op('Add', [scores, additiveMask(graph)]);
-      attended = graph.op('MatMul', [graph.op('Softmax', [masked], { axis: -1 }), split(value)]);
+      const keys = split(layers.linear(input, names.key, size, size, { bias: null }));
+      const values = split(layers.linear(input, names.value, size, size, { bias: null }));
+      hidden = graph.op('Gather', [graph.op('Reshape', [hidden, shape3d]), graph.constant('i64', 0)], { axis: 1 });
+      const multiplier = (size / heads) ** -0.5;
+      const query = layers.linear(layers.operand(hidden, { rows }), names.query, size, size, { multiplier });
+      attended = attendFromOne(layers, config, query, [keys, values], additiveMask(graph));
     } else {
-      const query = layers.linear(input, `${own}.query`, size, size);
-      attended = graph.op(
-        'MultiHeadAttention',
-        [...[query, key, value].map((part) => graph.op('Reshape', [part, to3d])), '', 'mask'],
-        { num_heads: heads, mask_filter_value: { float: MASKED } },
-        { domain: 'com.microsoft' },
-      );
+      attended = attendAll(layers, config, names, input, { shape3d, mask: 'mask' });
     }
-    const bias = foldValueBias(source.tensors, `${output}.dense`, `${own}.value`, size);
-    const projected = layers.linear(layers.operand(flat(attended), { rows }), `${output}.dense`, size, size, { bias });
-    const mixed = layers.layerNorm(graph.op('Add', [projected, hidden]), `${output}.LayerNorm`, size, epsilon);
-    const opened = layers.linear(layers.operand(mixed, { rows }), `${name}.intermediate.dense`, size, inner, {
-      biasAsRow: true,
-    });
-    const active = layers.operand(layers.activation(opened, activation), {
-      rows,
-      lowerBound: lowerBoundOf(activation),
-    });
-    const closed = layers.linear(active, `${name}.output.dense`, inner, size);
-    hidden = layers.layerNorm(graph.op('Add', [closed, mixed]), `${name}.output.LayerNorm`, size, epsilon);
+    const output = `${name}.attention.output`;
+    const closing = { output: `${output}.dense`, value: names.value, norm: `${output}.LayerNorm` };
+    hidden = closeAttention(layers, config, closing, { attended, residual: hidden, rows });
+    const forward = {
+      open: `${name}.intermediate.dense`,
+      close: `${name}.output.dense`,
+      norm: `${name}.output.LayerNorm`,
+    };
+    hidden = feedForward(layers, config, forward, hidden, rows);
   }
   // The head is small and decides: it stays in fp32.
   const exact = createLayers(graph, graph, { ...source, precision: 'fp32' });
@@ -153,14 +134,14 @@ function additiveMask(graph: Graph): string {
  * Words + positions + token type 0, normalised; fp32 [tokens, size]. As in transformers, a position counts the tokens
  * so far that are not the padding token, and the padding token itself, should a text hold it, has position `padToken`.
  */
-function embed(graph: Graph, source: Source, config: RobertaConfig): string {
+function embed(layers: Layers, config: RobertaConfig): string {
   const { size, vocabulary, positionRows, padToken, tokenTypes, epsilon } = config;
-  const layers = createLayers(graph, graph, source);
+  const { graph, tensors } = layers;
   const prefix = 'roberta.embeddings';
   const words = layers.parameter(`${prefix}.word_embeddings.weight`, [vocabulary, size]);
   const places = layers.computed(`${prefix}.places`, [positionRows, size], () => {
-    const type = source.tensors.read(`${prefix}.token_type_embeddings.weight`, [tokenTypes, size]);
-    const table = source.tensors.read(`${prefix}.position_embeddings.weight`, [positionRows, size]);
+    const type = tensors.read(`${prefix}.token_type_embeddings.weight`, [tokenTypes, size]);
+    const table = tensors.read(`${prefix}.position_embeddings.weight`, [positionRows, size]);
     return table.map((value, i) => value + (type[i % size] ?? 0));
   });
   const pad = graph.constant('i64', padToken);

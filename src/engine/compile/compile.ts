@@ -4,7 +4,7 @@ import type { ModelIdentity } from '../../contract/models.ts';
 import { openSafetensors } from '../checkpoint/safetensors.ts';
 import { compiledFolder } from './cache.ts';
 import type { Source } from './layers.ts';
-import { createWeightFile } from './weightFile.ts';
+import { createWeightFile } from './weight-file.ts';
 
 /** Encoded ONNX models by file name. */
 export type Models = Readonly<Record<string, Uint8Array>>;

@@ -3,7 +3,7 @@ import type { Tensors } from '../checkpoint/safetensors.ts';
 import type { ElementType, Graph } from '../onnx/graph.ts';
 import { lazy } from './lazy.ts';
 import { quantizeMatrix } from './quantize.ts';
-import type { WeightFile } from './weightFile.ts';
+import type { WeightFile } from './weight-file.ts';
 
 /** What the layers of all graphs of a model are made from. */
 export interface Source {
@@ -31,6 +31,9 @@ export interface LinearOptions {
 
 /** Layers that transformers of all architectures are made of. Values are 2-D, [rows, features]. */
 export interface Layers {
+  /** Where the nodes go. */
+  readonly graph: Graph;
+  readonly tensors: Tensors;
   /** An fp32 tensor of the checkpoint. */
   parameter(name: string, shape: readonly number[]): string;
   /** An fp32 tensor made from tensors of the checkpoint. */
@@ -48,13 +51,6 @@ export interface Layers {
 }
 
 export type Activation = 'gelu' | 'relu';
-
-/** Smallest value of GELU(x), rounded away from zero. */
-const GELU_MINIMUM = -0.17;
-
-export function lowerBoundOf(activation: Activation): number {
-  return activation === 'relu' ? 0 : GELU_MINIMUM;
-}
 
 /**
  * @param root the outermost graph: it holds the weights
@@ -122,6 +118,8 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
   }
 
   return {
+    graph,
+    tensors,
     parameter,
     computed: (name, shape, make) => stored(name, 'f32', shape, make),
     operand: (values, { rows = 'rows', lowerBound } = {}) => ({
@@ -150,20 +148,4 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
     activation: (input, name) =>
       name === 'relu' ? graph.op('Relu', [input]) : graph.op('Gelu', [input], {}, { domain: 'com.microsoft' }),
   };
-}
-
-/**
- * Bias of an attention's output projection with the bias of its values folded in, b + W·bv: attention weights sum to
- * one, so a constant added to every value comes out unchanged. (The bias of the keys adds the same to every score of
- * a query, which softmax takes away again: it is left out.)
- */
-export function foldValueBias(tensors: Tensors, output: string, value: string, size: number): Float32Array {
-  const weight = tensors.read(`${output}.weight`, [size, size]);
-  const bias = tensors.read(`${output}.bias`, [size]);
-  const valueBias = tensors.read(`${value}.bias`, [size]);
-  return bias.map((start, row) => {
-    let sum = start;
-    for (let k = 0; k < size; k++) sum += (weight[row * size + k] ?? 0) * (valueBias[k] ?? 0);
-    return sum;
-  });
 }

@@ -1,0 +1,89 @@
+import { createGraph, type Dimension, type Graph } from '../onnx/graph.ts';
+
+/** Which tokens end a row, and what a row that has ended is padded with. */
+export interface EndTokens {
+  readonly endTokens: readonly number[];
+  readonly padToken: number;
+}
+
+/** A value that steps hand on to each other: keys or values of a layer. */
+export interface Cache {
+  readonly name: string;
+  /** Shape when the call begins; the dimension that grows has a name. */
+  readonly dims: readonly Dimension[];
+}
+
+export interface Step {
+  /** Body of the loop: where the nodes of the step go. It sees the values of the graph around it. */
+  readonly body: Graph;
+  /** Last token of each row, int64 [rows]. */
+  readonly tokens: string;
+  readonly caches: readonly string[];
+}
+
+export interface StepResult {
+  /** Token with the highest logit, int64 [rows]. */
+  readonly best: string;
+  /** The caches with this step in them, in the same order. */
+  readonly caches: readonly string[];
+}
+
+/** `TensorProto.DataType` */
+const INT64 = 7;
+
+/**
+ * Greedy generation inside a graph: steps until `forced` is used up or at most `stop_alive` rows have not ended. Logits
+ * never leave onnxruntime, which would copy them at each step.
+ *
+ * Adds the inputs `tokens` int64 [rows], the last token of each row, none of them ended; `forced` int64 [steps], for each
+ * step the token that every row must give, or -1; `stop_alive` int64; and the caches. Adds the outputs `generated` int64
+ * [steps done, rows] and `next_<cache>`.
+ */
+export function greedyLoop(
+  graph: Graph,
+  caches: readonly Cache[],
+  end: EndTokens,
+  makeStep: (step: Step) => StepResult,
+): void {
+  graph.input('tokens', 'i64', ['rows']);
+  graph.input('forced', 'i64', ['steps']);
+  graph.input('stop_alive', 'i64', []);
+  for (const { name, dims } of caches) graph.input(name, 'f32', dims);
+  const names = caches.map(({ name }) => name);
+
+  const body = createGraph('step');
+  body.input('iteration', 'i64', []);
+  body.input('condition', 'bool', []);
+  body.input('step_tokens', 'i64', ['rows']);
+  body.input('step_ended', 'bool', ['rows']);
+  for (const { name, dims } of caches) body.input(`step_${name}`, 'f32', dims);
+  const result = makeStep({ body, tokens: 'step_tokens', caches: names.map((name) => `step_${name}`) });
+  const { next, ended, goOn } = chooseToken(body, result.best, end);
+  const grown = (dims: readonly Dimension[]) => dims.map((dim) => (dim === 'past' ? 'all' : dim));
+  body.output(goOn, 'bool', []);
+  body.output(body.op('Identity', [next]), 'i64', ['rows']);
+  body.output(body.op('Identity', [ended]), 'bool', ['rows']);
+  result.caches.forEach((value, i) => {
+    body.output(value, 'f32', grown(caches[i]?.dims ?? []));
+  });
+  body.output(next, 'i64', ['rows']);
+
+  const nothingEnded = graph.op('Expand', [graph.constant('bool', 0), graph.op('Shape', ['tokens'])]);
+  const steps = graph.op('Squeeze', [graph.op('Shape', ['forced'])]);
+  const outputs = [graph.name('tokens'), graph.name('ended'), ...names.map((name) => `next_${name}`), 'generated'];
+  graph.ops('Loop', [steps, graph.constant('bool', 1), 'tokens', nothingEnded, ...names], outputs, { body });
+  for (const { name, dims } of caches) graph.output(`next_${name}`, 'f32', grown(dims));
+  graph.output('generated', 'i64', ['done', 'rows']);
+}
+
+/** Forced tokens, padding of rows that have ended, and whether another step is worth it. */
+function chooseToken(body: Graph, best: string, { endTokens, padToken }: EndTokens) {
+  const forced = body.op('Gather', ['forced', 'iteration']);
+  const free = body.op('Less', [forced, body.constant('i64', 0)]);
+  const chosen = body.op('Where', [free, best, forced]);
+  const next = body.op('Where', ['step_ended', body.constant('i64', padToken), chosen]);
+  let ended = 'step_ended';
+  for (const token of endTokens) ended = body.op('Or', [ended, body.op('Equal', [next, body.constant('i64', token)])]);
+  const alive = body.op('ReduceSum', [body.op('Cast', [body.op('Not', [ended])], { to: INT64 })], { keepdims: 0 });
+  return { next, ended, goOn: body.op('Greater', [alive, 'stop_alive']) };
+}
