@@ -1,13 +1,14 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { test } from 'vitest';
 import { createRecorder, createTestQueues, jobOf } from '../support/queues.ts';
 import { redisUrl } from '../support/services.ts';
 
 const KINDS = redisUrl === null ? (['postgres'] as const) : (['redis', 'postgres'] as const);
 
 // Takes as long as a lock lasts (30 s) and until somebody looks for it (10 s): what a crash of a worker costs.
-test.concurrent.each(KINDS)(
+test.concurrent.for(KINDS)(
   'a job whose consumer is gone without a word is delivered to another one (%s)',
-  async (kind) => {
+  { timeout: 90_000 },
+  async (kind, { expect, onTestFinished }) => {
     const queues = await createTestQueues(kind);
     onTestFinished(() => queues.drop());
     const queue = await queues.open();
@@ -23,5 +24,4 @@ test.concurrent.each(KINDS)(
     expect(heir.jobs).toEqual([jobOf(0)]);
     await other.close(5_000);
   },
-  90_000,
 );

@@ -56,6 +56,12 @@ export async function dumpSchema(connection: Connection): Promise<string> {
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v')
     ORDER BY relname, objsubid`);
 
+  const functions = await connection.query<{ sql: string }>(`
+    SELECT replace(pg_get_functiondef(oid), current_schema() || '.' || proname, proname) || ';'
+      || coalesce(format(E'\\nCOMMENT ON FUNCTION %s IS ', oid::regprocedure) || quote_literal(obj_description(oid)) || ';', '')
+      AS sql
+    FROM pg_proc WHERE pronamespace = current_schema()::regnamespace ORDER BY proname`);
+
   const of = (lines: readonly Line[], name: string) =>
     lines.filter(({ relation }) => relation === name).map(({ sql }) => sql);
   const parts = relations.map(({ name, kind, partition }) => {
@@ -69,6 +75,7 @@ export async function dumpSchema(connection: Connection): Promise<string> {
           ];
     return [...definition, ...of(storage, name), ...of(indexes, name), ...of(comments, name)].join('\n');
   });
+  parts.push(...functions.map(({ sql }) => sql));
   return `-- The schema after all migrations, for reading; a test keeps it equal to them.\n\n${parts.join('\n\n')}\n`;
 }
 
