@@ -1,4 +1,4 @@
-import { isWordyForm, type Piece } from './plan.ts';
+import type { Piece } from './plan.ts';
 
 /** Written with a vowel, spoken with a consonant: `a user`, `a union`, `a European`, `a one-off`. */
 const CONSONANT_SOUND = /^(?:u[bcfhjkqrst][aeiou]|uni(?!n|m)|eu|ewe|once|one(?:$|[-']))/;
@@ -48,36 +48,25 @@ const CLAUSE_END = /^(?:[.,!?;:)\]]|\.\.\.)$/;
  * Whether a rewrite has a phrase that lost its head: `such a , kevin`, `what an !`, `you are the .`, `boring as .`
  * Only places that the rewrite made are looked at. A small check of English, not a parser.
  */
-export function hasLostHead(
-  pieces: readonly Piece[],
-  source: readonly { readonly form: string; readonly raw: string }[],
-): boolean {
+export function hasLostHead(pieces: readonly Piece[], source: readonly { readonly form: string }[]): boolean {
   return pieces.some((piece, at) => {
     const next = pieces[at + 1];
     const isAsWritten =
       piece.source !== null &&
       (next === undefined ? piece.source === source.length - 1 : next.source === piece.source + 1);
     if (isAsWritten) return false;
-    const endsHere = next === undefined || CLAUSE_END.test(next.form);
+    const endsHere = next === undefined || CLAUSE_END.test(next.form) || beginsClause(next, source);
     if (endsHere && piece.source !== null && CLAUSE_END.test(source[piece.source + 1]?.form ?? '.')) return false;
     const isLeft = piece.source !== null;
     if (endsHere) return NEED_MORE.has(piece.form) || (isLeft && NEED_MORE_LEFT.has(piece.form));
     if (isLeft && DEMONSTRATIVES.has(piece.form)) return DETERMINERS.has(next.form);
     if (isLeft && INTENSIFIERS.has(piece.form)) return !isArticle(next.form) && NO_NOUN.has(next.form);
     if (!DETERMINERS.has(piece.form)) return false;
-    if (NO_NOUN.has(next.form)) return true;
-    return isArticle(piece.form) && isNameAfterGap(piece, next, source);
+    return NO_NOUN.has(next.form);
   });
 }
 
-/** `such an idiot, Kevin` -> `such an Kevin`: the name did not belong to the article. */
-function isNameAfterGap(
-  article: Piece,
-  next: Piece,
-  source: readonly { readonly form: string; readonly raw: string }[],
-): boolean {
-  if (next.source === null || article.source === null) return false;
-  const before = source[next.source - 1];
-  const isName = /^\p{Lu}\p{Ll}/u.test(source[next.source]?.raw ?? '');
-  return isName && before !== undefined && !isWordyForm(before.form);
+/** The word stood behind a comma or the like in the source: `such an idiot, Kevin` -> `such an Kevin`. */
+function beginsClause({ source: at }: Piece, source: readonly { readonly form: string }[]): boolean {
+  return at !== null && CLAUSE_END.test(source[at - 1]?.form ?? '');
 }

@@ -45,13 +45,7 @@ export function failedGuard(
   if (!finished || wordsAfter > MOST_WORDS_RATIO * wordsBefore + MOST_WORDS_EXTRA) return 'runaway';
   if (!keepsPlaceholders(segment, pieces)) return 'link';
   if (!keepsNumbers(segment, pieces)) return 'number';
-  if (
-    hasLostHead(
-      pieces,
-      source.map(({ form, start, end }) => ({ form, raw: text.slice(start, end) })),
-    )
-  )
-    return 'grammar';
+  if (hasLostHead(pieces, source)) return 'grammar';
   if (wordsBefore >= MEANING_WORDS) {
     if (wordsAfter < LEAST_WORDS_RATIO * wordsBefore) return 'meaning';
     // What half of the words is left of cannot be that unlike: no need to look.

@@ -59,7 +59,7 @@ export function planPieces(source: readonly Token[], output: readonly string[]):
   const { leading, trailing } = fixedEnds(source);
   for (const region of regions) {
     const words = newWords(output, region, moved);
-    const first = keepPunctuation(source, region, words.length > 0, keep);
+    const first = keepPunctuation(source, region, words, keep);
     for (let i = region.from; i < region.to; i++) if (i < leading || i >= trailing) keep[i] = true;
     const at = Math.min(Math.max(first, leading), trailing);
     if (words.length > 0) inserts.set(at, [...(inserts.get(at) ?? []), ...words]);
@@ -121,19 +121,31 @@ function newWords(output: readonly string[], region: Region, moved: Map<string, 
 }
 
 /** Decides about the tokens of a changed region; returns the index of the source before which its new words go. */
-function keepPunctuation(source: readonly Token[], region: Region, hasNew: boolean, keep: boolean[]): number {
+function keepPunctuation(source: readonly Token[], region: Region, words: readonly Piece[], keep: boolean[]): number {
   const { from, to } = region;
   let first = from;
   while (first < to && !isWordy(source[first] ?? never)) first++;
   if (first === to) return to; // only punctuation: it stays, and new words go behind it
   let last = to;
   while (!isWordy(source[last - 1] ?? never)) last--;
+  // `calling me stupid, it hurts` keeps its comma, `a stupid, ugly dog` does not.
+  const left = source[from - 1];
+  const keepsComma = from === first && left?.kind === 'word' && !NOT_BEFORE_COMMA.has(left.form);
+  const endsOpen = /^(?:and|or|but)$/.test(words.at(-1)?.form ?? '');
   for (let i = from; i < to; i++) {
-    const isOutside = i < first || i >= last;
-    keep[i] = isOutside && (hasNew || isEndMark(source[i]?.form ?? ''));
+    const form = source[i]?.form ?? '';
+    const isBehind = i >= last && (isEndMark(form) || (keepsComma && LIGHT_MARK.test(form)));
+    if (words.length === 0) keep[i] = isBehind || (i < first && isEndMark(form));
+    else keep[i] = i < first || (i >= last && !(endsOpen && LIGHT_MARK.test(form)));
   }
   return first;
 }
+
+const NOT_BEFORE_COMMA: ReadonlySet<string> = new Set(
+  'a an the this that these those my your his her its our their some any no very so such more most and or but'.split(
+    ' ',
+  ),
+);
 
 const never: Token = { form: '', start: 0, end: 0, kind: 'word' };
 
