@@ -15,6 +15,7 @@ interface Reference {
 }
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
+const ODD = join(import.meta.dirname, '../fixtures/references');
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
 
@@ -39,8 +40,21 @@ describe('greedy search in fp32 gives the tokens of transformers', () => {
   });
 });
 
-test('a scorer in fp32 gives the logits of transformers within 1e-4', async () => {
-  const expected = references('tiny-roberta');
+test('texts that nobody writes get the tokens of transformers too', async () => {
+  const name = 'tiny-bart';
+  const expected = references(name, join(ODD, 'tiny-bart-odd.jsonl'));
+  const detoxifier = await loadDetoxifier({ folder: join(FIXTURES, name), name, precision: 'fp32', cacheFolder });
+  const rewrites = await detoxifier.rewrite(expected.map((row) => row.text));
+  expect(rewrites.map((row) => row.tokens)).toEqual(expected.map((row) => row.tokens));
+  expect(rewrites.map((row) => row.text)).toEqual(expected.map((row) => row.output));
+  await detoxifier.close();
+});
+
+test.each([
+  ['the committed texts', join(FIXTURES, 'tiny-roberta/reference.jsonl')],
+  ['texts that nobody writes, a literal <pad> among them', join(ODD, 'tiny-roberta-odd.jsonl')],
+])('a scorer in fp32 gives the logits of transformers within 1e-4: %s', async (_, file) => {
+  const expected = references('tiny-roberta', file);
   const folder = join(FIXTURES, 'tiny-roberta');
   const scorer = await loadScorer({ folder, name: 'tiny-roberta', precision: 'fp32', cacheFolder });
   const scores = await scorer.score(expected.map((row) => row.text));

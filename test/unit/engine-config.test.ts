@@ -78,6 +78,7 @@ describe('RoBERTa', () => {
     [{ is_decoder: true }, 'is_decoder = true is not supported'],
     [{ problem_type: 'multi_label_classification' }, 'problem_type "multi_label_classification" is not supported'],
     [{ id2label: { 0: 'a', 1: 'b', 2: 'c' } }, 'id2label has 3 labels'],
+    [{ id2label: { 0: 'offensive', 1: 'normal' } }, 'id2label names no label "toxic" but offensive and normal'],
     [{ quantization_config: {} }, 'quantization_config is set'],
     [{ num_attention_heads: 5 }, 'hidden_size 48 is no multiple'],
     [{ num_hidden_layers: 0 }, 'num_hidden_layers'],

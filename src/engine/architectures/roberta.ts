@@ -55,15 +55,18 @@ export function readRobertaConfig(fields: Fields): RobertaConfig {
   };
 }
 
-/** The label named "toxic", or 1 where the labels have no names. */
+/** The label named "toxic", or 1 where the labels have no names. Anything else could be the wrong way round. */
 function readToxicLabel(fields: Fields): number {
   const labels = fields.raw('id2label');
   if (labels === undefined) return 1;
   const names = typeof labels === 'object' && labels !== null ? Object.entries(labels) : [];
-  if (names.length !== LABELS)
+  if (names.length !== LABELS) {
     throw fields.error(`id2label has ${names.length} labels: a scorer has two, neutral and toxic`);
+  }
   const toxic = names.find(([, name]) => String(name).toLowerCase() === 'toxic');
-  return toxic ? Number(toxic[0]) : 1;
+  if (toxic) return Number(toxic[0]);
+  if (names.every(([, name]) => /^LABEL_[01]$/.test(String(name)))) return 1;
+  throw fields.error(`id2label names no label "toxic" but ${names.map(([, name]) => String(name)).join(' and ')}`);
 }
 
 /**
