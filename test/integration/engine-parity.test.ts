@@ -19,7 +19,7 @@ const ODD = join(import.meta.dirname, '../fixtures/references');
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
 
-function references(name: string): Reference[] {
+function references(name: string, file = join(FIXTURES, name, 'reference.jsonl')): Reference[] {
   const lines = readFileSync(join(FIXTURES, name, 'reference.jsonl'), 'utf8')
     .trim()
     .split('\n');
