@@ -20,9 +20,7 @@ const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
 
 function references(name: string, file = join(FIXTURES, name, 'reference.jsonl')): Reference[] {
-  const lines = readFileSync(join(FIXTURES, name, 'reference.jsonl'), 'utf8')
-    .trim()
-    .split('\n');
+  const lines = readFileSync(file, 'utf8').trim().split('\n');
   return lines.map((line) => JSON.parse(line));
 }
 
