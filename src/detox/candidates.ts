@@ -1,7 +1,7 @@
 import type { Rewrite } from '../contract/models.ts';
-import { differences } from './align.ts';
 import { chrf } from './chrf.ts';
 import { failedGuard, type Guard } from './guards.ts';
+import { changesOf } from './negation.ts';
 import { outputForms, planPieces } from './plan.ts';
 import type { Reading, ReadText } from './reading.ts';
 import { repairWords } from './repair.ts';
@@ -11,7 +11,7 @@ import { renderPieces } from './surface.ts';
 /** A new text for a segment, which passes the guards. */
 interface Candidate {
   readonly reading: Reading;
-  /** With every edit of the model; the others leave some out. */
+  /** With every change of the model; the others leave some out. */
   readonly isWhole: boolean;
 }
 
@@ -19,16 +19,16 @@ interface Candidate {
 export interface Candidates {
   readonly segment: Segment;
   readonly list: readonly Candidate[];
-  /** The guard that the rewrite with every edit fails, or null. */
+  /** The guard that the rewrite with every change fails, or null. */
   readonly guard: Guard | null;
 }
 
-/** With more edits than this a rewrite is taken as it is: its edits hang together. */
-const MOST_EDITS = 5;
+/** A rewrite with more changes than this is a new sentence: it is taken as it is or not at all. */
+const MOST_CHANGES = 4;
 
 /**
- * The rewrite of a segment in the dress of its source, and, where the model made several edits, the same with only one
- * of them and with all but one: what is not needed to make a text harmless need not be changed.
+ * The rewrite of a segment in the dress of its source, and, where the model made several changes apart from each other,
+ * the same with only one of them and with all but one: what is not needed to make a text harmless need not be changed.
  */
 export function findCandidates(
   text: string,
@@ -56,22 +56,25 @@ export function findCandidates(
   return { segment, list, guard };
 }
 
-/** The output with every edit first, then those with some of them. */
+/** The output with every change first, then those with some of them. */
 function selections({ tokens }: Segment, words: readonly string[]): (readonly string[])[] {
   const forms = tokens.map(({ form }) => form);
-  const edits = differences(forms, words);
-  if (edits.length < 2 || edits.length > MOST_EDITS) return [words];
-  const apply = (isTaken: (edit: number) => boolean): string[] => {
+  const changes = changesOf(forms, words);
+  if (changes.length < 2 || changes.length > MOST_CHANGES) return [words];
+  const apply = (isTaken: (change: number) => boolean): string[] => {
     const out: string[] = [];
     let at = 0;
-    edits.forEach(({ from, to, newFrom, newTo }, edit) => {
+    changes.forEach(({ from, to, newFrom, newTo }, change) => {
       out.push(...forms.slice(at, from));
-      out.push(...(isTaken(edit) ? words.slice(newFrom, newTo) : forms.slice(from, to)));
+      out.push(...(isTaken(change) ? words.slice(newFrom, newTo) : forms.slice(from, to)));
       at = to;
     });
     return [...out, ...forms.slice(at)];
   };
-  return [words, ...edits.flatMap((_, one) => [apply((edit) => edit === one), apply((edit) => edit !== one)])];
+  return [
+    words,
+    ...changes.flatMap((_, one) => [apply((change) => change === one), apply((change) => change !== one)]),
+  ];
 }
 
 /**

@@ -40,6 +40,10 @@ const NO_NOUN: ReadonlySet<string> = new Set(
     'not why how what where'
   ).split(' '),
 );
+/** What small models like to put for a swear word, noun or not: `what a bad...`, `that is total bad` */
+const LONE_ADJECTIVES: ReadonlySet<string> = new Set(
+  'bad good nice silly very not mean wrong rude unpleasant'.split(' '),
+);
 /** `this the build` has lost its subject. */
 const DEMONSTRATIVES: ReadonlySet<string> = new Set(['this', 'these', 'those']);
 const CLAUSE_END = /^(?:[.,!?;:)\]]|\.\.\.)$/;
@@ -60,7 +64,13 @@ export function hasLostHead(pieces: readonly Piece[], source: readonly { readonl
     const isLeft = piece.source !== null;
     if (endsHere) return NEED_MORE.has(piece.form) || (isLeft && NEED_MORE_LEFT.has(piece.form));
     if (isLeft && DEMONSTRATIVES.has(piece.form)) return DETERMINERS.has(next.form);
-    if (isLeft && INTENSIFIERS.has(piece.form)) return !isArticle(next.form) && NO_NOUN.has(next.form);
+    if (isLeft && INTENSIFIERS.has(piece.form) && NO_NOUN.has(next.form)) return !isArticle(next.form);
+    const afterNext = pieces[at + 2];
+    const isAdjectiveAlone =
+      next.source === null &&
+      LONE_ADJECTIVES.has(next.form) &&
+      (afterNext === undefined || CLAUSE_END.test(afterNext.form));
+    if (isAdjectiveAlone && (DETERMINERS.has(piece.form) || INTENSIFIERS.has(piece.form))) return true;
     if (!DETERMINERS.has(piece.form)) return false;
     return NO_NOUN.has(next.form);
   });

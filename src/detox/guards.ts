@@ -1,6 +1,7 @@
 import { chrf } from './chrf.ts';
 import { hasLostHead } from './grammar.ts';
 import { LINK_FORM, MENTION_FORM } from './model-form.ts';
+import { turnsMeaning } from './negation.ts';
 import { isWordyForm, type Piece } from './plan.ts';
 import type { Segment } from './sentences.ts';
 
@@ -10,7 +11,7 @@ import type { Segment } from './sentences.ts';
  * - `runaway`: the model did not come to an end, or wrote far more than it read
  * - `link`, `number`: a link or mention, or a number, of the source is gone, or another one came
  * - `grammar`: the rewrite leaves a determiner or conjunction without what belongs to it (`such an, Kevin`)
- * - `meaning`: hardly anything of the source is left
+ * - `meaning`: hardly anything of the source is left, or nothing but a negation has changed
  * - `not_better`: the scorer finds the rewrite as toxic as the source, or more
  */
 export type Guard = 'empty' | 'runaway' | 'link' | 'number' | 'grammar' | 'meaning' | 'not_better';
@@ -22,7 +23,7 @@ const MOST_WORDS_EXTRA = 6;
 const MEANING_WORDS = 6;
 const LEAST_WORDS_RATIO = 0.25;
 const LEAST_SIMILARITY = 0.12;
-const NUMBER = /^[$€£]?[0-9]+(?:[.,:/][0-9]+)*%?$/;
+const NUMBER = /^#?[0-9]+(?:[.,:/][0-9]+)*%?$/;
 /** `u r 2 stupid 4 this`: digits that stand for words, and what a rewrite makes of them. */
 const SPOKEN_DIGITS: ReadonlyMap<string, readonly string[]> = new Map([
   ['2', ['to', 'too', 'two']],
@@ -46,6 +47,8 @@ export function failedGuard(
   if (!keepsPlaceholders(segment, pieces)) return 'link';
   if (!keepsNumbers(segment, pieces)) return 'number';
   if (hasLostHead(pieces, source)) return 'grammar';
+  const forms = (list: readonly { readonly form: string }[]): string[] => list.map(({ form }) => form);
+  if (turnsMeaning(forms(source), forms(pieces))) return 'meaning';
   if (wordsBefore >= MEANING_WORDS) {
     if (wordsAfter < LEAST_WORDS_RATIO * wordsBefore) return 'meaning';
     // What half of the words is left of cannot be that unlike: no need to look.

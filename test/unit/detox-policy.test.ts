@@ -201,6 +201,8 @@ describe('createPolicy', () => {
       ['grammar', 'it is boring as hell', 'it is boring as'],
       ['meaning', 'the stupid manager of that hotel in rome lied to us', 'us'],
       ['meaning', 'the stupid manager of that hotel in rome lied to us', 'buy my big fuzzy quokka'],
+      ['meaning', 'she is a moron , they say', 'she is not a moron , they say'],
+      ['meaning', "i don't like idiots", 'i like idiots'],
       ['not_better', 'oh shit', 'oh crap'],
     ])('rejected by the guard %s: %j', async (guard, text, output) => {
       const source = text.replace('@sam', '@userx').replace('https://a.b', 'urlx');
@@ -234,17 +236,24 @@ describe('createPolicy', () => {
   });
 
   it('leaves out edits that the scorer does not need', async () => {
-    const source = 'the idiot drove my old blue car to rome';
-    const needless = rewriting({ [source]: 'the person drove my new blue car to the city' });
-    expect(await processOne('The idiot drove my old blue car to Rome', { detoxifier: needless })).toMatchObject({
+    const source = 'the idiot drove us in his old blue car to rome';
+    const needless = rewriting({ [source]: 'the person drove us in his new blue car to the city' });
+    expect(await processOne('The idiot drove us in his old blue car to Rome', { detoxifier: needless })).toMatchObject({
       outcome: 'detoxified',
-      detoxified: 'The person drove my old blue car to Rome',
+      detoxified: 'The person drove us in his old blue car to Rome',
     });
-    const broken = rewriting({ [source]: 'the person drove my blue car to the' });
-    expect(await processOne('The idiot drove my old blue car to Rome', { detoxifier: broken })).toMatchObject({
+    const broken = rewriting({ [source]: 'the person drove us in his blue car to the' });
+    expect(await processOne('The idiot drove us in his old blue car to Rome', { detoxifier: broken })).toMatchObject({
       outcome: 'detoxified',
-      detoxified: 'The person drove my old blue car to Rome',
+      detoxified: 'The person drove us in his old blue car to Rome',
       meta: null,
+    });
+  });
+
+  it('never takes half of a change: a negation stays with what it negates', async () => {
+    const model = rewriting({ 'my boss is a complete idiot to us': 'my boss is not a nice person to us' });
+    expect(await processOne('My boss is a complete idiot to us', { detoxifier: model })).toMatchObject({
+      detoxified: 'My boss is not a nice person to us',
     });
   });
 
@@ -259,7 +268,7 @@ describe('createPolicy', () => {
       scorer: createFakeScorer({ toxicWords: [], exceptions }),
       detoxifier: rewriting({ odd: 'nice', mean: 'kind' }),
     });
-    expect(result.detoxified).toBe('So nice and kind');
+    expect(result.detoxified).toBe('Nice he is to us and kind');
   });
 
   it('rewrites the most toxic sentence where only the whole is toxic', async () => {

@@ -81,6 +81,8 @@ describe('hasLostHead', () => {
     ['What the fuck is that', 'what the is that'],
     ['It is full of shit.', 'it is full .'],
     ['This patch is crap, see the other', 'this patch is see the other'],
+    ['lol, what a dumbass...', 'lol , what a bad ...'],
+    ['The ending is total shit', 'the ending is total bad'],
     ['He is a total moron but I like him', 'he is a total but i like him'],
   ])('finds what %j lost in %j', (source, output) => {
     expect(check(source, output)).toBe(true);
@@ -94,6 +96,7 @@ describe('hasLostHead', () => {
     ['your a idiot', 'your not nice'],
     ['You are what you are, moron.', 'you are what you are .'],
     ['An American idiot', 'an american'],
+    ['What a moron', 'what a bad man'],
     ['Do you know who the fuck they are', 'do you know who they are'],
   ])('finds nothing wrong with %j, made of %j', (source, output) => {
     expect(check(source, output)).toBe(false);
