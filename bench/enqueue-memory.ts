@@ -115,6 +115,7 @@ async function enqueue(databaseUrl: string, redisUrl: string, rows: number): Pro
       },
     });
     let pauses = 0;
+    const residentMiB: number[] = [];
     const report = createReport();
     const produced = await produce({
       dataset,
@@ -124,11 +125,14 @@ async function enqueue(databaseUrl: string, redisUrl: string, rows: number): Pro
         finishEnqueue: (totals) => finishEnqueue(database, run.id, totals),
       },
       queue,
-      onProgress: ({ waitingFor }) => {
+      onProgress({ rows: done, waitingFor }) {
         if (waitingFor === 'workers') pauses += 1;
+        if (done >= (residentMiB.length + 1) * 500_000)
+          residentMiB.push(Math.round(process.memoryUsage.rss() / 2 ** 20));
       },
     });
     report('enqueue csv to ledger and queue', produced.rows);
+    console.log(`resident after each half million rows: ${residentMiB.join(', ')} MiB`);
     console.log(`${produced.chunks.toLocaleString('en')} chunks, ${pauses} pauses of 0.25 s for a full queue`);
   } finally {
     await end(drain);

@@ -199,7 +199,7 @@ function checkOptions(files: readonly string[], options: DatasetOptions): void {
   }
   for (const [option, value] of [
     ['--limit', options.limit],
-    ['--max-text-bytes', options.maxTextBytes],
+    ['maxTextBytes', options.maxTextBytes],
   ] as const) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
       throw new UsageError(`${option} is a whole number above 0`);

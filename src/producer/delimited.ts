@@ -4,6 +4,8 @@ import { firstLineEnd } from './record.ts';
 const QUOTE = 34;
 const LF = 10;
 const CR = 13;
+/** A record of more is `too_large`: its fields would need many times the memory of its text. */
+const MAX_FIELDS = 65_536;
 
 /**
  * CSV and TSV records (RFC 4180), one pass, across pieces of any size.
@@ -25,17 +27,25 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
   // The record under way.
   let recordLine = 1;
   let fields: string[] = [];
-  /** What the current field has from earlier pieces, and before an escaped quote. */
+  /** What the current field has from earlier pieces and inside its quotes, where a quote stands twice. */
   let partial = '';
+  let hasEscapes = false;
   /** Its characters in earlier pieces. */
   let carried = 0;
   let malformed = false;
   let hasQuotes = false;
   let quoteLine = 1;
 
+  function finishField(rest: string): void {
+    if (fields.length <= MAX_FIELDS) fields.push((hasEscapes ? partial.replaceAll('""', '"') : partial) + rest);
+    partial = '';
+    hasEscapes = false;
+  }
+
   function finishRecord(chars: number, out: RawRecord[]): void {
     const blank = fields.length === 1 && fields[0] === '' && !hasQuotes;
-    if (chars > maxChars) out.push({ line: recordLine, lastLine: line, fields: [], problem: 'too_large' });
+    if (chars > maxChars || fields.length > MAX_FIELDS)
+      out.push({ line: recordLine, lastLine: line, fields: [], problem: 'too_large' });
     else if (malformed) out.push({ line: recordLine, lastLine: line, fields: [], problem: 'bad_quotes' });
     else if (!blank) out.push({ line: recordLine, lastLine: line, fields, problem: null });
     line += 1;
@@ -64,22 +74,30 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
 
     while (index < length) {
       if (state === 'quoted') {
-        const end = find('"', index);
+        const from = index;
+        let end = find('"', index);
+        while (end + 1 < length && text.charCodeAt(end + 1) === QUOTE) {
+          hasEscapes = true;
+          end = find('"', end + 2);
+        }
         // Line ends inside the quotes; a CR LF is counted once, by its LF.
         for (; nextFeed < end; nextFeed = find('\n', nextFeed + 1)) line += 1;
         for (; nextReturn < end; nextReturn = find('\r', nextReturn + 1)) {
           if (text.charCodeAt(nextReturn + 1) !== LF) line += 1;
         }
-        partial += text.slice(index, end);
+        partial += text.slice(from, end);
         if (end < length) state = 'quoteSeen';
         index = end + 1;
         continue;
       }
-      const code = text.charCodeAt(index);
-      if (code === QUOTE && state !== 'bare') {
-        // The second of two, or one that opens a field.
-        if (state === 'quoteSeen') partial += '"';
-        else quoteLine = line;
+      if (text.charCodeAt(index) === QUOTE && state !== 'bare') {
+        if (state === 'quoteSeen') {
+          // Two quotes that two pieces have torn apart.
+          hasEscapes = true;
+          partial += '""';
+        } else {
+          quoteLine = line;
+        }
         hasQuotes = true;
         state = 'quoted';
         index += 1;
@@ -96,8 +114,7 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
         partial += text.slice(index);
         break;
       }
-      fields.push(partial === '' ? text.slice(index, cut) : partial + text.slice(index, cut));
-      partial = '';
+      finishField(text.slice(index, cut));
       index = end + 1;
       if (end === nextDelimiter) {
         state = 'start';
@@ -123,7 +140,7 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
     end() {
       const out: RawRecord[] = [];
       if (state === 'quoted' || carried === 0) return out;
-      fields.push(partial);
+      finishField('');
       finishRecord(carried, out);
       return out;
     },
