@@ -60,3 +60,6 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else process.exitCode = reportFailure(error);
 }
+// Everything is closed by now, but a library may hold the process: BullMQ goes on extending locks when Redis was away
+// while its worker closed. What was written goes out first.
+process.stdout.write('', () => process.exit());

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type IQueueBackend, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { type BullBackend, KEY_PREFIX } from './bull-backend.ts';
 import { createFaultReporter } from './fault-reporter.ts';
 import type { ChunkJob, Consumer, Delivery } from './queue.ts';
+import { within } from './within.ts';
 
 /** A worker that falls silent loses its jobs after this long… */
 const LOCK_DURATION_MS = 30_000;
@@ -163,14 +163,4 @@ function pauseMs(attempt: number): number {
 
 async function settled(promises: ReadonlySet<Promise<unknown>>): Promise<void> {
   while (promises.size > 0) await Promise.allSettled(promises);
-}
-
-/** Whether `work` ended in time. */
-async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
-  const timeout = new AbortController();
-  try {
-    return await Promise.race([work.then(() => true), sleep(ms, false, { signal: timeout.signal })]);
-  } finally {
-    timeout.abort();
-  }
 }

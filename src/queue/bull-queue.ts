@@ -4,6 +4,7 @@ import { type BullBackend, KEY_PREFIX } from './bull-backend.ts';
 import { consumeJobs } from './bull-consumer.ts';
 import { createFaultReporter } from './fault-reporter.ts';
 import { type ChunkJob, type ChunkQueue, type Delivery, jobId } from './queue.ts';
+import { within } from './within.ts';
 
 const JOB_NAME = 'chunk';
 
@@ -16,6 +17,8 @@ const JOB_OPTIONS = {
   stackTraceLimit: 1,
 };
 
+/** How long connections may take to close before they are cut. */
+const CLOSE_MS = 5_000;
 /** Entries kept in the stream of events, which nobody here reads. */
 const KEPT_EVENTS = 100;
 
@@ -65,7 +68,8 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
     consume: (process, options) => attempt(() => consumeJobs(name, backend, process, { ...options, log })),
     obliterate: () => attempt(() => queue.obliterate({ force: true })),
     async close() {
-      await queue.close().catch(report);
+      // Without its service, BullMQ waits for the connection to come back before it closes.
+      await within(CLOSE_MS, queue.close()).catch(report);
       disconnect();
     },
   };

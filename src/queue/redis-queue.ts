@@ -52,6 +52,17 @@ export async function createRedisQueue({ url, name, log }: RedisQueueOptions): P
         ? { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS }
         : { maxRetriesPerRequest: null }),
     });
+    // BullMQ duplicates a worker's connection for waiting, and leaves it reconnecting when Redis is away at the end.
+    const opened = [redis];
+    const duplicate = redis.duplicate.bind(redis);
+    redis.duplicate = (override) => {
+      const copy = duplicate(override);
+      opened.push(copy);
+      return copy;
+    };
+    const disconnect = (): void => {
+      for (const each of opened) each.disconnect();
+    };
     let fault: unknown;
     // Kept: connect() itself only says that the connection was closed.
     redis.on('error', (error) => {
@@ -62,10 +73,10 @@ export async function createRedisQueue({ url, name, log }: RedisQueueOptions): P
       if (!checked) await checkServer(redis, where, log);
       checked = true;
     } catch (error) {
-      redis.disconnect();
+      disconnect();
       throw translate(error instanceof DetoxqError ? error : (fault ?? error));
     }
-    return { connection: redis, disconnect: () => redis.disconnect() };
+    return { connection: redis, disconnect };
   }
 
   const backend: BullBackend<RedisQueueBackend, Redis> = { factory: createRedisBackend, connect, translate };

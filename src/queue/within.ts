@@ -1,0 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Whether `work` ended in time. What it rejects with is thrown. */
+export async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
+  const timeout = new AbortController();
+  try {
+    return await Promise.race([work.then(() => true), sleep(ms, false, { signal: timeout.signal })]);
+  } finally {
+    timeout.abort();
+  }
+}
