@@ -14,16 +14,18 @@ const NEGATIONS: ReadonlySet<string> = new Set([
   'without',
 ]);
 const NOT_ENDING = /n't$/;
+const AUXILIARIES: ReadonlySet<string> = new Set(['do', 'does', 'did']);
 
 function isNegation(form: string): boolean {
   return NEGATIONS.has(form) || NOT_ENDING.test(form);
 }
 
-/** `isn't` without its `n't`; `won't` and `can't` are close enough. */
+/** `isn't` -> `is`, `don't` -> nothing; `won't` and `can't` are close enough. */
 function withoutNegation(forms: readonly string[]): string {
   return forms
     .filter((form) => isWordyForm(form) && !NEGATIONS.has(form))
     .map((form) => form.replace(NOT_ENDING, ''))
+    .filter((form) => !AUXILIARIES.has(form))
     .join(' ');
 }
 

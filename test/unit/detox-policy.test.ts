@@ -259,12 +259,12 @@ describe('createPolicy', () => {
 
   it('keeps an edit without which the text stays near the threshold', async () => {
     const exceptions = {
-      'so odd and mean': 0.8,
-      'so nice and mean': 0.4,
-      'so odd and kind': 0.6,
-      'so nice and kind': 0.1,
+      'odd he is to us and mean': 0.8,
+      'nice he is to us and mean': 0.4,
+      'odd he is to us and kind': 0.6,
+      'nice he is to us and kind': 0.1,
     };
-    const result = await processOne('So odd and mean', {
+    const result = await processOne('Odd he is to us and mean', {
       scorer: createFakeScorer({ toxicWords: [], exceptions }),
       detoxifier: rewriting({ odd: 'nice', mean: 'kind' }),
     });
