@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { ServiceError } from '../contract/errors.ts';
 import type { ChunkQueue } from '../queue/queue.ts';
 import { createReconciler } from '../queue/reconciler.ts';
 import { readProgress } from '../store/progress.ts';
@@ -46,26 +47,35 @@ A second signal ends it at once; its chunks are delivered again when their locks
         const reconciler = createReconciler({ database, queue, log });
         reconciler.start();
         log.info({ worker: name, processes }, 'worker is ready');
-        while (!stop.signal.aborted) {
-          if (options.exitWhenEmpty && (await isEmpty(context, queue))) break;
-          await pause(LOOK_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
+        try {
+          while (!stop.signal.aborted) {
+            if (options.exitWhenEmpty && (await isEmpty(context, queue))) break;
+            await pause(LOOK_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
+          }
+        } finally {
+          await reconciler.close();
+          const finished = await worker.drain(config.drainDeadlineMs);
+          log.info(
+            { worker: name, finished },
+            finished ? 'worker has finished what it had' : 'worker handed chunks back',
+          );
+          stop.dispose();
         }
-        await reconciler.close();
-        const finished = await worker.drain(config.drainDeadlineMs);
-        log.info(
-          { worker: name, finished },
-          finished ? 'worker has finished what it had' : 'worker handed chunks back',
-        );
-        stop.dispose();
       });
     });
 }
 
+/** False also while Postgres or Redis are away: then nobody knows. */
 async function isEmpty({ database }: Context, queue: ChunkQueue): Promise<boolean> {
-  if ((await queue.depth()) > 0) return false;
-  for (const runId of await openRuns(database)) {
-    const { chunksQueued, chunksActive } = await readProgress(database, runId);
-    if (chunksQueued + chunksActive > 0) return false;
+  try {
+    if ((await queue.depth()) > 0) return false;
+    for (const runId of await openRuns(database)) {
+      const { chunksQueued, chunksActive } = await readProgress(database, runId);
+      if (chunksQueued + chunksActive > 0) return false;
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof ServiceError) return false;
+    throw error;
   }
-  return true;
 }
