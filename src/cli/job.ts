@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { ServiceError } from '../contract/errors.ts';
 import type { Run, RunState } from '../contract/run.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import type { Dataset } from '../producer/dataset.ts';
@@ -14,6 +15,8 @@ import { enqueueAll } from './read-all.ts';
 import { listenForStop } from './signals.ts';
 
 const LOOK_EVERY_MS = 250;
+/** A restart of Postgres, not an outage: the run can be resumed after one. */
+const PATIENCE_MS = 60_000;
 /** A shell's code for a command that Ctrl-C ended. */
 const INTERRUPTED = 130;
 
@@ -86,11 +89,18 @@ async function follow(
   reading.catch((error: unknown) => {
     readingFailed = { error };
   });
+  let seenMs = performance.now();
   while (!signal.aborted) {
-    const progress = await readProgress(database, runId);
+    try {
+      const progress = await readProgress(database, runId);
+      seenMs = performance.now();
+      show(progress);
+      if (ENDED.includes(progress.state)) return progress.state;
+    } catch (error) {
+      // Postgres may be restarting: the worker waits for it, too.
+      if (!(error instanceof ServiceError) || performance.now() - seenMs > PATIENCE_MS) throw error;
+    }
     if (readingFailed !== undefined) throw readingFailed.error;
-    show(progress);
-    if (ENDED.includes(progress.state)) return progress.state;
     await pause(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
   }
   return null;
