@@ -178,7 +178,7 @@ function decoderStep(root: Graph, source: Source, config: BartConfig, { body, to
   const heads: AttentionShape = { size, heads: decoder.heads };
   const norm = { size, epsilon: EPSILON };
   const layers = createLayers(root, body, source);
-  const query = { multiplier: (size / decoder.heads) ** -0.5 };
+  const query = { multiplier: 1 / Math.sqrt(size / decoder.heads) };
   const past = body.op('Shape', [caches[0] ?? ''], { start: 2, end: 3 });
   const position = body.op('Add', [past, body.constant('i64', [POSITION_OFFSET])]);
   const append = (cache: string | undefined, value: string) => {

@@ -101,7 +101,7 @@ export function robertaClassifier(source: Source, config: RobertaConfig): Uint8A
       const keys = split(layers.linear(input, names.key, size, size, { bias: null }));
       const values = split(layers.linear(input, names.value, size, size, { bias: null }));
       hidden = graph.op('Gather', [graph.op('Reshape', [hidden, shape3d]), graph.constant('i64', 0)], { axis: 1 });
-      const multiplier = (size / heads) ** -0.5;
+      const multiplier = 1 / Math.sqrt(size / heads);
       const query = layers.linear(layers.operand(hidden, { rows }), names.query, size, size, { multiplier });
       attended = attendFromOne(layers, config, query, [keys, values], additiveMask(graph));
     } else {

@@ -54,7 +54,7 @@ export function attendAll(
 /**
  * One token of each text attends to all: a decoder's last token, or a classifier's first; [texts, size].
  *
- * @param query [texts, size], with `headSize ** -0.5` multiplied in
+ * @param query [texts, size], divided by the square root of the head size
  * @param keys, values [texts, heads, length, headSize]
  * @param mask fp32, added to scores [texts, heads, 1, length]; null if nothing is masked
  */

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { bartDecoder, bartEncoder, readBartConfig } from '../../src/engine/architectures/bart.ts';
+import { readRobertaConfig, robertaClassifier } from '../../src/engine/architectures/roberta.ts';
+import { readFields } from '../../src/engine/checkpoint/fields.ts';
+import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
+import { COMPILER_VERSION } from '../../src/engine/compile/cache.ts';
+import { compileCheckpoint, type Models } from '../../src/engine/compile/compile.ts';
+import type { Source } from '../../src/engine/compile/layers.ts';
+
+/*
+ * Compiled graphs of an older compiler must not be used by a newer one. Whoever changes what the compiler writes raises
+ * COMPILER_VERSION and puts the new line here.
+ */
+const WRITTEN = 'version 1: 27f5116f 4517a164 1e21e2c8 d9c2b273 60c7ba16 f80032c5 4ea75fbb aa7d804c';
+
+const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
+afterAll(() => rmSync(cacheFolder, { recursive: true }));
+
+async function hashOf(name: string, precision: 'fp32' | 'int8', build: (source: Source) => Models): Promise<string> {
+  const folder = join(import.meta.dirname, '../fixtures/checkpoints', name);
+  const identity = await identifyCheckpoint({ folder, name, precision, cacheFolder });
+  const request = { folder, cacheFolder, identity, weightLimit: 127, options: null };
+  const manifest = readFileSync(join(await compileCheckpoint(request, build), 'manifest.json'));
+  return createHash('sha256').update(manifest).digest('hex').slice(0, 8);
+}
+
+test('the compiler writes what its version says', async () => {
+  const config = (name: string) =>
+    readFields(join(import.meta.dirname, '../fixtures/checkpoints', name, 'config.json'));
+  const hashes: string[] = [];
+  for (const precision of ['fp32', 'int8'] as const) {
+    for (const name of ['tiny-bart', 'tiny-bart-scaled', 'tiny-bart-untied']) {
+      const bart = readBartConfig(config(name));
+      const build = (source: Source) => ({
+        'encoder.onnx': bartEncoder(source, bart),
+        'decoder.onnx': bartDecoder(source, bart, { endTokens: [2], padToken: 1 }),
+      });
+      hashes.push(await hashOf(name, precision, build));
+    }
+    const roberta = readRobertaConfig(config('tiny-roberta'));
+    const build = (source: Source) => ({ 'classifier.onnx': robertaClassifier(source, roberta) });
+    hashes.push(await hashOf('tiny-roberta', precision, build));
+  }
+  expect(`version ${COMPILER_VERSION}: ${hashes.join(' ')}`).toBe(WRITTEN);
+});
