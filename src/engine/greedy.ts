@@ -83,7 +83,10 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
     return { rows: ordered, width, cross, past: 0, caches: parts.map(() => new Float32Array(0)) };
   }
 
-  /** Copies [rows, heads, batch length, head size] into [rows, heads, width, head size]; the rest is masked anyway. */
+  /**
+   * Copies [rows, heads, batch length, head size] into [rows, heads, width, head size], the rest zero. It is masked, but a
+   * mask is a factor of about 1e-39: what an earlier batch left there would count, and for good if it were not finite.
+   */
   function widen(source: Float32Array, batch: Batch, target: Float32Array, width: number): void {
     if (batch.length === width) {
       target.set(source);
@@ -91,7 +94,10 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
     }
     const from = batch.length * headSize;
     const to = width * headSize;
-    for (let i = 0; i < batch.rows.length * heads; i++) target.set(source.subarray(i * from, (i + 1) * from), i * to);
+    for (let i = 0; i < batch.rows.length * heads; i++) {
+      target.set(source.subarray(i * from, (i + 1) * from), i * to);
+      target.fill(0, i * to + from, (i + 1) * to);
+    }
   }
 
   function feeds(state: State, results: ReadonlyMap<EncodedRow, number[]>): Record<string, Value> {

@@ -148,3 +148,34 @@ test('no rows, no calls', async () => {
   expect(await search()([])).toEqual([]);
   expect([...encoded, ...decoded]).toEqual([]);
 });
+
+test('what earlier rows left in reused buffers does not count, not even if it is not finite', async () => {
+  const run = search();
+  const short = rows.filter((row) => row.tokens.length < 20);
+  const expected = await run(short);
+  // The widest batch so far, with keys and values that are all NaN.
+  const spoilt: Session = {
+    async run(inputs) {
+      const outputs = await encoder.run(inputs);
+      return { ...outputs, floats: (output) => outputs.floats(output).fill(Number.NaN) };
+    },
+    close: () => encoder.close(),
+  };
+  let spoil = true;
+  const switching: Session = {
+    run: (inputs) => (spoil ? spoilt : encoder).run(inputs),
+    close: () => encoder.close(),
+  };
+  const reused = createGreedySearch({
+    encoder: switching,
+    decoder,
+    shape: { layers: 2, heads: 2, headSize: 16 },
+    generation: { ...GENERATION, maxNewTokens: 39 },
+    window: 64,
+    maxPaddedTokens: 256,
+    maxRows: 128,
+  });
+  await reused(rows);
+  spoil = false;
+  expect(await reused(short)).toEqual(expected);
+});
