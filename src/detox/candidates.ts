@@ -1,6 +1,6 @@
 import type { Rewrite } from '../contract/models.ts';
 import { chrf } from './chrf.ts';
-import { failedGuard, type Guard } from './guards.ts';
+import { failedGuard, type Guard, stammers } from './guards.ts';
 import { changesOf } from './negation.ts';
 import { outputForms, planPieces } from './plan.ts';
 import type { Reading, ReadText } from './reading.ts';
@@ -40,6 +40,12 @@ export function findCandidates(
   const { tokens, start, end } = segment;
   if (rewrite.text.trim() === segment.form) return { segment, list: [], guard: null };
   const output = outputForms(rewrite.text, tokens);
+  const isSound =
+    rewrite.finished &&
+    !stammers(
+      tokens.map(({ form }) => form),
+      output,
+    );
   const words = knownWords === null ? output : repairWords(tokens, output, knownWords);
   const list: Candidate[] = [];
   const seen = new Set([text.slice(start, end)]);
@@ -49,7 +55,7 @@ export function findCandidates(
     const rewritten = renderPieces(text, segment, pieces);
     if (seen.has(rewritten)) return;
     seen.add(rewritten);
-    const failed = failedGuard(text, segment, pieces, rewritten, rewrite.finished);
+    const failed = failedGuard(text, segment, pieces, rewritten, isSound);
     if (failed === null) list.push({ reading: read(rewritten), isWhole: at === 0 });
     else if (at === 0) guard = failed;
   });

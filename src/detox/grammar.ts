@@ -18,7 +18,7 @@ export function articleBefore(next: string): 'a' | 'an' {
   return startsWithVowel && !(CONSONANT_SOUND.test(next) && !PLAIN_U.test(next)) ? 'an' : 'a';
 }
 
-/** Words that need a noun behind them. `his`, `that` and the like can stand alone; `your not` is a common spelling. */
+/** Words that need a noun behind them. `his`, `that` and the like can stand alone; see also `OFTEN_MISSPELT`. */
 const DETERMINERS: ReadonlySet<string> = new Set('a an the my our every'.split(' '));
 /** Adjectives that mostly stand before a swear word, and need a noun as well. */
 const INTENSIFIERS: ReadonlySet<string> = new Set('such complete total utter absolute'.split(' '));
@@ -37,12 +37,17 @@ const NO_NOUN: ReadonlySet<string> = new Set(
     "will would can could should shall may might must won't can't couldn't wouldn't shouldn't and or but because if when " +
     'while although though so than then of to in on at for with by from into about who which that this these those there ' +
     "i you he she it we they me him them us i'm you're he's she's it's we're they're your my their our his her its a an the " +
-    'not why how what where'
+    'not why how what where out off up down'
   ).split(' '),
 );
+const TO_BE: ReadonlySet<string> = new Set('is are was were am be'.split(' '));
+const CONJUNCTIONS: ReadonlySet<string> = new Set(['and', 'or', 'but']);
+/** `your not`, `their a`: these stand for `you're` and `they're` so often that not everything behind them is a fault. */
+const OFTEN_MISSPELT: ReadonlySet<string> = new Set(['your', 'their']);
+const AFTER_MISSPELT: ReadonlySet<string> = new Set('a an the not in on at so just why how what'.split(' '));
 /** What small models like to put for a swear word, noun or not: `what a bad...`, `that is total bad` */
 const LONE_ADJECTIVES: ReadonlySet<string> = new Set(
-  'bad good nice silly very not mean wrong rude unpleasant'.split(' '),
+  'bad good nice silly very not mean wrong rude unpleasant unkind naive unwise careless'.split(' '),
 );
 /** `this the build` has lost its subject. */
 const DEMONSTRATIVES: ReadonlySet<string> = new Set(['this', 'these', 'those']);
@@ -71,6 +76,8 @@ export function hasLostHead(pieces: readonly Piece[], source: readonly { readonl
       LONE_ADJECTIVES.has(next.form) &&
       (afterNext === undefined || CLAUSE_END.test(afterNext.form));
     if (isAdjectiveAlone && (DETERMINERS.has(piece.form) || INTENSIFIERS.has(piece.form))) return true;
+    if (isLeft && TO_BE.has(piece.form)) return CONJUNCTIONS.has(next.form);
+    if (isLeft && OFTEN_MISSPELT.has(piece.form)) return NO_NOUN.has(next.form) && !AFTER_MISSPELT.has(next.form);
     if (!DETERMINERS.has(piece.form)) return false;
     return NO_NOUN.has(next.form);
   });

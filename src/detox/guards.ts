@@ -8,7 +8,7 @@ import type { Segment } from './sentences.ts';
 /**
  * Why a rewrite was thrown away.
  * - `empty`: no word is left
- * - `runaway`: the model did not come to an end, or wrote far more than it read
+ * - `runaway`: the model did not come to an end, wrote far more than it read, or stammers
  * - `link`, `number`: a link or mention, or a number, of the source is gone, or another one came
  * - `grammar`: the rewrite leaves a determiner or conjunction without what belongs to it (`such an, Kevin`)
  * - `meaning`: hardly anything of the source is left, or nothing but a negation has changed
@@ -19,6 +19,7 @@ export type Guard = 'empty' | 'runaway' | 'link' | 'number' | 'grammar' | 'meani
 /** A rewrite may have this many times the words of its source, and a few more. */
 const MOST_WORDS_RATIO = 1.5;
 const MOST_WORDS_EXTRA = 6;
+const LONGEST_NEW_WORD = 30;
 /** From this many words on a rewrite must keep something; shorter sources (`Shut up.`) may change altogether. */
 const MEANING_WORDS = 6;
 const LEAST_WORDS_RATIO = 0.25;
@@ -31,19 +32,22 @@ const SPOKEN_DIGITS: ReadonlyMap<string, readonly string[]> = new Map([
   ['1', ['one']],
 ]);
 
-/** The first guard that the rewrite of a segment fails, or null. `text` is the source, `rewritten` the new segment. */
+/**
+ * The first guard that the rewrite of a segment fails, or null. `text` is the source, `rewritten` the new segment;
+ * `isSound` is false for a rewrite that did not finish or stammers.
+ */
 export function failedGuard(
   text: string,
   segment: Segment,
   pieces: readonly Piece[],
   rewritten: string,
-  finished: boolean,
+  isSound: boolean,
 ): Guard | null {
   const source = segment.tokens;
   const wordsBefore = source.filter(({ form }) => isWordyForm(form)).length;
   const wordsAfter = pieces.filter(({ form }) => isWordyForm(form)).length;
   if (wordsAfter === 0) return 'empty';
-  if (!finished || wordsAfter > MOST_WORDS_RATIO * wordsBefore + MOST_WORDS_EXTRA) return 'runaway';
+  if (!isSound || wordsAfter > MOST_WORDS_RATIO * wordsBefore + MOST_WORDS_EXTRA) return 'runaway';
   if (!keepsPlaceholders(segment, pieces)) return 'link';
   if (!keepsNumbers(segment, pieces)) return 'number';
   if (hasLostHead(pieces, source)) return 'grammar';
@@ -58,6 +62,15 @@ export function failedGuard(
     if (!isLike) return 'meaning';
   }
   return null;
+}
+
+/** Whether a model's output says one word three times running, which its source does not, or writes an endless one. */
+export function stammers(source: readonly string[], output: readonly string[]): boolean {
+  const repeats = (forms: readonly string[]): boolean =>
+    forms.some((form, i) => isWordyForm(form) && form === forms[i + 1] && form === forms[i + 2]);
+  const own = new Set(source);
+  const isEndless = output.some((form) => form.length > LONGEST_NEW_WORD && !own.has(form));
+  return isEndless || (repeats(output) && !repeats(source));
 }
 
 function keepsPlaceholders(segment: Segment, pieces: readonly Piece[]): boolean {

@@ -190,6 +190,8 @@ describe('createPolicy', () => {
       ['empty', 'shit happens', ''],
       ['runaway', 'oh shit', 'oh well '.repeat(8)],
       ['runaway', 'oh shit', { text: 'oh well', finished: false }],
+      ['runaway', 'what a shit day', 'what a very very very day'],
+      ['runaway', 'oh shit', `oh w${'o'.repeat(40)}`],
       ['link', 'read the shit at https://a.b now', 'read it now'],
       ['link', 'tell the idiot @sam that it rains', 'tell that it rains'],
       ['number', 'pay the shit 300 euros now', 'pay the euros now'],

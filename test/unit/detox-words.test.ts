@@ -82,6 +82,8 @@ describe('hasLostHead', () => {
     ['It is full of shit.', 'it is full .'],
     ['This patch is crap, see the other', 'this patch is see the other'],
     ['lol, what a dumbass...', 'lol , what a bad ...'],
+    ['Sam is an idiot and he knows it', 'sam is and he knows it'],
+    ['He wipes all of your asses out', 'he wipes all of your out'],
     ['The ending is total shit', 'the ending is total bad'],
     ['He is a total moron but I like him', 'he is a total but i like him'],
   ])('finds what %j lost in %j', (source, output) => {
