@@ -9,8 +9,9 @@ const CLITIC = /'(?:s|re|ll|ve|d|m|t)?$/;
 
 /**
  * Puts right what a small model misspells: a new word that neither the source nor `knownWords` has. If a word that the
- * rewrite took out at the same place is much like it (`flyingests` for `requests`), that word comes back; else the new
- * word is dropped: what it was to replace is what the rewrite was about.
+ * rewrite took out at the same place is much like it (`flyingests` for `requests`), that word comes back. Else the new
+ * word is dropped: what it was to replace is what the rewrite was about. But where nothing else is new and the
+ * checkpoint vouches for all that was taken out, there was no reason to take it out, and it comes back.
  *
  * `output` is in model form, one entry a token, and so is the result.
  */
@@ -27,8 +28,15 @@ export function repairWords(
   let done = 0;
   for (const { from, to, newFrom, newTo } of differences(forms, output)) {
     repaired.push(...output.slice(done, newFrom));
+    const fresh = output.slice(newFrom, newTo);
     const removed = forms.slice(from, to).filter(isWordyForm);
-    for (const word of output.slice(newFrom, newTo)) {
+    const isSlip = fresh.some(isUnknown) && fresh.every((word) => isUnknown(word) || !isWordyForm(word));
+    if (isSlip && removed.every((word) => isKnown(word, knownWords, NONE))) {
+      repaired.push(...forms.slice(from, to));
+      done = newTo;
+      continue;
+    }
+    for (const word of fresh) {
       if (!isUnknown(word)) {
         repaired.push(word);
         continue;
@@ -43,6 +51,8 @@ export function repairWords(
   repaired.push(...output.slice(done));
   return repaired;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** A word, its plural or its possessive, or a compound of such, that the checkpoint or the source knows. */
 function isKnown(word: string, knownWords: ReadonlySet<string>, own: ReadonlySet<string>): boolean {

@@ -377,6 +377,31 @@ describe('createPolicy', () => {
     );
   });
 
+  it('stores the toxicity that another run finds in the rewrite', async () => {
+    const parts = fc.constantFrom(
+      'You ',
+      'idiot',
+      '. ',
+      'stupid shit ',
+      'fine',
+      '! ',
+      'shut up',
+      ', ',
+      '(',
+      '" ',
+      'U.S. ',
+      '\n',
+    );
+    const texts = fc.array(parts, { maxLength: 15 }).map((list) => list.join(''));
+    await fc.assert(
+      fc.asyncProperty(texts, async (text) => {
+        const { detoxified, toxicityAfter } = await processOne(text);
+        if (detoxified !== null) expect(await processOne(detoxified)).toMatchObject({ toxicityBefore: toxicityAfter });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('gives a row back byte for byte when the detoxifier changes nothing', async () => {
     const everything = createFakeScorer({ toxicWords: [] });
     const same = createFakeDetoxifier({ dictionary: {} });

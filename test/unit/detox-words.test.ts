@@ -114,6 +114,8 @@ describe('repairWords', () => {
     ['a slip becomes the word of the source', 'delete requests now', 'delete flyingests now', 'delete requests now'],
     ['each word of the source is used once', 'zoltan zoltana', 'zoltn zoltaan', 'zoltan zoltana'],
     ['a word for something else is dropped', 'you moron', 'you grxx', 'you'],
+    ['where all that went is known, it comes back', 'you hide the folder', 'you hide grxx', 'you hide the folder'],
+    ['a word too many goes', 'you moron dog', 'you grxx person dog', 'you person dog'],
     ['known words stay', 'you moron', 'you person', 'you person'],
     [
       'plurals, possessives and compounds of known words stay',
