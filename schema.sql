@@ -24,12 +24,14 @@ CREATE TABLE chunks (
   tokens_in bigint DEFAULT 0 NOT NULL,
   tokens_out bigint DEFAULT 0 NOT NULL,
   timings jsonb,
+  retrying integer DEFAULT 0 NOT NULL,
   CONSTRAINT chunks_pkey PRIMARY KEY (run_id, chunk_no),
   CONSTRAINT chunks_attempts_check CHECK ((attempts >= 0)),
   CONSTRAINT chunks_chunk_no_check CHECK ((chunk_no >= 0)),
   CONSTRAINT chunks_done_counts_every_row CHECK (((state <> 'done'::text) OR ((((((rows_clean + rows_detoxified) + rows_still_toxic) + rows_unchanged) + rows_rejected) + row_errors) = row_count))),
   CONSTRAINT chunks_first_row_check CHECK ((first_row >= 0)),
   CONSTRAINT chunks_payload_until_done CHECK (((state = 'done'::text) = (payload IS NULL))),
+  CONSTRAINT chunks_retrying_are_errors CHECK ((((retrying >= 0) AND (retrying <= row_errors)) AND ((retrying = 0) OR ((state <> 'done'::text) AND ((((((rows_clean + rows_detoxified) + rows_still_toxic) + rows_unchanged) + rows_rejected) + row_errors) = row_count))))),
   CONSTRAINT chunks_row_count_check CHECK ((row_count > 0)),
   CONSTRAINT chunks_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id) ON DELETE CASCADE,
   CONSTRAINT chunks_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'active'::text, 'done'::text])))
@@ -43,12 +45,14 @@ COMMENT ON COLUMN chunks.state IS 'queued, active (a worker holds the newest cla
 COMMENT ON COLUMN chunks.claims IS 'Times claimed; the number of the newest claim, and only that claim may complete the chunk';
 COMMENT ON COLUMN chunks.attempts IS 'Claims that were not handed back in an orderly way: a high number means that the chunk kills its workers';
 COMMENT ON COLUMN chunks.worker IS 'Who holds or held the newest claim';
-COMMENT ON COLUMN chunks.payload IS 'The rows, deflated JSON; dropped when the chunk is done';
+COMMENT ON COLUMN chunks.claimed_at IS 'Newest claim, those of retries left out';
+COMMENT ON COLUMN chunks.payload IS 'The rows still to be worked on, deflated JSON; dropped when the chunk is done';
 COMMENT ON COLUMN chunks.toxicity_before_sum IS 'Over the rewritten rows (detoxified and still_toxic)';
 COMMENT ON COLUMN chunks.toxicity_after_sum IS 'Over the rewritten rows (detoxified and still_toxic)';
 COMMENT ON COLUMN chunks.tokens_in IS 'Tokens read by scorer and detoxifier';
 COMMENT ON COLUMN chunks.tokens_out IS 'Tokens written by the detoxifier';
 COMMENT ON COLUMN chunks.timings IS 'Milliseconds by stage';
+COMMENT ON COLUMN chunks.retrying IS 'Row errors that are being tried again: the payload holds just these rows';
 
 CREATE TABLE detoxq_migrations (
   version integer NOT NULL,
@@ -121,6 +125,7 @@ CREATE TABLE row_errors (
   message text NOT NULL,
   attempts integer NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
+  source jsonb,
   CONSTRAINT row_errors_pkey PRIMARY KEY (run_id, row_no),
   CONSTRAINT row_errors_attempts_check CHECK ((attempts >= 0)),
   CONSTRAINT row_errors_row_no_check CHECK ((row_no >= 0)),
@@ -132,6 +137,7 @@ COMMENT ON COLUMN row_errors.stage IS 'Where it went wrong: read, score, rewrite
 COMMENT ON COLUMN row_errors.code IS 'Short and stable: not_utf8, too_large, engine_crashed, ...';
 COMMENT ON COLUMN row_errors.message IS 'For people; never holds the text of the row';
 COMMENT ON COLUMN row_errors.attempts IS 'How often the row was tried';
+COMMENT ON COLUMN row_errors.source IS 'The row (rowNo, rowKey, text, meta), kept so that it can be retried; null when it could not be read';
 
 CREATE TABLE runs (
   id text NOT NULL,
@@ -145,6 +151,8 @@ CREATE TABLE runs (
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   finished_at timestamp with time zone,
   reconciled_at timestamp with time zone,
+  producer text,
+  producer_seen_at timestamp with time zone,
   CONSTRAINT runs_pkey PRIMARY KEY (id),
   CONSTRAINT runs_chunks_total_check CHECK ((chunks_total >= 0)),
   CONSTRAINT runs_done_is_finished CHECK (((state <> 'done'::text) OR ((rows_total IS NOT NULL) AND (finished_at IS NOT NULL)))),
@@ -164,6 +172,26 @@ COMMENT ON COLUMN runs.settings_hash IS 'sha256 of the settings: runs with equal
 COMMENT ON COLUMN runs.rows_total IS 'Rows of the source; null until it was read to its end';
 COMMENT ON COLUMN runs.chunks_total IS 'Chunks of the source; null until it was read to its end';
 COMMENT ON COLUMN runs.reconciled_at IS 'When ledger and queue were last compared';
+COMMENT ON COLUMN runs.producer IS 'Who reads the source, or read it last: host/pid';
+COMMENT ON COLUMN runs.producer_seen_at IS 'Last sign of life of the producer; null when none is reading';
+
+CREATE TABLE workers (
+  name text NOT NULL,
+  host text NOT NULL,
+  pid integer NOT NULL,
+  started_at timestamp with time zone NOT NULL,
+  heartbeat_at timestamp with time zone DEFAULT now() NOT NULL,
+  chunks integer NOT NULL,
+  problem_run text,
+  problem text,
+  CONSTRAINT workers_pkey PRIMARY KEY (name),
+  CONSTRAINT workers_chunks_check CHECK ((chunks >= 0))
+);
+COMMENT ON TABLE workers IS 'Workers that are alive, or died less than a minute ago; each writes its row every 5 s';
+COMMENT ON COLUMN workers.name IS 'As in chunks.worker: host/pid';
+COMMENT ON COLUMN workers.chunks IS 'Chunks in work';
+COMMENT ON COLUMN workers.problem_run IS 'A run that this worker cannot work on';
+COMMENT ON COLUMN workers.problem IS 'Why: it lacks the checkpoint, for one';
 
 CREATE VIEW detox_pairs AS
  SELECT text AS reference,
@@ -199,7 +227,7 @@ CREATE VIEW run_progress AS
     runs.finished_at
    FROM (runs
      CROSS JOIN LATERAL ( SELECT COALESCE(sum(chunks.row_count), (0)::bigint) AS rows_enqueued,
-            COALESCE(sum(chunks.row_count) FILTER (WHERE (chunks.state = 'done'::text)), (0)::bigint) AS rows_done,
+            COALESCE(sum(((((((chunks.rows_clean + chunks.rows_detoxified) + chunks.rows_still_toxic) + chunks.rows_unchanged) + chunks.rows_rejected) + chunks.row_errors) - chunks.retrying)), (0)::bigint) AS rows_done,
             COALESCE(sum(chunks.row_errors), (0)::bigint) AS row_errors,
             count(*) FILTER (WHERE (chunks.state = 'queued'::text)) AS chunks_queued,
             count(*) FILTER (WHERE (chunks.state = 'active'::text)) AS chunks_active,
@@ -212,4 +240,21 @@ CREATE VIEW run_progress AS
            FROM chunks
           WHERE (chunks.run_id = runs.id)) ledger);
 COMMENT ON VIEW run_progress IS 'How far each run is, counted in the ledger, so that it is cheap at any size';
-COMMENT ON COLUMN run_progress.rows_done IS 'Rows of done chunks, row errors among them';
+COMMENT ON COLUMN run_progress.rows_done IS 'Rows with a result or a row error, those that are being retried left out';
+
+CREATE OR REPLACE FUNCTION create_results_partition(run text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+BEGIN
+  IF run !~ '^r[a-z0-9]{7}$' OR NOT EXISTS (SELECT FROM runs WHERE id = run) THEN
+    RAISE EXCEPTION 'there is no run %', run USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  EXECUTE format('CREATE TABLE %I (LIKE results INCLUDING ALL)', 'results_' || run);
+  EXECUTE format('ALTER TABLE results ATTACH PARTITION %I FOR VALUES IN (%L)', 'results_' || run, run);
+END
+$function$
+;
+COMMENT ON FUNCTION create_results_partition(text) IS 'Makes the partition of results for a run that is in runs';

@@ -12,6 +12,8 @@ import { getRun } from './runs.ts';
  *                   └──── releaseChunk ──┘  └─┘ claimChunk
  *                        (shutdown)             (redelivery: the new claim takes over)
  *
+ *   done ── reopenRowErrors ──▶ queued, with those of its rows that are row errors and can be tried again: `retrying`.
+ *
  * Every claim has a number, one higher than the last. Only the newest claim may complete or release the chunk: whoever
  * held an older one (a worker that was thought dead) finds that it changes nothing.
  */
@@ -35,6 +37,11 @@ export interface Claim {
   readonly attempts: number;
   readonly firstRow: number;
   readonly rowCount: number;
+  /**
+   * 0 at first. Else the chunk was done before, and this many of its rows, which are in the ledger, are tried again:
+   * a job may still hold all of them.
+   */
+  readonly retrying: number;
 }
 
 /** Why a chunk cannot be claimed. In each case its job has no purpose any more. */
@@ -109,6 +116,7 @@ interface ClaimRow {
   readonly attempts: number;
   readonly firstRow: number;
   readonly rowCount: number;
+  readonly retrying: number;
 }
 
 /**
@@ -126,15 +134,15 @@ export async function claimChunk(
     const [row] = await connection.query<ClaimRow>(
       `WITH claimed AS (
          UPDATE chunks SET state = 'active', claims = claims + 1, attempts = attempts + 1, worker = $3,
-           claimed_at = now()
+           claimed_at = CASE WHEN retrying = 0 THEN now() ELSE claimed_at END
          FROM runs
          WHERE chunks.run_id = $1 AND chunks.chunk_no = $2 AND chunks.state <> 'done'
            AND runs.id = chunks.run_id AND runs.state IN ('enqueueing', 'running')
-         RETURNING chunks.claims, chunks.attempts, chunks.first_row, chunks.row_count
+         RETURNING chunks.claims, chunks.attempts, chunks.first_row, chunks.row_count, chunks.retrying
        )
        SELECT runs.state AS "runState", chunks.state AS "chunkState",
          claimed.claims AS "claimNo", claimed.attempts,
-         claimed.first_row AS "firstRow", claimed.row_count AS "rowCount"
+         claimed.first_row AS "firstRow", claimed.row_count AS "rowCount", claimed.retrying
        FROM (SELECT) AS always
        LEFT JOIN runs ON runs.id = $1
        LEFT JOIN chunks ON chunks.run_id = $1 AND chunks.chunk_no = $2
@@ -142,8 +150,8 @@ export async function claimChunk(
       [runId, chunkNo, worker],
     );
     if (row === undefined) throw new Error('a query without conditions gave no row');
-    const { runState, chunkState, claimNo, attempts, firstRow, rowCount } = row;
-    if (claimNo !== null) return { runId, chunkNo, claimNo, attempts, firstRow, rowCount };
+    const { runState, chunkState, claimNo, attempts, firstRow, rowCount, retrying } = row;
+    if (claimNo !== null) return { runId, chunkNo, claimNo, attempts, firstRow, rowCount, retrying };
     if (runState === null || chunkState === null) return 'unknown';
     if (chunkState === 'done') return 'done';
     if (runState !== 'enqueueing' && runState !== 'running') return runState;

@@ -1,17 +1,33 @@
 import { OUTCOMES, type Outcome, type RowError, type RowResult } from '../contract/outcome.ts';
+import type { JsonObject, SourceRow } from '../contract/row.ts';
 import type { Claim } from './chunks.ts';
 import type { Connection } from './pool.ts';
 import { storableJson, storableText } from './storable.ts';
 
+/** A row error, with the row itself where it was read: so that it can be tried again. */
+export interface FailedRow extends RowError {
+  readonly source?: SourceRow;
+}
+
 export interface ChunkOutcome {
   readonly results: readonly RowResult[];
-  readonly errors: readonly RowError[];
+  readonly errors: readonly FailedRow[];
   /** Ids in `models` (see `modelId`). */
   readonly scorerId: number;
   readonly detoxifierId: number;
   /** Milliseconds by stage. */
   readonly timingsMs: Readonly<Record<string, number>>;
 }
+
+const INSERT_RESULTS = `
+    INSERT INTO results (run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
+      similarity, scorer_id, detoxifier_id, tokens_in, tokens_out, meta)
+    SELECT done.run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
+      similarity, $15, CASE WHEN outcome <> 'clean' THEN $16::integer END, tokens_in, tokens_out, meta
+    FROM done, unnest($17::bigint[], $18::text[], $19::text[], $20::text[], $21::text[], $22::real[], $23::real[],
+        $24::real[], $25::integer[], $26::integer[], $27::jsonb[])
+      AS result (row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
+        similarity, tokens_in, tokens_out, meta)`;
 
 /** One statement: everything is written, or, when the claim is no longer the newest or the chunk is done, nothing. */
 const COMPLETE = `
@@ -21,19 +37,43 @@ const COMPLETE = `
       row_errors = $10, toxicity_before_sum = $11, toxicity_after_sum = $12, tokens_in = $13, tokens_out = $14
     WHERE run_id = $1 AND chunk_no = $2 AND state = 'active' AND claims = $3
     RETURNING run_id
-  ), written AS (
-    INSERT INTO results (run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
-      similarity, scorer_id, detoxifier_id, tokens_in, tokens_out, meta)
-    SELECT done.run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
-      similarity, $15, CASE WHEN outcome <> 'clean' THEN $16::integer END, tokens_in, tokens_out, meta
-    FROM done, unnest($17::bigint[], $18::text[], $19::text[], $20::text[], $21::text[], $22::real[], $23::real[],
-        $24::real[], $25::integer[], $26::integer[], $27::jsonb[])
-      AS result (row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
-        similarity, tokens_in, tokens_out, meta)
-  ), noted AS (
-    INSERT INTO row_errors (run_id, row_no, row_key, stage, code, message, attempts)
+  ), written AS (${INSERT_RESULTS}), noted AS (
+    INSERT INTO row_errors (run_id, row_no, row_key, stage, code, message, attempts, source)
     SELECT done.run_id, error.*
-    FROM done, unnest($28::bigint[], $29::text[], $30::text[], $31::text[], $32::text[], $33::integer[]) AS error
+    FROM done, unnest($28::bigint[], $29::text[], $30::text[], $31::text[], $32::text[], $33::integer[], $34::jsonb[])
+      AS error
+  )
+  SELECT run_id FROM done`;
+
+/**
+ * The same for a chunk some of whose row errors were tried again: their results take their place, and errors that came
+ * again are counted up. All else of the chunk stays.
+ */
+const COMPLETE_RETRY = `
+  WITH done AS (
+    UPDATE chunks SET state = 'done', payload = NULL, retrying = 0,
+      timings = (
+        SELECT jsonb_object_agg(stage, ms) FROM (
+          SELECT stage, sum(ms::double precision) AS ms FROM (
+            SELECT * FROM jsonb_each_text(timings) UNION ALL SELECT * FROM jsonb_each_text($4)
+          ) AS part (stage, ms) GROUP BY stage
+        ) AS total
+      ),
+      rows_clean = rows_clean + $5, rows_detoxified = rows_detoxified + $6, rows_still_toxic = rows_still_toxic + $7,
+      rows_unchanged = rows_unchanged + $8, rows_rejected = rows_rejected + $9,
+      row_errors = row_errors - retrying + $10,
+      toxicity_before_sum = toxicity_before_sum + $11, toxicity_after_sum = toxicity_after_sum + $12,
+      tokens_in = tokens_in + $13, tokens_out = tokens_out + $14
+    WHERE run_id = $1 AND chunk_no = $2 AND state = 'active' AND claims = $3
+    RETURNING run_id
+  ), written AS (${INSERT_RESULTS}), cleared AS (
+    DELETE FROM row_errors USING done WHERE row_errors.run_id = done.run_id AND row_no = ANY ($17::bigint[])
+  ), noted AS (
+    UPDATE row_errors SET stage = error.stage, code = error.code, message = error.message,
+      attempts = row_errors.attempts + error.attempts, created_at = now()
+    FROM done, unnest($28::bigint[], $29::text[], $30::text[], $31::text[], $32::text[], $33::integer[], $34::jsonb[])
+      AS error (row_no, row_key, stage, code, message, attempts, source)
+    WHERE row_errors.run_id = done.run_id AND row_errors.row_no = error.row_no
   )
   SELECT run_id FROM done`;
 
@@ -48,7 +88,7 @@ export async function completeChunk(connection: Connection, claim: Claim, outcom
   const { results, errors } = outcome;
   const rewritten = results.filter((result) => result.detoxified !== null);
   const count = (wanted: Outcome) => results.filter((result) => result.outcome === wanted).length;
-  const rows = await connection.query(COMPLETE, [
+  const rows = await connection.query(claim.retrying > 0 ? COMPLETE_RETRY : COMPLETE, [
     claim.runId,
     claim.chunkNo,
     claim.claimNo,
@@ -78,19 +118,20 @@ export async function completeChunk(connection: Connection, claim: Claim, outcom
     errors.map((error) => error.code),
     errors.map((error) => storableText(error.message)),
     errors.map((error) => error.attempts),
+    errors.map((error) => error.source && storableJson({ ...error.source } satisfies JsonObject)),
   ]);
   return rows.length > 0;
 }
 
 function requireEveryRowOnce(claim: Claim, { results, errors }: ChunkOutcome): void {
   const rowNos = new Set([...results, ...errors].map((row) => row.rowNo));
-  const { runId, chunkNo, firstRow, rowCount } = claim;
-  let complete = rowNos.size === rowCount && results.length + errors.length === rowCount;
-  for (let rowNo = firstRow; complete && rowNo < firstRow + rowCount; rowNo += 1) complete = rowNos.has(rowNo);
-  if (complete) return;
+  const { runId, chunkNo, firstRow, rowCount, retrying } = claim;
+  const expected = retrying > 0 ? retrying : rowCount;
+  const inside = [...rowNos].every((rowNo) => rowNo >= firstRow && rowNo < firstRow + rowCount);
+  if (inside && rowNos.size === expected && results.length + errors.length === expected) return;
   throw new Error(
     `run ${runId}, chunk ${chunkNo}: ${results.length} results and ${errors.length} row errors are not ` +
-      `rows ${firstRow} to ${firstRow + rowCount - 1}, each once`,
+      `${expected} of the rows ${firstRow} to ${firstRow + rowCount - 1}, each once`,
   );
 }
 

@@ -17,6 +17,8 @@ import type { Connection, Database } from './pool.ts';
  *                 └──────────────────┘
  *
  *   enqueueing, running, paused ── cancel ──▶ cancelled
+ *   done ── reopenRowErrors (retry) ──▶ running
+ *   done, cancelled ── deleteRun ──▶ gone
  *
  * A paused run may still be read to its end. Chunks are claimed only in enqueueing and running; a chunk that is
  * active when its run is paused or cancelled may still be completed.
@@ -47,7 +49,7 @@ export async function createRun(database: Database, { name, source, settings }: 
          ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
         [newRunId(), name, JSON.stringify(source), JSON.stringify(settings), settingsHash(settings)],
       );
-      if (row !== undefined) await createPartition(connection, row.id);
+      if (row !== undefined) await connection.query('SELECT create_results_partition($1)', [row.id]);
       return row;
     });
     if (run !== undefined) return run;
@@ -159,16 +161,6 @@ export async function changeRun(connection: Connection, runId: string, change: R
     throw new UsageError(`run ${runId} is ${run.state}: a run that is ${from.join(' or ')} can ${change}`);
   }
   return (await finishRunIfDone(connection, runId)) ? getRun(connection, runId) : changed;
-}
-
-/**
- * Attaching takes a weaker lock on `results` than creating the partition in place would: results of other runs are
- * read and written meanwhile.
- */
-async function createPartition(connection: Connection, runId: string): Promise<void> {
-  if (!RUN_ID.test(runId)) throw new Error(`${runId} is not a run id`);
-  await connection.query(`CREATE TABLE results_${runId} (LIKE results INCLUDING ALL)`);
-  await connection.query(`ALTER TABLE results ATTACH PARTITION results_${runId} FOR VALUES IN ('${runId}')`);
 }
 
 function newRunId(): string {

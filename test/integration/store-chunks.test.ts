@@ -67,6 +67,7 @@ describe('claiming', () => {
       attempts: 1,
       firstRow: 8,
       rowCount: 2,
+      retrying: 0,
     });
     expect(await claimOf(database, run.id, 2)).toMatchObject({ claimNo: 2, attempts: 2 });
   });

@@ -1,0 +1,66 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { DetoxqError, ServiceError, UsageError } from '../contract/errors.ts';
+import type { RunState } from '../contract/run.ts';
+import type { Connection, Database } from './pool.ts';
+import { sqlState } from './postgres-errors.ts';
+import { getRun } from './runs.ts';
+
+const DELETABLE: readonly RunState[] = ['done', 'cancelled'];
+const LOCK_NOT_AVAILABLE = '55P03';
+/** Others wait no longer than this behind us for the table of results… */
+const LOCK_TIMEOUT_MS = 1_000;
+/** …then they go first, and we come again. */
+const TRIES = 20;
+const PAUSE_MS = 500;
+
+/**
+ * Removes a run with its results, row errors and ledger, all or nothing. What a worker still has of it is not written.
+ *
+ * @throws UsageError when the run is neither done nor cancelled; ServiceError when somebody reads results all the time
+ */
+export async function deleteRun(database: Database, runId: string): Promise<void> {
+  const { id } = await getRun(database, runId);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await database.transaction((connection) => remove(connection, id));
+      return;
+    } catch (error) {
+      if (lockState(error) !== LOCK_NOT_AVAILABLE) throw error;
+      if (tries === TRIES) {
+        throw new ServiceError(
+          `run ${id} cannot be deleted now: somebody reads or writes results in a transaction that does not end; ` +
+            'end it (pg_stat_activity shows it), then delete again',
+          { cause: error },
+        );
+      }
+      await pause(PAUSE_MS);
+    }
+  }
+}
+
+async function remove(connection: Connection, id: string): Promise<void> {
+  await connection.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  // Before any row is locked: a worker that completes a chunk locks its tables first, then rows.
+  await connection.query('LOCK TABLE ONLY results IN ACCESS EXCLUSIVE MODE');
+  const [run] = await connection.query<{ state: RunState }>('SELECT state FROM runs WHERE id = $1 FOR UPDATE', [id]);
+  if (run === undefined) throw new UsageError(`there is no run ${id} any more`);
+  if (!DELETABLE.includes(run.state)) {
+    throw new UsageError(
+      `run ${id} is ${run.state}: only a run that is done or cancelled can be deleted; first: detoxq cancel ${id}`,
+    );
+  }
+  const [partition] = await connection.query<{ name: string }>(
+    `SELECT format('%I.%I', nspname, relname) AS name
+     FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+     WHERE inhparent = 'results'::regclass AND relname = 'results_' || $1`,
+    [id],
+  );
+  if (partition !== undefined) await connection.query(`DROP TABLE ${partition.name}`);
+  await connection.query('DELETE FROM runs WHERE id = $1', [id]);
+}
+
+function lockState(error: unknown): string {
+  if (!(error instanceof DetoxqError)) return '';
+  const cause = error.cause;
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : sqlState(error);
+}

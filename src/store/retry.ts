@@ -1,0 +1,108 @@
+import { packRows } from '../contract/chunk.ts';
+import { UsageError } from '../contract/errors.ts';
+import type { SourceRow } from '../contract/row.ts';
+import type { Connection, Database } from './pool.ts';
+import { getRun } from './runs.ts';
+
+/** Chunks reopened in one transaction: at most so many megabytes of text in memory. */
+const CHUNKS_PER_PAGE = 16;
+
+export interface Reopened {
+  /** Row errors that will be tried again, and the chunks they are in. */
+  readonly rows: number;
+  readonly chunks: number;
+}
+
+/**
+ * Row errors of a run by what a retry can do about them.
+ * - `retryable`: the row is kept with its error
+ * - `unreadable`: it could not be read, or was not kept: only another reading of the source helps
+ */
+export async function countRowErrors(
+  connection: Connection,
+  runId: string,
+): Promise<{ readonly retryable: number; readonly unreadable: number }> {
+  const [counts] = await connection.query<{ retryable: number; unreadable: number }>(
+    `SELECT count(*) FILTER (WHERE source IS NOT NULL) AS retryable,
+       count(*) FILTER (WHERE source IS NULL) AS unreadable
+     FROM row_errors WHERE run_id = $1`,
+    [runId],
+  );
+  if (counts === undefined) throw new Error('a count gave no row');
+  return counts;
+}
+
+/**
+ * Puts the row errors that can be tried again back to work: their chunks are queued again with just these rows, and the
+ * run, if it was done, is running. The errors stay where they are until a result takes their place, in one statement
+ * (`completeChunk`), so that at every moment each row has exactly one of both.
+ *
+ * Chunks that are queued or in work are left as they are. Several at once, or one that died half-way, do no harm.
+ *
+ * @throws UsageError when the run is cancelled
+ */
+export async function reopenRowErrors(database: Database, runId: string): Promise<Reopened> {
+  let rows = 0;
+  let chunks = 0;
+  for (let after = -1; ; ) {
+    const page = await database.transaction((connection) => reopenPage(connection, runId, after));
+    for (const { count } of page) rows += count;
+    chunks += page.length;
+    const last = page.at(-1);
+    if (last === undefined) return { rows, chunks };
+    after = last.chunkNo;
+  }
+}
+
+interface OpenableRow {
+  readonly chunkNo: number;
+  readonly source: SourceRow;
+}
+
+async function reopenPage(
+  connection: Connection,
+  runId: string,
+  after: number,
+): Promise<{ chunkNo: number; count: number }[]> {
+  // The lock on the run first: it must not end between the look at its chunks and their change.
+  const [run] = await connection.query<{ state: string }>('SELECT state FROM runs WHERE id = $1 FOR UPDATE', [runId]);
+  if (run === undefined) await getRun(connection, runId);
+  if (run?.state === 'cancelled') {
+    throw new UsageError(`run ${runId} is cancelled: its row errors stay as they are; begin a new run`);
+  }
+  const rows = await connection.query<OpenableRow>(
+    `WITH page AS (
+       SELECT chunk_no, first_row, row_count FROM chunks
+       WHERE run_id = $1 AND chunk_no > $2 AND state = 'done' AND row_errors > 0
+         AND EXISTS (
+           SELECT FROM row_errors
+           WHERE run_id = $1 AND row_no BETWEEN first_row AND first_row + row_count - 1 AND source IS NOT NULL
+         )
+       ORDER BY chunk_no LIMIT ${CHUNKS_PER_PAGE}
+       FOR UPDATE
+     )
+     SELECT chunk_no AS "chunkNo", source
+     FROM page JOIN row_errors ON row_no BETWEEN first_row AND first_row + row_count - 1
+     WHERE run_id = $1 AND source IS NOT NULL
+     ORDER BY row_no`,
+    [runId, after],
+  );
+  const byChunk = new Map<number, SourceRow[]>();
+  for (const { chunkNo, source } of rows) byChunk.set(chunkNo, [...(byChunk.get(chunkNo) ?? []), source]);
+  if (byChunk.size === 0) return [];
+  const page = [...byChunk].map(([chunkNo, sources]) => ({
+    chunkNo,
+    count: sources.length,
+    payload: packRows(sources),
+  }));
+  await connection.query(
+    `UPDATE chunks SET state = 'queued', attempts = 0, worker = NULL, retrying = retried.rows, payload = retried.payload
+     FROM unnest($2::integer[], $3::integer[], $4::bytea[]) AS retried (chunk_no, rows, payload)
+     WHERE run_id = $1 AND chunks.chunk_no = retried.chunk_no`,
+    [runId, page.map((chunk) => chunk.chunkNo), page.map((chunk) => chunk.count), page.map((chunk) => chunk.payload)],
+  );
+  await connection.query("UPDATE runs SET state = 'running', finished_at = NULL WHERE id = $1 AND state = 'done'", [
+    runId,
+  ]);
+  return page;
+}

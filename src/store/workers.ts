@@ -1,0 +1,103 @@
+import type { RunState } from '../contract/run.ts';
+import type { Connection } from './pool.ts';
+
+/** How often a worker and a producer say that they are alive. */
+export const HEARTBEAT_MS = 5_000;
+/** Who was silent this long, four beats, counts as dead. */
+export const SILENT_MS = 20_000;
+/** Rows of workers that were silent this long are removed by the next one that beats. */
+const FORGOTTEN_AFTER = '60 seconds';
+
+/** What keeps a worker from working on a run. */
+export interface WorkerProblem {
+  readonly runId: string;
+  readonly message: string;
+}
+
+export interface WorkerBeat {
+  /** As in `chunks.worker`. */
+  readonly name: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly startedAt: Date;
+  /** Chunks in work. */
+  readonly chunks: number;
+  readonly problem: WorkerProblem | null;
+}
+
+export interface WorkerLife extends WorkerBeat {
+  /** Milliseconds since its last beat, by the clock of Postgres. */
+  readonly silentMs: number;
+}
+
+/** Notes that a worker is alive, and forgets those that are long dead. */
+export async function beatWorker(connection: Connection, beat: WorkerBeat): Promise<void> {
+  await connection.query(
+    `WITH forgotten AS (
+       DELETE FROM workers WHERE name IN (
+         SELECT name FROM workers WHERE heartbeat_at < now() - interval '${FORGOTTEN_AFTER}' AND name <> $1
+         FOR UPDATE SKIP LOCKED
+       )
+     )
+     INSERT INTO workers (name, host, pid, started_at, chunks, problem_run, problem) VALUES ($1, $2, $3, $4, $5, $6, $7)
+     ON CONFLICT (name) DO UPDATE SET host = excluded.host, pid = excluded.pid, started_at = excluded.started_at,
+       heartbeat_at = now(), chunks = excluded.chunks, problem_run = excluded.problem_run, problem = excluded.problem`,
+    [beat.name, beat.host, beat.pid, beat.startedAt, beat.chunks, beat.problem?.runId ?? null, beat.problem?.message],
+  );
+}
+
+/** A worker that ends in peace leaves no row. */
+export async function removeWorker(connection: Connection, name: string): Promise<void> {
+  await connection.query('DELETE FROM workers WHERE name = $1', [name]);
+}
+
+/** Workers that are alive, or died less than a minute ago, by name. */
+export async function readWorkers(connection: Connection): Promise<WorkerLife[]> {
+  const rows = await connection.query<
+    Omit<WorkerLife, 'problem'> & { readonly problemRun: string | null; readonly problem: string | null }
+  >(
+    `SELECT name, host, pid, started_at AS "startedAt", chunks, problem_run AS "problemRun", problem,
+       (greatest(0, extract(epoch FROM now() - heartbeat_at)) * 1000)::integer AS "silentMs"
+     FROM workers WHERE heartbeat_at >= now() - interval '${FORGOTTEN_AFTER}' ORDER BY name`,
+  );
+  return rows.map(({ problemRun, problem, ...life }) => ({
+    ...life,
+    problem: problemRun === null || problem === null ? null : { runId: problemRun, message: problem },
+  }));
+}
+
+/**
+ * Notes that the source of a run is being read, and by whom.
+ * @returns the state of the run, which the user may have changed; null when it was deleted
+ */
+export async function beatProducer(connection: Connection, runId: string, producer: string): Promise<RunState | null> {
+  const [run] = await connection.query<{ state: RunState }>(
+    'UPDATE runs SET producer = $2, producer_seen_at = now() WHERE id = $1 RETURNING state',
+    [runId, producer],
+  );
+  return run?.state ?? null;
+}
+
+/** The producer reads no more. */
+export async function removeProducer(connection: Connection, runId: string, producer: string): Promise<void> {
+  await connection.query('UPDATE runs SET producer_seen_at = NULL WHERE id = $1 AND producer = $2', [runId, producer]);
+}
+
+export interface ProducerLife {
+  /** Null when nobody ever read the source. */
+  readonly producer: string | null;
+  /** Milliseconds since its last beat; null when it stopped in peace, or never began. */
+  readonly silentMs: number | null;
+  /** Milliseconds since the run was made. */
+  readonly ageMs: number;
+}
+
+export async function readProducer(connection: Connection, runId: string): Promise<ProducerLife | null> {
+  const [life] = await connection.query<ProducerLife>(
+    `SELECT producer, extract(epoch FROM now() - producer_seen_at)::double precision * 1000 AS "silentMs",
+       extract(epoch FROM now() - created_at)::double precision * 1000 AS "ageMs"
+     FROM runs WHERE id = $1`,
+    [runId],
+  );
+  return life ?? null;
+}
