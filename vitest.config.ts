@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({
+/** `npm run test:fault`: the cases of test/fault in full, one file after the other. */
+const FULL_FAULTS = 'full-faults';
+
+export default defineConfig(({ mode }) => ({
   test: {
     testTimeout: 60_000,
     hookTimeout: 120_000,
@@ -17,6 +20,16 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'fault',
+          include: ['test/fault/**/*.test.ts'],
+          testTimeout: mode === FULL_FAULTS ? 900_000 : 120_000,
+          fileParallelism: mode !== FULL_FAULTS,
+          env: { DETOXQ_FAULT_FORM: mode === FULL_FAULTS ? 'full' : 'short' },
+        },
+      },
     ],
   },
-});
+}));

@@ -6,10 +6,16 @@ import { createFaultReporter } from './fault-reporter.ts';
 import type { ChunkJob, Consumer, Delivery } from './queue.ts';
 import { within } from './within.ts';
 
-/** A worker that falls silent loses its jobs after this long… */
-const LOCK_DURATION_MS = 30_000;
-/** …and this often somebody looks for such jobs. */
-const STALLED_INTERVAL_MS = 10_000;
+/** When jobs of a worker that fell silent are delivered again. */
+export interface Redelivery {
+  /** It loses them after this long… */
+  readonly lockDurationMs: number;
+  /** …and this often somebody looks for such jobs. */
+  readonly checkEveryMs: number;
+}
+
+export const REDELIVERY: Redelivery = { lockDurationMs: 30_000, checkEveryMs: 10_000 };
+
 /** Deaths of workers are counted in the ledger, which knows what to do with a chunk that kills them. */
 const MAX_STALLED_COUNT = 1_000_000;
 const RECONNECT_DELAY_MS = 2_000;
@@ -24,7 +30,11 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
   name: string,
   backend: BullBackend<Backend, Connection>,
   process: Process,
-  { concurrency, log }: { readonly concurrency: number; readonly log: Log },
+  {
+    concurrency,
+    redelivery,
+    log,
+  }: { readonly concurrency: number; readonly redelivery: Redelivery; readonly log: Log },
 ): Promise<Consumer> {
   const { connection, disconnect } = await backend.connect('consumer');
   const inWork = new Set<Promise<Delivery>>();
@@ -53,8 +63,8 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
       prefix: KEY_PREFIX,
       autorun: false,
       concurrency,
-      lockDuration: LOCK_DURATION_MS,
-      stalledInterval: STALLED_INTERVAL_MS,
+      lockDuration: redelivery.lockDurationMs,
+      stalledInterval: redelivery.checkEveryMs,
       maxStalledCount: MAX_STALLED_COUNT,
       runRetryDelay: RECONNECT_DELAY_MS,
       settings: { backoffStrategy: (attemptsMade) => pauseMs(attemptsMade) },

@@ -1,7 +1,7 @@
 import { type IQueueBackend, Queue } from 'bullmq';
 import type { Log } from '../contract/log.ts';
 import { type BullBackend, KEY_PREFIX } from './bull-backend.ts';
-import { consumeJobs } from './bull-consumer.ts';
+import { consumeJobs, REDELIVERY, type Redelivery } from './bull-consumer.ts';
 import { createFaultReporter } from './fault-reporter.ts';
 import { type ChunkJob, type ChunkQueue, type Delivery, jobId } from './queue.ts';
 import { within } from './within.ts';
@@ -27,6 +27,7 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
   name: string,
   backend: BullBackend<Backend, Connection>,
   log: Log,
+  redelivery: Redelivery = REDELIVERY,
 ): Promise<ChunkQueue> {
   const { connection, disconnect } = await backend.connect('producer');
   const queue = new Queue<ChunkJob, Delivery, string, ChunkJob, Delivery, string, Backend, Connection>(
@@ -65,7 +66,7 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
       attempt(async () => {
         await Promise.all(ids.map((id) => queue.remove(id)));
       }),
-    consume: (process, options) => attempt(() => consumeJobs(name, backend, process, { ...options, log })),
+    consume: (process, options) => attempt(() => consumeJobs(name, backend, process, { ...options, redelivery, log })),
     obliterate: () => attempt(() => queue.obliterate({ force: true })),
     async close() {
       // Without its service, BullMQ waits for the connection to come back before it closes.

@@ -3,12 +3,16 @@ import { Redis } from 'ioredis';
 import { DetoxqError, ServiceError, UsageError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import type { BullBackend, OpenConnection } from './bull-backend.ts';
+import type { Redelivery } from './bull-consumer.ts';
 import { createBullQueue } from './bull-queue.ts';
 import type { ChunkQueue } from './queue.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A producer's command without an answer has failed after this long. */
 const COMMAND_TIMEOUT_MS = 30_000;
+const KEEP_ALIVE_MS = 10_000;
+/** Longer than a wait for jobs (10 s): a connection that is silent so long while it owes an answer is opened again. */
+const ANSWER_TIMEOUT_MS = 20_000;
 const LONGEST_RECONNECT_MS = 10_000;
 const OLDEST_SERVER = [6, 2] as const;
 
@@ -30,13 +34,15 @@ export interface RedisQueueOptions {
   /** Producers and workers of one installation share it. */
   readonly name: string;
   readonly log: Log;
+  /** When jobs of a silent worker are delivered again. Default after 30 s, looked for every 10 s. */
+  readonly redelivery?: Redelivery;
 }
 
 /**
  * The queue on Redis or Valkey, 6.2 or newer.
  * @throws ServiceError when it cannot be reached; UsageError when `url` is no such address
  */
-export async function createRedisQueue({ url, name, log }: RedisQueueOptions): Promise<ChunkQueue> {
+export async function createRedisQueue({ url, name, log, redelivery }: RedisQueueOptions): Promise<ChunkQueue> {
   const where = describeAddress(url);
   const translate = (error: unknown) => translateRedisError(error, where);
   let checked = false;
@@ -45,6 +51,9 @@ export async function createRedisQueue({ url, name, log }: RedisQueueOptions): P
     const redis = new Redis(url, {
       lazyConnect: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
+      // Without them, a connection that a firewall dropped is waited for 15 minutes (unanswered) to 2 hours (idle).
+      keepAlive: KEEP_ALIVE_MS,
+      socketTimeout: ANSWER_TIMEOUT_MS,
       connectionName: `detoxq-${role}`,
       retryStrategy: (times) =>
         Math.min(LONGEST_RECONNECT_MS, 100 * 2 ** Math.min(times, 10)) * (0.5 + Math.random() / 2),
@@ -80,7 +89,7 @@ export async function createRedisQueue({ url, name, log }: RedisQueueOptions): P
   }
 
   const backend: BullBackend<RedisQueueBackend, Redis> = { factory: createRedisBackend, connect, translate };
-  return createBullQueue(name, backend, log);
+  return createBullQueue(name, backend, log, redelivery);
 }
 
 async function checkServer(redis: Redis, where: string, log: Log): Promise<void> {

@@ -23,9 +23,16 @@ export interface PoolOptions {
   readonly max: number;
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string;
+  /**
+   * A statement without an answer has failed after this long: behind a firewall that dropped the connection, none would
+   * come for 15 minutes. Default none, for what scans whole tables.
+   */
+  readonly answerTimeoutMs?: number | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** The system's own would notice an idle connection's end after 2 hours. */
+const KEEP_ALIVE_MS = 10_000;
 
 /**
  * A pool on `url` (`postgres://…`). Connects on first use.
@@ -43,6 +50,8 @@ export function createPool(url: string, options: PoolOptions): Database {
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    ...(options.answerTimeoutMs === undefined ? {} : { query_timeout: options.answerTimeoutMs }),
     types: { getTypeParser },
   });
   // An idle connection that breaks is replaced by the next query; unheard, the event would end the process.

@@ -27,19 +27,25 @@ export function cliEnvironment(extra: Readonly<Record<string, string>>): NodeJS.
 
 /** Starts detoxq as a user would, from the root of the repository. A command that a failed test leaves is killed. */
 export function startCli(args: readonly string[], env: Readonly<Record<string, string>>): CliProcess {
-  const started = startProcess(args, env);
+  const started = startProgram(MAIN, args, env);
   onTestFinished(() => {
     started.child.kill('SIGKILL');
   });
   return started;
 }
 
-function startProcess(args: readonly string[], env: Readonly<Record<string, string>>): CliProcess {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+/** Starts another program than detoxq; standard input is a pipe. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): CliProcess {
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: ROOT,
     env: cliEnvironment(env),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [program === MAIN ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  if (child.stdout === null || child.stderr === null) throw new Error('a child with pipes has streams');
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -61,7 +67,7 @@ function startProcess(args: readonly string[], env: Readonly<Record<string, stri
         const match = pattern.exec(stderr);
         if (match !== null) return match;
         if (child.exitCode !== null || child.signalCode !== null) {
-          throw new Error(`detoxq ${args.join(' ')} ended without saying ${pattern}: ${stderr}`);
+          throw new Error(`${program} ${args.join(' ')} ended without saying ${pattern}: ${stderr}`);
         }
         await once(child, 'said');
       }
@@ -71,5 +77,5 @@ function startProcess(args: readonly string[], env: Readonly<Record<string, stri
 
 /** Runs detoxq to its end; also in hooks. */
 export async function runCli(args: readonly string[], env: Readonly<Record<string, string>>): Promise<CliResult> {
-  return startProcess(args, env).ended;
+  return startProgram(MAIN, args, env).ended;
 }

@@ -3,47 +3,49 @@
  *
  * What a row's text asks for:
  * - contains `toxic`: scored .9 and "rewritten" by taking the word out
- * - `!die`: the process exits in the middle of its pool
- * - `!hang`: the process stops answering
+ * - `!die`: the process exits in the middle of its pool; `!abort`: the same by SIGABRT, as native code does
+ * - `!hang`: the process stops answering; `!block`: the same, busy
  * - `!throw`: the pool fails
  * - `!silent`: the row is left out of the answer
  * - `!fault`: the row alone fails
- * - `!refuse` as the scorer's name: the models cannot be loaded; `!die-at-start`: exits before it is ready
+ * - `!leak`: 64 MiB are kept for good; `!fat`: the process says that it has 1 TiB
+ * - `!garbage-…`: the row's answer is none (see `garbage`)
+ * - `!kill-worker`: the process that it works for is killed
+ *
+ * What the scorer's name asks for: `!refuse`: the models cannot be loaded; `!die-at-start`: exits before it is ready;
+ * `!slow=5`: every row takes 5 ms.
  */
-import type { RowResult } from '../../src/contract/outcome.ts';
 import type { SourceRow } from '../../src/contract/row.ts';
-import type { FromEngine, PooledVerdict, RowVerdict, ToEngine } from '../../src/engine/protocol.ts';
+import type { FromEngine, PooledVerdict, ToEngine } from '../../src/engine/protocol.ts';
+import { verdictOf } from './fake-verdict.ts';
 
 const digest = '0'.repeat(64);
+const kept: Buffer[] = [];
+let rowMs = 0;
 
 function send(message: FromEngine): void {
   process.send?.(message);
 }
 
-function judge(row: SourceRow): RowVerdict {
-  if (row.text.includes('!fault')) {
-    return {
-      rowNo: row.rowNo,
-      rowKey: row.rowKey,
-      fault: { stage: 'score', code: 'fake_fault', message: 'asked for' },
-    };
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** Things that no engine may answer. */
+function garbage(kind: string, row: SourceRow): unknown {
+  const verdict = verdictOf(row);
+  switch (kind) {
+    case 'nothing':
+      return undefined;
+    case 'other-row':
+      return { ...verdict, rowNo: row.rowNo + 1_000_000 };
+    case 'other-text':
+      return { ...verdict, text: 'the text of somebody else' };
+    case 'nan':
+      return { ...verdict, toxicityBefore: Number.NaN };
+    default:
+      return { ...verdict, outcome: 'splendid' };
   }
-  const toxic = row.text.includes('toxic');
-  const detoxified = toxic ? row.text.replaceAll(/\s*\btoxic\b/g, '') : null;
-  const result: RowResult = {
-    rowNo: row.rowNo,
-    rowKey: row.rowKey,
-    outcome: toxic ? 'detoxified' : 'clean',
-    text: row.text,
-    detoxified,
-    toxicityBefore: toxic ? 0.9 : 0.1,
-    toxicityAfter: toxic ? 0.1 : null,
-    similarity: toxic ? 0.8 : null,
-    tokensIn: row.text.split(' ').length,
-    tokensOut: detoxified === null ? 0 : detoxified.split(' ').length,
-    meta: row.meta,
-  };
-  return result;
 }
 
 process.on('disconnect', () => process.exit(0));
@@ -58,6 +60,7 @@ process.on('message', (message: ToEngine) => {
       return;
     }
     if (scorer.name === '!die-at-start') process.exit(9);
+    rowMs = Number(/!slow=(\d+)/.exec(scorer.name)?.[1] ?? 0);
     send({
       type: 'ready',
       scorer: { name: scorer.name, architecture: 'Fake', digest, precision },
@@ -69,19 +72,35 @@ process.on('message', (message: ToEngine) => {
   const { poolId, rows } = message;
   const verdicts: PooledVerdict[] = [];
   for (const [index, row] of rows.entries()) {
-    if (row.text.includes('!die')) process.exit(7);
-    if (row.text.includes('!hang')) for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-    if (row.text.includes('!throw')) {
+    if (rowMs > 0) sleep(rowMs);
+    const { text } = row;
+    if (text.includes('!die')) process.exit(7);
+    if (text.includes('!abort')) process.abort();
+    if (text.includes('!hang')) for (;;) sleep(Number.POSITIVE_INFINITY);
+    if (text.includes('!block')) for (;;) rowMs = Math.max(rowMs, 0);
+    if (text.includes('!kill-worker')) {
+      process.kill(process.ppid, 'SIGKILL');
+      process.exit(0);
+    }
+    if (text.includes('!leak')) kept.push(Buffer.alloc(64 * 2 ** 20, 1));
+    if (text.includes('!garbage-message')) {
+      process.send?.({ type: 'verdicts', poolId, verdicts: 'garbage' });
+      process.send?.('garbage');
+      return;
+    }
+    if (text.includes('!throw')) {
       send({ type: 'pool-failed', poolId, message: 'asked to throw' });
       return;
     }
-    if (!row.text.includes('!silent')) verdicts.push({ index, verdict: judge(row) });
+    const kind = /!garbage-([a-z-]+)/.exec(text)?.[1];
+    if (kind !== undefined) verdicts.push(Object.assign({ index }, { verdict: garbage(kind, row) }) as PooledVerdict);
+    else if (!text.includes('!silent')) verdicts.push({ index, verdict: verdictOf(row) });
   }
   send({ type: 'verdicts', poolId, verdicts });
   send({
     type: 'pool-done',
     poolId,
     timings: { scoreMs: 1, rewriteMs: 1, textMs: 0 },
-    rssBytes: rows.some((row) => row.text.includes('!fat')) ? 2 ** 40 : 2 ** 20,
+    rssBytes: rows.some((row) => row.text.includes('!fat')) ? 2 ** 40 : process.memoryUsage.rss(),
   });
 });

@@ -1,0 +1,183 @@
+import { expect, test } from 'vitest';
+import { type FaultWorker, FULL, inForm, startCluster } from '../support/fault-cluster.ts';
+import { canStartRedis } from '../support/private-redis.ts';
+
+const suite = test.skipIf(!canStartRedis);
+const DONE = "SELECT count(*) FILTER (WHERE state = 'done') AS done, count(*) AS all FROM chunks WHERE run_id = $1";
+
+suite('undisturbed, a run is what the fake engine says about each row', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(200, { 7: '!fault' });
+  const run = await cluster.enqueue(rows.file);
+  await cluster.worker();
+  await cluster.untilDone(run);
+  const verify = await cluster.cli(['verify', run]);
+  expect(verify.code, verify.stdout).toBe(0);
+  await cluster.expectWhole(run, rows, { 7: 'fake_fault' });
+});
+
+suite('1: workers killed by SIGKILL again and again, under load', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(inForm(6_000, 1_600));
+  const run = await cluster.enqueue(rows.file);
+  const kills = inForm(12, 3);
+  const workers: FaultWorker[] = await Promise.all([cluster.worker({ rowMs: 2 }), cluster.worker({ rowMs: 2 })]);
+  for (let kill = 0; kill < kills; kill += 1) {
+    // Each dies with chunks that it has begun.
+    const victim = workers.shift();
+    await cluster.until('a chunk in the victim’s hands', async () => {
+      const { active, all, done } = await cluster.counts(
+        `SELECT count(*) FILTER (WHERE state = 'active' AND worker = $2) AS active,
+           count(*) FILTER (WHERE state = 'done') AS done, count(*) AS all FROM chunks WHERE run_id = $1`,
+        [run, `fault/${victim?.pid}`],
+      );
+      return (active ?? 0) > 0 || all === done;
+    });
+    await victim?.kill();
+    workers.push(await cluster.worker({ rowMs: 2 }));
+  }
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+  const { most } = await cluster.counts('SELECT max(claims) AS most FROM chunks WHERE run_id = $1', [run]);
+  expect(most).toBeGreaterThan(1);
+});
+
+suite('3: SIGKILL between the commit of a chunk and the completion of its job', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(16);
+  const run = await cluster.enqueue(rows.file);
+  const queue = await cluster.queue();
+  const victim = await cluster.worker();
+  // The chunk's results commit and the worker's next statement, which ends the run, waits for this transaction:
+  // there it dies.
+  await cluster.database.transaction(async (connection) => {
+    await connection.query('SELECT FROM runs WHERE id = $1 FOR UPDATE', [run]);
+    await cluster.until('the chunk’s commit', async () => (await cluster.counts(DONE, [run])).done === 1);
+    await victim.kill();
+  });
+  expect(await queue.depth()).toBe(1);
+  await cluster.worker();
+  await cluster.untilDone(run);
+  await cluster.until('an empty queue', async () => (await queue.depth()) === 0);
+  await cluster.expectWhole(run, rows);
+  expect(await cluster.counts('SELECT claims FROM chunks WHERE run_id = $1', [run])).toEqual({ claims: 1 });
+});
+
+suite('4: the worker of one chunk is killed five times', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(64);
+  const run = await cluster.enqueue(rows.file, { chunkRows: 64 });
+  for (let kill = 1; kill <= 5; kill += 1) {
+    const victim = await cluster.worker({ rowMs: 50 });
+    await cluster.until(`claim ${kill}`, async () => {
+      const { claims } = await cluster.counts("SELECT claims FROM chunks WHERE run_id = $1 AND state = 'active'", [
+        run,
+      ]);
+      return claims === kill;
+    });
+    await victim.kill();
+  }
+  await cluster.worker();
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+  expect(await cluster.counts('SELECT attempts FROM chunks WHERE run_id = $1', [run])).toEqual({ attempts: 6 });
+});
+
+suite('7: a worker stopped by SIGSTOP past its lock, then continued: the zombie writes nothing', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(64);
+  const run = await cluster.enqueue(rows.file, { chunkRows: 64 });
+  const zombie = await cluster.worker({ rowMs: 20 });
+  await cluster.until('its claim', async () => {
+    const { claims } = await cluster.counts('SELECT claims FROM chunks WHERE run_id = $1', [run]);
+    return claims === 1;
+  });
+  zombie.child.kill('SIGSTOP');
+  const heir = await cluster.worker();
+  await cluster.untilDone(run);
+  const before = await cluster.database.query('SELECT claims, worker, done_at FROM chunks WHERE run_id = $1', [run]);
+  zombie.child.kill('SIGCONT');
+  await zombie.stderrMatches(/another worker took this chunk over|nothing to do for this chunk/);
+  expect(await cluster.database.query('SELECT claims, worker, done_at FROM chunks WHERE run_id = $1', [run])).toEqual(
+    before,
+  );
+  expect(before).toMatchObject([{ claims: 2, worker: `fault/${heir.pid}` }]);
+  await cluster.expectWhole(run, rows);
+});
+
+suite('8: an event loop blocked for less than the lock lasts loses nothing, for longer only the work', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(64);
+  const short = await cluster.enqueue(rows.file, { chunkRows: 64 });
+  const blocked = await cluster.worker({ rowMs: inForm(300, 30) });
+  const other = await cluster.worker();
+  const claimed = (run: string) =>
+    cluster.until('its claim', async () => {
+      const { claims } = await cluster.counts('SELECT claims FROM chunks WHERE run_id = $1', [run]);
+      return (claims ?? 0) > 0;
+    });
+  await claimed(short);
+  const holder = async (run: string) => {
+    const [row] = await cluster.database.query<{ worker: string }>('SELECT worker FROM chunks WHERE run_id = $1', [
+      run,
+    ]);
+    return row?.worker === `fault/${blocked.pid}` ? blocked : other;
+  };
+  await (await holder(short)).order(`block ${inForm(12_000, 1_200)}`);
+  await cluster.untilDone(short);
+  await cluster.expectWhole(short, rows);
+  expect(await cluster.counts('SELECT claims FROM chunks WHERE run_id = $1', [short])).toEqual({ claims: 1 });
+
+  // Longer than the lock lasts: the chunk goes to the other worker, and the blocked one writes nothing.
+  await other.kill();
+  const long = await cluster.enqueue(rows.file, { chunkRows: 64 });
+  await claimed(long);
+  const heir = cluster.worker();
+  await blocked.order(`block ${inForm(60_000, 9_000)}`);
+  await heir;
+  await cluster.untilDone(long);
+  await cluster.expectWhole(long, rows);
+  const { claims } = await cluster.counts('SELECT claims FROM chunks WHERE run_id = $1', [long]);
+  expect(claims).toBeGreaterThan(1);
+});
+
+suite('9: SIGTERM of all workers under load: drained in time, and nothing is left for a stalled check', async () => {
+  const cluster = await startCluster();
+  const times = inForm(10, 3);
+  const rows = await cluster.rows(times * 320);
+  const run = await cluster.enqueue(rows.file);
+  const queue = await cluster.queue();
+  for (let time = 0; time < times; time += 1) {
+    // Every other time, what is begun takes longer than the deadline, and is handed back.
+    const options = time % 2 === 0 ? { rowMs: 2 } : { rowMs: 40, drainMs: 500 };
+    const workers = await Promise.all([cluster.worker(options), cluster.worker(options)]);
+    const before = await cluster.counts(DONE, [run]);
+    await cluster.until('load', async () => {
+      const { active } = await cluster.counts(
+        "SELECT count(DISTINCT worker) AS active FROM chunks WHERE run_id = $1 AND state = 'active'",
+        [run],
+      );
+      const { done, all } = await cluster.counts(DONE, [run]);
+      return active === 2 || done === all || (done ?? 0) > (before.done ?? 0) + 16;
+    });
+    const startedMs = performance.now();
+    for (const worker of workers) worker.child.kill('SIGTERM');
+    for (const worker of workers) expect((await worker.ended).code).toBe(0);
+    expect(performance.now() - startedMs).toBeLessThan((options.drainMs ?? inForm(25_000, 5_000)) + 6_000);
+    const left = await cluster.counts(
+      `SELECT count(*) FILTER (WHERE state = 'active') AS active, count(*) FILTER (WHERE state = 'queued') AS queued
+       FROM chunks WHERE run_id = $1`,
+      [run],
+    );
+    expect(left.active).toBe(0);
+    // All of them wait to be taken: none is locked, none pauses.
+    expect(await queue.depth()).toBe(left.queued);
+  }
+  await Promise.all([cluster.worker(), cluster.worker()]);
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+  // An orderly stop is no failed attempt of the chunk.
+  expect(await cluster.counts('SELECT max(attempts) AS most FROM chunks WHERE run_id = $1', [run])).toEqual({
+    most: 1,
+  });
+});

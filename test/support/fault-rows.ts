@@ -1,0 +1,63 @@
+import { writeFile } from 'node:fs/promises';
+import { expect } from 'vitest';
+import type { SourceRow } from '../../src/contract/row.ts';
+import type { Database } from '../../src/store/pool.ts';
+import { verdictOf } from './fake-verdict.ts';
+
+export interface FaultRows {
+  readonly file: string;
+  readonly rows: readonly SourceRow[];
+}
+
+/** A CSV file of `count` rows, every fourth of them toxic; `orders` are put into the texts of some. */
+export async function writeRows(
+  file: string,
+  count: number,
+  orders: Readonly<Record<number, string>> = {},
+): Promise<FaultRows> {
+  const rows = Array.from({ length: count }, (_, rowNo) => {
+    const order = orders[rowNo] === undefined ? '' : ` ${orders[rowNo]}`;
+    const text = `row ${rowNo}, ${rowNo % 4 === 0 ? 'a toxic one' : 'a kind one'}${order}`;
+    return { rowNo, rowKey: `k${rowNo}`, text, meta: null };
+  });
+  await writeFile(file, `id,text\n${rows.map((row) => `${row.rowKey},"${row.text}"`).join('\n')}\n`);
+  return { file, rows };
+}
+
+/**
+ * Compares what is stored of a run, row by row, with what the fake engine says about its rows undisturbed
+ * (that this is what an undisturbed run stores is a test of its own).
+ * @param errors code of each row that must be a row error
+ */
+export async function expectUndisturbed(
+  database: Database,
+  run: string,
+  rows: readonly SourceRow[],
+  errors: Readonly<Record<number, string>> = {},
+): Promise<void> {
+  const stored = await database.query<{ rowNo: number }>(
+    `SELECT row_no AS "rowNo", row_key AS "rowKey", outcome, text, detoxified, round(toxicity_before::numeric, 4)::float8
+       AS "toxicityBefore", round(toxicity_after::numeric, 4)::float8 AS "toxicityAfter",
+       round(similarity::numeric, 4)::float8 AS similarity, tokens_in AS "tokensIn", tokens_out AS "tokensOut", meta
+     FROM results WHERE run_id = $1 ORDER BY row_no`,
+    [run],
+  );
+  const failed = await database.query<{ rowNo: number; code: string }>(
+    'SELECT row_no AS "rowNo", code FROM row_errors WHERE run_id = $1 ORDER BY row_no',
+    [run],
+  );
+  expect(Object.fromEntries(failed.map(({ rowNo, code }) => [rowNo, code]))).toEqual(errors);
+  const wanted = rows.filter((row) => errors[row.rowNo] === undefined).map(verdictOf);
+  expect(stored.length).toBe(wanted.length);
+  // One by one: a difference of thousands of rows would take vitest minutes to print.
+  const firstOther = wanted.findIndex((row, at) => !equal(row, stored[at]));
+  expect(stored[firstOther]).toEqual(wanted[firstOther]);
+}
+
+function equal(one: object, other: object | undefined): boolean {
+  return JSON.stringify(sorted(one)) === JSON.stringify(sorted(other ?? {}));
+}
+
+function sorted(value: object): [string, unknown][] {
+  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+}
