@@ -15,7 +15,7 @@ export async function setup(): Promise<() => Promise<void>> {
   chmodSync(folder, 0o711);
   process.env.TMPDIR = folder;
   // Services that were killed with the run take a moment to end, and write meanwhile.
-  const script = 'cat > /dev/null; until rm -rf "$0"; do sleep 0.2; done';
+  const script = 'cat > /dev/null; for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$0" && break; sleep 1; done';
   const remover = spawn('/bin/sh', ['-c', script, folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   return async () => {
     if (before === undefined) delete process.env.TMPDIR;
