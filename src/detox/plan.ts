@@ -2,10 +2,13 @@ import { differences, type Region } from './align.ts';
 import { LINK_FORM, lex, MENTION_FORM, type Token } from './model-form.ts';
 import { isWordy } from './sentences.ts';
 
-/** One token of a rewritten segment: a token of the source that stayed, or a new word. */
+/**
+ * One token of a rewritten segment: a token of the source that stayed in its place, or a new one. `moved` is the token
+ * of the source that a new link or mention stands for.
+ */
 export type Piece =
   | { readonly form: string; readonly source: number }
-  | { readonly form: string; readonly source: null; readonly region: Region };
+  | { readonly form: string; readonly source: null; readonly moved: number | null };
 
 const END_MARK = /^(?:[.!?]|\.\.\.)$/;
 const WORDY = /[\p{L}\p{N}]/u;
@@ -65,7 +68,7 @@ export function planPieces(source: readonly Token[], output: readonly string[]):
     if (words.length > 0) inserts.set(at, [...(inserts.get(at) ?? []), ...words]);
   }
   for (const pieces of inserts.values()) {
-    for (const piece of pieces) if (piece.source !== null) keep[piece.source] = false;
+    for (const piece of pieces) if (piece.source === null && piece.moved !== null) keep[piece.moved] = false;
   }
   pairUp(source, keep, inserts);
   const pieces: Piece[] = [];
@@ -109,12 +112,12 @@ function newWords(output: readonly string[], region: Region, moved: Map<string, 
   for (let k = region.newFrom; k < region.newTo; k++) {
     const form = output[k] ?? '';
     if (form === LINK_FORM || form === MENTION_FORM) {
-      const source = moved.get(form)?.shift();
-      if (source !== undefined) pieces.push({ form, source });
+      const from = moved.get(form)?.shift();
+      if (from !== undefined) pieces.push({ form, source: null, moved: from });
     } else if (isWordyForm(form)) {
-      pieces.push({ form, source: null, region });
+      pieces.push({ form, source: null, moved: null });
     } else if (form === ',' && pieces.length > 0 && isWordyForm(output[k + 1] ?? '')) {
-      pieces.push({ form, source: null, region });
+      pieces.push({ form, source: null, moved: null });
     }
   }
   return pieces;

@@ -59,7 +59,9 @@ export function renderPieces(text: string, segment: Segment, pieces: readonly Pi
     const words = pending.filter(({ piece }) => isWordyForm(piece.form)).length;
     out += before;
     pending.forEach(({ piece, first }, at) => {
-      const word = isWordyForm(piece.form) ? recase(piece.form, { first, replaced, count: words }, style) : piece.form;
+      let word = piece.form;
+      if (piece.moved !== null) word = raws[piece.moved] ?? '';
+      else if (isWordyForm(word)) word = recase(word, { first, replaced, count: words }, style);
       out += at === 0 || CLOSING.test(piece.form) ? word : ` ${word}`;
     });
     out += after;

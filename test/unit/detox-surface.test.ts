@@ -93,6 +93,7 @@ describe('renderPieces', () => {
           '@a_b see https://x.y/z?q=1. @c',
         ],
         ['the ass at www.a.b hates @joe now', 'the person @userx hates urlx now', 'the person @joe hates www.a.b now'],
+        ['you 😀 fool 😡 see @joe 😎 now', 'you @userx fool see now', 'you 😀 @joe fool 😡 see 😎 now'],
         ['read this shit', 'read urlx this @userx', 'read this'],
       ],
     ],
