@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type IQueueBackend, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
@@ -41,21 +42,27 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
   const report = createFaultReporter(log, backend.translate);
   let closing = false;
 
+  async function deliver(job: Job<ChunkJob>, token: string | undefined): Promise<Delivery> {
+    // A job that was fetched while the consumer began to close.
+    if (closing) return handBack(job, token);
+    try {
+      if ((await process(job.data)) === 'again') return await handBack(job, token);
+      return 'done';
+    } catch (error) {
+      if (error instanceof WaitingError) throw error;
+      throw storableFault(error);
+    }
+  }
+
   const worker = new Worker<ChunkJob, Delivery, string, Backend, number, Connection>(
     name,
     async (job, token) => {
-      // A job that was fetched while the consumer began to close.
-      if (closing) return handBack(job, token);
-      const delivery = process(job.data);
-      inWork.add(delivery);
+      const delivered = deliver(job, token);
+      inWork.add(delivered);
       try {
-        if ((await delivery) === 'again') return await handBack(job, token);
-        return 'done';
-      } catch (error) {
-        if (error instanceof WaitingError) throw error;
-        throw storableFault(error);
+        return await delivered;
       } finally {
-        inWork.delete(delivery);
+        inWork.delete(delivered);
       }
     },
     {
@@ -172,5 +179,9 @@ function pauseMs(attempt: number): number {
 }
 
 async function settled(promises: ReadonlySet<Promise<unknown>>): Promise<void> {
-  while (promises.size > 0) await Promise.allSettled(promises);
+  // A turn of the event loop each time: a promise that is settled may be in the set for a moment more.
+  while (promises.size > 0) {
+    await Promise.allSettled(promises);
+    await nextTurn();
+  }
 }

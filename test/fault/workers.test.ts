@@ -149,7 +149,7 @@ suite('9: SIGTERM of all workers under load: drained in time, and nothing is lef
   const queue = await cluster.queue();
   for (let time = 0; time < times; time += 1) {
     // Every other time, what is begun takes longer than the deadline, and is handed back.
-    const options = time % 2 === 0 ? { rowMs: 2 } : { rowMs: 40, drainMs: 500 };
+    const options = time % 2 === 0 ? { rowMs: 10 } : { rowMs: 80, drainMs: 500 };
     const workers = await Promise.all([cluster.worker(options), cluster.worker(options)]);
     const before = await cluster.counts(DONE, [run]);
     await cluster.until('load', async () => {

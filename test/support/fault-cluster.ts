@@ -79,13 +79,11 @@ export interface FaultCluster {
 }
 
 /** Postgres and Redis of one test, on free ports, with the current schema. Everything ends with the test. */
-const clock = (label: string, since: number) =>
-  process.env.FT && console.log(label, Math.round(performance.now() - since));
+process.env.FT && console.log(label, Math.round(performance.now() - since));
 export async function startCluster(redisOptions: readonly string[] = []): Promise<FaultCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'fault-'));
   // The user that Postgres runs as, when the tests are root's, must get through.
   await chmod(folder, 0o711);
-  const t0 = performance.now();
   const [postgres, redis] = await Promise.all([startFaultPostgres(folder), startPrivateRedis(redisOptions)]);
   const database = createPool(postgres.url, { max: 4, applicationName: 'fault-test' });
   const workers: FaultWorker[] = [];
@@ -98,9 +96,7 @@ export async function startCluster(redisOptions: readonly string[] = []): Promis
     await postgres.stop();
     await rm(folder, { recursive: true, force: true });
   });
-  clock('services', t0);
   await migrate(database);
-  clock('migrated', t0);
 
   const env = {
     DATABASE_URL: postgres.url,
@@ -118,7 +114,6 @@ export async function startCluster(redisOptions: readonly string[] = []): Promis
     rows: (count, orders) => writeRows(join(folder, `rows-${files++}.csv`), count, orders),
     async enqueue(file, { chunkRows = 16 } = {}) {
       const { code, stdout, stderr } = await cluster.cli(['enqueue', file, '--chunk-rows', String(chunkRows)]);
-      clock('enqueued', t0);
       expect(code, stderr).toBe(0);
       return stdout.trim();
     },
@@ -138,9 +133,7 @@ export async function startCluster(redisOptions: readonly string[] = []): Promis
       };
       const worker = faultWorker(startProgram(WORKER, [JSON.stringify(all)], {}));
       workers.push(worker);
-      clock('w start', t0);
       await worker.stderrMatches(/worker is ready/);
-      clock('w ready', t0);
       return worker;
     },
     async queue() {
