@@ -40,6 +40,12 @@ const NO_NOUN: ReadonlySet<string> = new Set(
     'not why how what where out off up down'
   ).split(' '),
 );
+/** `full of morons who can't read` -> `not being honest who can't read`; `such a crybaby` -> `so a crybaby` */
+const PREDICATES: ReadonlySet<string> = new Set(
+  'honest clearly mistaken smart bad good nice careless unkind naive wrong'.split(' '),
+);
+const RELATIVES: ReadonlySet<string> = new Set(['who', 'whose']);
+const DEGREES: ReadonlySet<string> = new Set(['so', 'very', 'too']);
 const TO_BE: ReadonlySet<string> = new Set('is are was were am be'.split(' '));
 const CONJUNCTIONS: ReadonlySet<string> = new Set(['and', 'or', 'but']);
 /** `your not`, `their a`: these stand for `you're` and `they're` so often that not everything behind them is a fault. */
@@ -66,21 +72,34 @@ export function hasLostHead(pieces: readonly Piece[], source: readonly { readonl
     if (isAsWritten) return false;
     const endsHere = next === undefined || CLAUSE_END.test(next.form) || beginsClause(next, source);
     if (endsHere && piece.source !== null && CLAUSE_END.test(source[piece.source + 1]?.form ?? '.')) return false;
-    const isLeft = piece.source !== null;
-    if (endsHere) return NEED_MORE.has(piece.form) || (isLeft && NEED_MORE_LEFT.has(piece.form));
-    if (isLeft && DEMONSTRATIVES.has(piece.form)) return DETERMINERS.has(next.form);
-    if (isLeft && INTENSIFIERS.has(piece.form) && NO_NOUN.has(next.form)) return !isArticle(next.form);
-    const afterNext = pieces[at + 2];
-    const isAdjectiveAlone =
-      next.source === null &&
-      LONE_ADJECTIVES.has(next.form) &&
-      (afterNext === undefined || CLAUSE_END.test(afterNext.form));
-    if (isAdjectiveAlone && (DETERMINERS.has(piece.form) || INTENSIFIERS.has(piece.form))) return true;
-    if (isLeft && TO_BE.has(piece.form)) return CONJUNCTIONS.has(next.form);
-    if (isLeft && OFTEN_MISSPELT.has(piece.form)) return NO_NOUN.has(next.form) && !AFTER_MISSPELT.has(next.form);
-    if (!DETERMINERS.has(piece.form)) return false;
-    return NO_NOUN.has(next.form);
+    if (endsHere) return NEED_MORE.has(piece.form) || (piece.source !== null && NEED_MORE_LEFT.has(piece.form));
+    return (
+      (piece.source === null ? clashesAsNew : clashesAsLeft)(piece.form, next.form) ||
+      lacksNoun(piece, next, pieces[at + 2])
+    );
   });
+}
+
+/** A new word that cannot stand before `next`. */
+function clashesAsNew(word: string, next: string): boolean {
+  return (PREDICATES.has(word) && RELATIVES.has(next)) || (DEGREES.has(word) && isArticle(next));
+}
+
+/** A word of the source that cannot stand before `next`, which the rewrite has moved up to it. */
+function clashesAsLeft(word: string, next: string): boolean {
+  if (DEMONSTRATIVES.has(word)) return DETERMINERS.has(next);
+  if (INTENSIFIERS.has(word)) return NO_NOUN.has(next) && !isArticle(next);
+  if (TO_BE.has(word)) return CONJUNCTIONS.has(next);
+  return OFTEN_MISSPELT.has(word) && NO_NOUN.has(next) && !AFTER_MISSPELT.has(next);
+}
+
+/** A determiner or the like with no noun behind it. */
+function lacksNoun(piece: Piece, next: Piece, afterNext: Piece | undefined): boolean {
+  const isDeterminer = DETERMINERS.has(piece.form);
+  if (!isDeterminer && !INTENSIFIERS.has(piece.form)) return false;
+  const endsAfterNext = afterNext === undefined || CLAUSE_END.test(afterNext.form);
+  if (next.source === null && LONE_ADJECTIVES.has(next.form) && endsAfterNext) return true;
+  return isDeterminer && (NO_NOUN.has(next.form) || (isArticle(piece.form) && next.form === 'next'));
 }
 
 /** The word stood behind a comma or the like in the source: `such an idiot, Kevin` -> `such an Kevin`. */

@@ -20,9 +20,11 @@ export type Guard = 'empty' | 'runaway' | 'link' | 'number' | 'grammar' | 'meani
 const MOST_WORDS_RATIO = 1.5;
 const MOST_WORDS_EXTRA = 6;
 const LONGEST_NEW_WORD = 30;
-/** From this many words on a rewrite must keep something; shorter sources (`Shut up.`) may change altogether. */
+/** From this many words on a rewrite must have some length; shorter sources (`Shut up.`) may change altogether. */
 const MEANING_WORDS = 6;
 const LEAST_WORDS_RATIO = 0.25;
+/** From this many words on it must be like its source. `Go to hell, you piece of trash` may become `Please leave me alone`. */
+const LIKENESS_WORDS = 10;
 const LEAST_SIMILARITY = 0.12;
 const NUMBER = /^#?[0-9]+(?:[.,:/][0-9]+)*%?$/;
 /** `u r 2 stupid 4 this`: digits that stand for words, and what a rewrite makes of them. */
@@ -55,6 +57,7 @@ export function failedGuard(
   if (turnsMeaning(forms(source), forms(pieces))) return 'meaning';
   if (wordsBefore >= MEANING_WORDS) {
     if (wordsAfter < LEAST_WORDS_RATIO * wordsBefore) return 'meaning';
+    if (wordsBefore < LIKENESS_WORDS) return null;
     // What half of the words is left of cannot be that unlike: no need to look.
     const kept = pieces.filter(({ source: from, form }) => from !== null && isWordyForm(form)).length;
     const isLike =

@@ -222,6 +222,12 @@ describe('createPolicy', () => {
       });
     });
 
+    it('lets a short insult change altogether', async () => {
+      const text = 'Go to hell, you stupid piece of trash.';
+      const model = rewriting({ 'go to hell , you stupid piece of trash .': 'please leave me alone .' });
+      expect(await processOne(text, { detoxifier: model })).toMatchObject({ detoxified: 'Please leave me alone.' });
+    });
+
     it('lets numbers pass that were spoken words', async () => {
       const model = rewriting({ 'this guy is 2 stupid 4 this job': 'this guy is too slow for this job' });
       expect(await processOne('This guy is 2 stupid 4 this job', { detoxifier: model })).toMatchObject({
