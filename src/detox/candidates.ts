@@ -26,6 +26,9 @@ export interface Candidates {
 /** A rewrite with more changes than this is a new sentence: it is taken as it is or not at all. */
 const MOST_CHANGES = 4;
 
+/** A rewrite that leaves a sentence toxic must at least lower its toxicity by this much, or it only does damage. */
+const LEAST_GAIN = 0.02;
+
 /**
  * The rewrite of a segment in the dress of its source, and, where the model made several changes apart from each other,
  * the same with only one of them and with all but one: what is not needed to make a text harmless need not be changed.
@@ -85,8 +88,8 @@ function selections({ tokens }: Segment, words: readonly string[]): (readonly st
 
 /**
  * The candidate to take: of those that are harmless beyond doubt (below half the threshold, or at most as toxic as the
- * model's whole rewrite) the one most like the source; else the least toxic one. Null if none is less toxic than the
- * segment was.
+ * model's whole rewrite) the one most like the source; else the least toxic one. Null if none is clearly less toxic than
+ * the segment was.
  */
 export function chooseCandidate(
   text: string,
@@ -96,7 +99,10 @@ export function chooseCandidate(
   const source = text.slice(segment.start, segment.end);
   const better = list
     .map(({ reading, isWhole }) => ({ reading, isWhole, toxicity: toxicity.of(reading) }))
-    .filter((candidate) => candidate.toxicity < toxicity.before);
+    .filter((candidate) => {
+      const gain = toxicity.before - candidate.toxicity;
+      return gain > 0 && (candidate.toxicity < toxicity.threshold || gain >= LEAST_GAIN);
+    });
   const [only] = better;
   if (better.length < 2) return only?.reading ?? null;
   const whole = better.find(({ isWhole }) => isWhole);

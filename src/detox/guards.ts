@@ -12,7 +12,7 @@ import type { Segment } from './sentences.ts';
  * - `link`, `number`: a link or mention, or a number, of the source is gone, or another one came
  * - `grammar`: the rewrite leaves a determiner or conjunction without what belongs to it (`such an, Kevin`)
  * - `meaning`: hardly anything of the source is left, or nothing but a negation has changed
- * - `not_better`: the scorer finds the rewrite as toxic as the source, or more
+ * - `not_better`: the scorer finds the rewrite about as toxic as the source, or more
  */
 export type Guard = 'empty' | 'runaway' | 'link' | 'number' | 'grammar' | 'meaning' | 'not_better';
 

@@ -169,6 +169,15 @@ describe('createPolicy', () => {
       expect(result).toMatchObject({ outcome: 'still_toxic', detoxified: 'You are a person. This is shit.' });
     });
 
+    it('rejected: still toxic, and better by too little to be worth the change', async () => {
+      const exceptions = { 'oh shit': 0.9, 'oh poo': 0.89 };
+      const result = await processOne('Oh shit', {
+        scorer: createFakeScorer({ toxicWords: [], exceptions }),
+        detoxifier: rewriting({ shit: 'poo' }),
+      });
+      expect(result).toMatchObject({ outcome: 'rejected', meta: { detoxq: { guard: ['not_better'] } } });
+    });
+
     it('unchanged: the detoxifier gave it back as it was', async () => {
       expect(await processOne('Oh shit.')).toMatchObject({
         outcome: 'unchanged',
