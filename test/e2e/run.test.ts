@@ -37,7 +37,7 @@ async function manyRows(count: number): Promise<string> {
   return file;
 }
 
-describe('detoxq on a machine without services', () => {
+describe('detoxq on a machine without services', { timeout: 240_000 }, () => {
   it('does the main job with the first command of the README, and leaves nothing behind', async () => {
     const out = join(folder, 'cleaned.jsonl');
     const run = await runCli(['run', 'examples/comments.csv', '--out', out], env);
