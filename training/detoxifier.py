@@ -25,8 +25,8 @@ from training.noise import Noise, mine_rules
 from training.templates import neutral_words
 
 SEED = 11
-PRETRAIN = Schedule(steps=5500, batch=32, learning_rate=1.2e-3, warm_up=80)
-FINETUNE = Schedule(steps=4000, batch=32, learning_rate=7e-4, warm_up=60)
+PRETRAIN = Schedule(steps=3200, batch=32, learning_rate=1.2e-3, warm_up=80)
+FINETUNE = Schedule(steps=2400, batch=32, learning_rate=7e-4, warm_up=60)
 LABEL_SMOOTHING = 0.1
 FINETUNE_DROPOUT = 0.1
 AVERAGE = 0.998

@@ -28,7 +28,7 @@ from training.noise import Noise, mine_rules
 from training.scorer_samples import ScorerSamples, swear_words
 
 SEED = 13
-SCHEDULE = Schedule(steps=9000, batch=32, learning_rate=4e-4, warm_up=100)
+SCHEDULE = Schedule(steps=5000, batch=32, learning_rate=4e-4, warm_up=100)
 DROPOUT = 0.1
 AVERAGE = 0.999
 MASKED = 0.04  # share of pieces hidden in training
@@ -115,7 +115,7 @@ def main() -> None:
     samples = ScorerSamples(corpora, noise, options.work / "soft_labels.json")
     mean = train(
         model, block_maker(samples, bpe), loss_of, SCHEDULE, options.work / "scorer.pt",
-        lambda: report_sets(model, bpe, sets), report_every=500, average=AVERAGE,
+        lambda: report_sets(model, bpe, sets), report_every=250, average=AVERAGE,
     )  # fmt: skip
     if mean is not None:
         model.load_state_dict(mean)
