@@ -21,7 +21,7 @@ const FOREIGN: readonly { readonly magic: readonly number[]; readonly what: stri
 
 /**
  * The bytes of an input, decompressed where its first bytes say gzip or zstd.
- * Throws DatasetError when it is damaged, cut short, or changed its size while it was read.
+ * Throws DatasetError when it is damaged, ends early, or changed while it was read.
  */
 export async function* readBytes(input: Input, count: ByteCount): AsyncGenerator<Buffer> {
   const stream = input.open();
@@ -36,17 +36,22 @@ export async function* readBytes(input: Input, count: ByteCount): AsyncGenerator
     } else {
       rejectForeign(head, input.name);
       yield* whole;
-      if (input.sizeBytes !== null && count.bytes !== input.sizeBytes) {
-        throw new DatasetError(
-          `${input.name}: was cut short while it was read; let its writer finish, then start again`,
-        );
-      }
     }
   } catch (error) {
+    // What looks damaged may have been written over.
+    await rejectChanged(input);
     throw explained(error, input.name);
   } finally {
     stream.destroy();
   }
+  await rejectChanged(input);
+}
+
+async function rejectChanged(input: Input): Promise<void> {
+  if (!(await input.hasChanged())) return;
+  throw new DatasetError(
+    `${input.name}: changed while it was read, and rows of both would mix; let its writer finish, then start again`,
+  );
 }
 
 async function* counted(stream: Readable, count: ByteCount): AsyncGenerator<Buffer> {

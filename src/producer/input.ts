@@ -14,6 +14,8 @@ export interface Input {
   readonly sizeBytes: number | null;
   readonly modifiedAt: string | null;
   open(): Readable;
+  /** True when a regular file is not the one that was found: another size or time of change, or gone. */
+  hasChanged(): Promise<boolean>;
   /** Ends what is open, so that a read that waits for a pipe comes back (with an error). */
   close(): void;
 }
@@ -37,9 +39,9 @@ export async function findInput(name: string, stdin: Readable): Promise<Input> {
   }
   const sizeBytes = stats.size;
   if (sizeBytes === 0) throw new DatasetError(`${name}: is empty (0 bytes)`);
-  // Not past the size seen now: a file that grows meanwhile is read as it was when the run began.
-  const options = { highWaterMark: READ_BYTES, end: sizeBytes - 1 };
-  return input(name, path, sizeBytes, stats.mtime.toISOString(), () => createReadStream(path, options));
+  return input(name, path, sizeBytes, stats.mtime.toISOString(), () =>
+    createReadStream(path, { highWaterMark: READ_BYTES }),
+  );
 }
 
 function input(
@@ -58,6 +60,11 @@ function input(
     open() {
       opened = createStream();
       return opened;
+    },
+    async hasChanged() {
+      if (sizeBytes === null) return false;
+      const now = await stat(path).catch(() => null);
+      return now === null || now.size !== sizeBytes || now.mtime.toISOString() !== modifiedAt;
     },
     close() {
       opened?.destroy();

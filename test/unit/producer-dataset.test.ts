@@ -285,12 +285,23 @@ describe('a source that is read again', () => {
     await expect(reopenDataset(source)).rejects.toThrow(/standard input: cannot be read a second time/);
   });
 
-  test('a file that grows meanwhile is read as it was; one that shrinks is an error', async () => {
+  test.each([
+    ['grows', 'a\nb\nc\n'],
+    ['shrinks', 'a\n'],
+    ['is written over', 'c\nd\n'],
+  ])('a file that %s after it was opened is an error, never a mixture', async (_, content) => {
     const path = file('a.txt', 'a\nb\n');
+    utimesSync(path, new Date(), new Date(2001, 1, 1));
     const dataset = await openDataset([path], {});
-    writeFileSync(path, 'a\nb\nc\n');
-    expect((await allRows(dataset)).map(brief)).toEqual(['a', 'b']);
-    writeFileSync(path, 'a\n');
-    await expect(allRows(dataset)).rejects.toThrow(/was cut short while it was read/);
+    writeFileSync(path, content);
+    await expect(allRows(dataset)).rejects.toThrow(/a\.txt: changed while it was read/);
+  });
+
+  test('nor is a compressed file that was written over called damaged', async () => {
+    const path = file('a.txt.gz', zlib.gzipSync('a\n'));
+    utimesSync(path, new Date(), new Date(2001, 1, 1));
+    const dataset = await openDataset([path], {});
+    writeFileSync(path, Buffer.concat([zlib.gzipSync('a\n'), Buffer.from('half a member')]));
+    await expect(allRows(dataset)).rejects.toThrow(/a\.txt\.gz: changed while it was read/);
   });
 });
