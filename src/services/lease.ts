@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ServiceError } from '../contract/errors.ts';
@@ -143,10 +142,16 @@ function send(record: KeeperRecord, request: Request): Promise<Answer | null> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port: record.port, allowHalfOpen: true });
     let stopping = false;
-    createInterface({ input: socket }).on('line', (line) => {
-      const reply: KeeperReply = JSON.parse(line);
-      stopping ||= reply.stopping === true;
-      resolve({ keeper: record.process, socket, reply, isStopping: () => stopping });
+    let text = '';
+    // Not readline: its interface throws the errors of the socket again, where nobody catches them.
+    socket.setEncoding('utf8').on('data', (data: string) => {
+      const lines = (text + data).split('\n');
+      text = lines.pop() ?? '';
+      for (const line of lines) {
+        const reply: KeeperReply = JSON.parse(line);
+        stopping ||= reply.stopping === true;
+        resolve({ keeper: record.process, socket, reply, isStopping: () => stopping });
+      }
     });
     socket.on('connect', () => socket.write(`${JSON.stringify({ ...request, token: record.token })}\n`));
     socket.on('end', () => socket.end());

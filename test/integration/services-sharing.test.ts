@@ -1,4 +1,7 @@
-import { readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { keepServices, servicesStatus, stopServices } from '../../src/services/lease.ts';
 import { identifyProcess, isRunning, type ProcessIdentity } from '../../src/services/process-identity.ts';
@@ -134,6 +137,22 @@ describe('nothing stays behind', () => {
     await owner.end();
     expect(after.some(isRunning)).toBe(false);
   });
+});
+
+test('a keeper that dies while it is asked is no keeper', async () => {
+  const other = createTestHome();
+  const state = join(other.home, 'services');
+  mkdirSync(state);
+  // As between the end of its connections and the end of its process: it is there, and its port is closed.
+  const closed = createServer().listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const { port } = closed.address() as AddressInfo;
+  closed.close();
+  await once(closed, 'close');
+  writeFileSync(join(state, 'keeper.1'), JSON.stringify({ process: identifyProcess(process.pid), port, token: 't' }));
+  expect(await servicesStatus(other.home)).toBeNull();
+  expect(await stopServices(other.home)).toBe(0);
+  await other.remove();
 });
 
 describe('services that are kept', () => {
