@@ -175,6 +175,23 @@ COMMENT ON COLUMN runs.reconciled_at IS 'When ledger and queue were last compare
 COMMENT ON COLUMN runs.producer IS 'Who reads the source, or read it last: host/pid';
 COMMENT ON COLUMN runs.producer_seen_at IS 'Last sign of life of the producer; null when none is reading';
 
+CREATE TABLE suspect_slices (
+  run_id text NOT NULL,
+  chunk_no integer NOT NULL,
+  first_row bigint NOT NULL,
+  row_count integer NOT NULL,
+  intents integer DEFAULT 1 NOT NULL,
+  verdicts bytea,
+  CONSTRAINT suspect_slices_pkey PRIMARY KEY (run_id, chunk_no, first_row, row_count),
+  CONSTRAINT suspect_slices_intents_check CHECK ((intents >= 0)),
+  CONSTRAINT suspect_slices_row_count_check CHECK ((row_count > 0)),
+  CONSTRAINT suspect_slices_run_id_chunk_no_fkey FOREIGN KEY (run_id, chunk_no) REFERENCES chunks(run_id, chunk_no) ON DELETE CASCADE
+);
+COMMENT ON TABLE suspect_slices IS 'Rows of chunks that killed their workers, written before they are tried; gone when the chunk is done';
+COMMENT ON COLUMN suspect_slices.first_row IS 'row_no of the first row of the slice';
+COMMENT ON COLUMN suspect_slices.intents IS 'Times that a worker set out to try it and did not say that it survived';
+COMMENT ON COLUMN suspect_slices.verdicts IS 'What came of the rows, deflated JSON; null until a worker survived them';
+
 CREATE TABLE workers (
   name text NOT NULL,
   host text NOT NULL,

@@ -2,16 +2,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { unpackRows } from '../contract/chunk.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
-import type { RowError, RowResult } from '../contract/outcome.ts';
+import type { RowResult } from '../contract/outcome.ts';
 import { type ChunkRow, isRejected, type RejectedRow, type SourceRow } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
 import type { RowVerdict } from '../engine/protocol.ts';
-import { type Claim, claimChunk, releaseChunk } from '../store/chunks.ts';
-import { type ChunkOutcome, completeChunk } from '../store/complete.ts';
+import { type Claim, claimChunk, readChunks, releaseChunk } from '../store/chunks.ts';
+import { type ChunkOutcome, completeChunk, type FailedRow } from '../store/complete.ts';
 import { modelId } from '../store/models.ts';
 import type { Database } from '../store/pool.ts';
 import { finishRunIfDone, getRun } from '../store/runs.ts';
+import { forgetSlices } from '../store/suspect-slices.ts';
 import type { EnginesBySettings } from './engines-by-settings.ts';
+import { createGate, isSuspect, trySuspect } from './suspects.ts';
 
 /*
  * The way of a chunk through a worker:
@@ -23,6 +25,7 @@ import type { EnginesBySettings } from './engines-by-settings.ts';
  *       ▼                handed back (the ledger calls it queued again; its attempt does not count)
  *    nothing to do
  *
+ * A chunk that was claimed too often without being handed back is suspect: it is worked on alone, as suspects.ts says.
  * Whatever dies in between leaves the ledger's `active`: the queue delivers the job again, and the next claim takes over.
  */
 
@@ -76,16 +79,28 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     return reading;
   };
 
-  const work = async (claim: Claim, payload: Uint8Array): Promise<ChunkOutcome> => {
+  /** A job from before a retry has rows that are settled: the ledger says which ones are tried again. */
+  const currentPayload = async ({ runId, chunkNo, retrying }: Claim, delivered: Uint8Array): Promise<Uint8Array> => {
+    if (retrying === 0) return delivered;
+    const [chunk] = await readChunks(database, runId, [chunkNo]);
+    if (chunk === undefined)
+      throw new ServiceError(`run ${runId}, chunk ${chunkNo}: settled by another worker meanwhile`);
+    return chunk.payload;
+  };
+
+  const work = async (claim: Claim, payload: Uint8Array): Promise<ChunkOutcome | null> => {
     const { run, scorerId, detoxifierId } = await readFrozen(claim.runId);
-    const rows = unpackRows(payload);
+    const rows = unpackRows(await currentPayload(claim, payload));
     const source = rows.filter((row): row is SourceRow => !isRejected(row));
     const startedMs = performance.now();
     const verdicts = await engines.use(run.settingsHash, run.settings, async (held) => {
-      const decided = await held.process(source);
+      const decided = isSuspect(claim)
+        ? await trySuspect({ database, log }, claim, source, held.process)
+        : await held.process(source);
       return { decided, timings: held.takeTimings() };
     });
-    const { results, errors } = sortOut(rows, verdicts.decided, claim.attempts);
+    if (verdicts.decided === null) return null;
+    const { results, errors } = sortOut(rows, source, verdicts.decided, claim.attempts);
     const timingsMs = {
       ...roundAll({
         score: verdicts.timings.scoreMs,
@@ -113,42 +128,58 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     return completeChunk(database, claim, outcome);
   };
 
+  const finish = async (claim: Claim, payload: Uint8Array): Promise<void> => {
+    const { runId, chunkNo, claimNo } = claim;
+    let written = false;
+    try {
+      const outcome = await work(claim, payload);
+      if (outcome !== null) written = await write(claim, outcome);
+    } catch (error) {
+      await releaseChunk(database, claim).catch(() => {
+        // Postgres is away: the chunk stays active, and the queue's next delivery takes it over.
+      });
+      throw error;
+    }
+    if (!written)
+      log.warn({ runId, chunkNo, claim: claimNo }, 'this chunk was done or taken over meanwhile: nothing written');
+    if (isSuspect(claim)) await forgetSlices(database, runId, chunkNo);
+    await finishRunIfDone(database, runId);
+  };
+
+  const gate = createGate();
   return {
     async settle({ runId, chunkNo, payload }) {
-      const claim = await claimChunk(database, { runId, chunkNo, worker: workerName });
-      if (typeof claim === 'string') {
-        log.debug({ runId, chunkNo, state: claim }, 'nothing to do for this chunk');
-        // A worker that died after the last chunk's completion left this to whoever comes next.
-        if (claim === 'done') await finishRunIfDone(database, runId);
-        return;
-      }
-      let written: boolean;
-      try {
-        written = await write(claim, await work(claim, payload));
-      } catch (error) {
-        await releaseChunk(database, claim).catch(() => {
-          // Postgres is away: the chunk stays active, and the queue's next delivery takes it over.
-        });
-        throw error;
-      }
-      if (!written)
-        log.warn({ runId, chunkNo, claim: claim.claimNo }, 'another worker took this chunk over: nothing written');
-      await finishRunIfDone(database, runId);
+      const suspect = await gate.shared(async () => {
+        const claim = await claimChunk(database, { runId, chunkNo, worker: workerName });
+        if (typeof claim === 'string') {
+          log.debug({ runId, chunkNo, state: claim }, 'nothing to do for this chunk');
+          // A worker that died after the last chunk's completion left this to whoever comes next.
+          if (claim === 'done') await finishRunIfDone(database, runId);
+          return null;
+        }
+        if (isSuspect(claim)) return claim;
+        await finish(claim, payload);
+        return null;
+      });
+      if (suspect !== null) await gate.alone(() => finish(suspect, payload));
     },
   };
 }
 
 function sortOut(
   rows: readonly ChunkRow[],
+  worked: readonly SourceRow[],
   verdicts: readonly RowVerdict[],
   attempts: number,
-): { results: RowResult[]; errors: RowError[] } {
+): { results: RowResult[]; errors: FailedRow[] } {
   const rejected = rows.filter((row): row is RejectedRow => isRejected(row));
-  const errors: RowError[] = rejected.map(({ rowNo, rowKey, fault }) => ({ rowNo, rowKey, ...fault, attempts: 1 }));
+  const errors: FailedRow[] = rejected.map(({ rowNo, rowKey, fault }) => ({ rowNo, rowKey, ...fault, attempts: 1 }));
   const results: RowResult[] = [];
-  for (const verdict of verdicts) {
-    if ('fault' in verdict) errors.push({ rowNo: verdict.rowNo, rowKey: verdict.rowKey, ...verdict.fault, attempts });
-    else results.push(verdict);
+  for (const [index, verdict] of verdicts.entries()) {
+    const { rowNo, rowKey } = verdict;
+    const source = worked[index];
+    if (!('fault' in verdict)) results.push(verdict);
+    else errors.push({ rowNo, rowKey, ...verdict.fault, attempts, ...(source === undefined ? {} : { source }) });
   }
   return { results, errors };
 }

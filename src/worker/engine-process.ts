@@ -4,7 +4,8 @@ import { engineEnvironment } from '../config.ts';
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { EngineOptions, EngineTimings, FromEngine, PooledVerdict, ToEngine } from '../engine/protocol.ts';
+import type { EngineOptions, EngineTimings, PooledVerdict, ToEngine } from '../engine/protocol.ts';
+import { isMessage } from './check-verdict.ts';
 
 /** The real engine; tests and benchmarks of the queue give another module that speaks the same protocol. */
 const ENGINE_ENTRY = new URL(`../engine/process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
@@ -68,7 +69,11 @@ export function startEngineProcess(
     });
   });
 
-  child.on('message', (message: FromEngine) => {
+  child.on('message', (message: unknown) => {
+    if (!isMessage(message)) {
+      kill('it answered something that is no answer');
+      return;
+    }
     switch (message.type) {
       case 'ready':
         settleReady.resolve({ scorer: message.scorer, detoxifier: message.detoxifier });
@@ -95,6 +100,11 @@ export function startEngineProcess(
   };
   post({ type: 'start', options });
 
+  function kill(reason: string): void {
+    killedBecause ??= reason;
+    child.kill('SIGKILL');
+  }
+
   return {
     pid: child.pid,
     ready,
@@ -104,9 +114,6 @@ export function startEngineProcess(
       child.kill('SIGKILL');
       await exited;
     },
-    kill(reason) {
-      killedBecause = reason;
-      child.kill('SIGKILL');
-    },
+    kill,
   };
 }

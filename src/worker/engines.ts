@@ -4,6 +4,7 @@ import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import type { SourceRow } from '../contract/row.ts';
 import type { EngineOptions, EngineTimings, PooledVerdict, RowVerdict } from '../engine/protocol.ts';
+import { isVerdictOf } from './check-verdict.ts';
 import { type EngineIdentities, type EngineProcess, startEngineProcess } from './engine-process.ts';
 import { createRowQueue, type RowGroup, type RowTicket } from './row-queue.ts';
 
@@ -108,8 +109,14 @@ export function createEngines(options: EnginesOptions): Engines {
   const watch = (slot: Slot): void => {
     clearTimeout(slot.watchdog);
     if (slot.inFlight.length === 0 || givenUp !== undefined) return;
-    slot.watchdog = setTimeout(() => slot.engine?.kill('hung'), hangAfterMs);
-    slot.watchdog.unref();
+    const watchdog = setTimeout(() => {
+      // After a stop of this process (SIGSTOP, a blocked loop), answers may be waiting to be read: they come first.
+      setImmediate(() => {
+        if (slot.watchdog === watchdog) slot.engine?.kill('hung');
+      });
+    }, hangAfterMs);
+    watchdog.unref();
+    slot.watchdog = watchdog;
   };
 
   const send = (slot: Slot, tickets: RowTicket[], suspect: boolean): void => {
@@ -176,7 +183,13 @@ export function createEngines(options: EnginesOptions): Engines {
             textMs: timings.textMs + spent.textMs,
           };
           adaptGroupSize(slot, group.tickets.length);
-          queue.settle(group, { code: 'engine_no_answer', message: 'The engine process left this row out.' });
+          const bad = group.tickets.some((ticket) => ticket.badAnswer);
+          queue.settle(
+            group,
+            bad
+              ? { code: 'engine_bad_answer', message: 'The engine process gave an answer that cannot be stored.' }
+              : { code: 'engine_no_answer', message: 'The engine process left this row out.' },
+          );
           if (rssBytes > maxRssBytes) {
             log.warn({ pid: engine.pid, rssBytes, maxRssBytes }, 'engine process is over its memory budget: replaced');
             slot.state = 'retiring';
@@ -309,6 +322,8 @@ function answer(group: RowGroup, verdicts: readonly PooledVerdict[]): void {
   for (const { index, verdict } of verdicts) {
     const ticket = group.tickets[index];
     // The first answer counts: a second one for the same row would be a fault of the engine.
-    if (ticket !== undefined && ticket.verdict === undefined) ticket.verdict = verdict;
+    if (ticket === undefined || ticket.verdict !== undefined) continue;
+    if (isVerdictOf(ticket.row, verdict)) ticket.verdict = verdict;
+    else ticket.badAnswer = true;
   }
 }

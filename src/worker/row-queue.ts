@@ -11,6 +11,8 @@ export interface RowTicket {
   /** Position in its batch. */
   readonly index: number;
   verdict: RowVerdict | undefined;
+  /** The last answer to it was none. */
+  badAnswer: boolean;
   faultsAlone: number;
 }
 
@@ -64,7 +66,7 @@ export function createRowQueue(): RowQueue {
       return new Promise((resolve, reject) => {
         const batch: Batch = { verdicts: new Array(rows.length), left: rows.length, resolve, reject };
         for (const [index, row] of rows.entries()) {
-          fresh.push({ row, batch, index, verdict: undefined, faultsAlone: 0 });
+          fresh.push({ row, batch, index, verdict: undefined, badAnswer: false, faultsAlone: 0 });
         }
       });
     },
@@ -78,6 +80,7 @@ export function createRowQueue(): RowQueue {
     settle(group, fault) {
       const unanswered: RowTicket[] = [];
       for (const ticket of group.tickets) {
+        ticket.badAnswer = false;
         if (ticket.verdict === undefined) unanswered.push(ticket);
         else finish(ticket, ticket.verdict);
       }

@@ -21,6 +21,7 @@ import { verdictOf } from './fake-verdict.ts';
 
 const digest = '0'.repeat(64);
 const kept: Buffer[] = [];
+const supervisor = process.ppid;
 let rowMs = 0;
 
 function send(message: FromEngine): void {
@@ -79,7 +80,7 @@ process.on('message', (message: ToEngine) => {
     if (text.includes('!hang')) for (;;) sleep(Number.POSITIVE_INFINITY);
     if (text.includes('!block')) for (;;) rowMs = Math.max(rowMs, 0);
     if (text.includes('!kill-worker')) {
-      process.kill(process.ppid, 'SIGKILL');
+      if (process.ppid === supervisor) process.kill(supervisor, 'SIGKILL');
       process.exit(0);
     }
     if (text.includes('!leak')) kept.push(Buffer.alloc(64 * 2 ** 20, 1));

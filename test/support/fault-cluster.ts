@@ -79,7 +79,6 @@ export interface FaultCluster {
 }
 
 /** Postgres and Redis of one test, on free ports, with the current schema. Everything ends with the test. */
-process.env.FT && console.log(label, Math.round(performance.now() - since));
 export async function startCluster(redisOptions: readonly string[] = []): Promise<FaultCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'fault-'));
   // The user that Postgres runs as, when the tests are root's, must get through.
