@@ -1,0 +1,130 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { expect, onTestFinished, test } from 'vitest';
+import { type FaultCluster, inForm, startCluster } from '../support/fault-cluster.ts';
+import { startFaultPooler } from '../support/fault-pooler.ts';
+import { canStartRedis } from '../support/private-redis.ts';
+
+const suite = test.skipIf(!canStartRedis);
+
+async function underWay(cluster: FaultCluster, run: string): Promise<void> {
+  await cluster.until('a part of the run', async () => {
+    const { done } = await cluster.counts(
+      "SELECT count(*) FILTER (WHERE state = 'done') AS done FROM chunks WHERE run_id = $1",
+      [run],
+    );
+    return (done ?? 0) >= 4;
+  });
+}
+
+suite('6: Postgres stopped in immediate mode and started again', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(inForm(3_200, 640));
+  const run = await cluster.enqueue(rows.file);
+  const worker = await cluster.worker({ rowMs: 4 });
+  for (let time = 0; time < inForm(3, 1); time += 1) {
+    await underWay(cluster, run);
+    await cluster.postgres.stop();
+    await worker.stderrMatches(/Postgres at .* cannot be used/);
+    await cluster.postgres.start();
+  }
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+  expect(worker.child.exitCode).toBeNull();
+});
+
+suite('6: Postgres has no connection left', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(inForm(3_200, 640));
+  const run = await cluster.enqueue(rows.file);
+  const worker = await cluster.worker({ rowMs: 4 });
+  await underWay(cluster, run);
+  const others: pg.Client[] = [];
+  onTestFinished(() => Promise.all(others.map((each) => each.end().catch(() => {}))).then(() => {}));
+  const terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'fault/%'";
+  // Everybody else takes what there is, again and again, until the worker is left without.
+  for (let full = false; !full; ) {
+    const client = new pg.Client({ connectionString: cluster.postgres.url });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      others.push(client);
+    } catch {
+      await others[0]?.query(terminate);
+      full = await Promise.race([
+        worker.stderrMatches(/it has no connection left/).then(() => true),
+        new Promise<false>((resolve) => setTimeout(() => resolve(false), 20)),
+      ]);
+    }
+  }
+  await Promise.all(others.splice(0).map((each) => each.end()));
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+});
+
+suite('6: its disk is full', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(320);
+  const run = await cluster.enqueue(rows.file);
+  await cluster.database.query(`
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$`);
+  await cluster.database.query(
+    'CREATE TRIGGER full_disk BEFORE INSERT ON results FOR EACH ROW EXECUTE FUNCTION full_disk()',
+  );
+  const worker = await cluster.worker();
+  await worker.stderrMatches(/its disk is full: free some space/);
+  expect(await cluster.counts('SELECT count(*) AS results FROM results')).toEqual({ results: 0 });
+  await cluster.database.query('DROP TRIGGER full_disk ON results');
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+});
+
+suite('6: a deadlock in which the worker is the victim', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(16);
+  const run = await cluster.enqueue(rows.file);
+  const other = new pg.Client({ connectionString: cluster.postgres.url });
+  await other.connect();
+  onTestFinished(() => other.end());
+  await other.query("SET deadlock_timeout = '10min'");
+  await other.query('BEGIN');
+  // The worker marks the chunk, and waits to insert its results; we wait for the chunk.
+  await other.query(`LOCK TABLE results_${run} IN SHARE MODE`);
+  const worker = await cluster.worker();
+  await cluster.until('the worker that waits', async () => {
+    const { waiting } = await cluster.counts(
+      "SELECT count(*) AS waiting FROM pg_stat_activity WHERE application_name LIKE 'fault/%' AND wait_event_type = 'Lock'",
+    );
+    return waiting === 1;
+  });
+  await other.query('UPDATE chunks SET worker = worker WHERE run_id = $1', [run]);
+  await worker.stderrMatches(/deadlock detected/);
+  await other.query('COMMIT');
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+});
+
+suite('6: behind a pooler that gives each transaction another session', async () => {
+  const cluster = await startCluster();
+  // The pooler has no password.
+  await writeFile(join(cluster.folder, 'postgres', 'pg_hba.conf'), 'host all all 127.0.0.1/32 trust\n');
+  await cluster.database.query('SELECT pg_reload_conf()');
+  const url = new URL(cluster.postgres.url);
+  const pooler = await startFaultPooler(cluster.postgres.port, url.username, url.pathname.slice(1), 3);
+  onTestFinished(() => pooler.close());
+  url.port = String(pooler.port);
+  const rows = await cluster.rows(inForm(3_200, 640));
+  const env = { DATABASE_URL: url.href };
+  expect((await cluster.cli(['migrate'], env)).code).toBe(0);
+  const enqueued = await cluster.cli(['enqueue', rows.file, '--chunk-rows', '16'], env);
+  expect(enqueued.code, enqueued.stderr).toBe(0);
+  const run = enqueued.stdout.trim();
+  await Promise.all([cluster.worker({ databaseUrl: url.href }), cluster.worker({ databaseUrl: url.href })]);
+  await cluster.untilDone(run);
+  const verify = await cluster.cli(['verify', run], env);
+  expect(verify.code, verify.stdout + verify.stderr).toBe(0);
+  await cluster.expectWhole(run, rows);
+  expect(pooler.moves()).toBeGreaterThan(10);
+});
