@@ -34,5 +34,6 @@ Next:
 `,
     );
   }
+  if (report.state === 'cancelled') return 1;
   return report.rowErrors > 0 ? WITH_ROW_ERRORS : 0;
 }

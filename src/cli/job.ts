@@ -59,6 +59,7 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
     const reading =
       job.dataset === null ? Promise.resolve() : enqueueAll(context, run, job.dataset, queue, stop.signal);
     const state = await follow(context, run.id, reading, stop.signal, display.update);
+    if (state === 'cancelled') await reading;
     drainMs = config.drainDeadlineMs;
     if (state !== null) return { run, ended: true, exitCode: 0 };
     await reading;

@@ -61,7 +61,7 @@ function describe(progress: RunProgress, samples: readonly Sample[], bar: boolea
   const parts = [
     `${formatCount(settled)} of ${known ? '' : 'at least '}${formatCount(total)} rows`,
     known && total > 0 ? `${Math.floor(100 * share)} %` : 'still reading',
-    rowsPerSecond === null ? 'starting' : formatRate(rowsPerSecond),
+    progress.state === 'paused' ? 'paused' : rowsPerSecond === null ? 'starting' : formatRate(rowsPerSecond),
   ];
   if (rowsPerSecond !== null && known) parts.push(`${formatDuration(((total - settled) / rowsPerSecond) * 1000)} left`);
   if (progress.rowErrors > 0) parts.push(`${formatCount(progress.rowErrors)} row errors`);

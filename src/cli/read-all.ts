@@ -5,6 +5,7 @@ import type { ChunkQueue } from '../queue/queue.ts';
 import { appendChunks, ledgerEnd } from '../store/chunks.ts';
 import { finishEnqueue } from '../store/runs.ts';
 import type { Context } from './context.ts';
+import { followRun } from './follow-run.ts';
 import { formatCount } from './format.ts';
 
 /** Reads a dataset into the ledger and the queue of a run, from where the ledger ends, and says what was odd in it. */
@@ -17,19 +18,34 @@ export async function enqueueAll(
   onProgress?: (progress: ProduceProgress) => void,
 ): Promise<Produced> {
   const { chunkRows } = run.source.options;
+  const user = await followRun(database, run.id, signal);
   const produced = await produce({
     dataset,
     runId: run.id,
-    queue,
+    queue: {
+      add: queue.add,
+      async depth() {
+        // Asked before every write: here a paused run waits.
+        await user.whilePaused();
+        return queue.depth();
+      },
+    },
     ledger: {
       appendChunks: (chunks) => appendChunks(database, run.id, chunks),
       finishEnqueue: (totals) => finishEnqueue(database, run.id, totals),
     },
     chunkRows: typeof chunkRows === 'number' ? chunkRows : undefined,
     resumeFrom: await ledgerEnd(database, run.id),
-    signal,
+    signal: user.signal,
     onProgress,
-  });
+  })
+    .finally(user.stop)
+    .catch((error: unknown) => {
+      // The ledger refuses a cancelled run, too, perhaps sooner.
+      user.throwIfCancelled();
+      throw error;
+    });
+  user.throwIfCancelled();
   for (const [code, count] of Object.entries(produced.rejected)) {
     process.stderr.write(
       `${formatCount(count)} rows could not be read (${code}): they are row errors, with their lines.\n`,

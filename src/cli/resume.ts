@@ -1,14 +1,19 @@
 import type { Command } from 'commander';
+import { UsageError } from '../contract/errors.ts';
+import type { Run } from '../contract/run.ts';
 import { reopenDataset } from '../producer/source.ts';
 import { exportFormat } from '../report/export.ts';
 import { changeRun, getRun } from '../store/runs.ts';
-import { withContext } from './context.ts';
+import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { engineProcesses, requireSameModels } from './engines.ts';
 import { finishJob } from './finish.ts';
+import { visible } from './format.ts';
 import { doJob } from './job.ts';
 import { addProcessesOption } from './options.ts';
+import { readLife } from './watch.ts';
 
 interface Options {
+  readonly detach?: boolean;
   readonly out?: string;
   readonly processes?: number;
   readonly json?: boolean;
@@ -20,13 +25,15 @@ export function addResumeCommand(program: Command): void {
     .argument('<run>', 'run id, or latest')
     .description('go on with a run that was interrupted, on this machine, under the settings it was begun with');
   addProcessesOption(command)
+    .option('--detach', 'only end a pause, for workers and the producer that run elsewhere')
     .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')
     .option('--json', 'print the summary as JSON')
     .addHelpText(
       'after',
       `
-Example:
+Examples:
   detoxq resume latest
+  detoxq resume latest --detach
 
 Rows that are done are not done again. A source that was not read to its end is read on from where the ledger ends;
 if its files have changed since, or the models are not the same, the run is refused.`,
@@ -34,13 +41,17 @@ if its files have changed since, or the models are not the same, the run is refu
     .action(async (reference: string, options: Options) => {
       if (options.out !== undefined) exportFormat(options.out);
       const processes = engineProcesses(options.processes);
-      process.exitCode = await withContext({ connections: 8 }, async (context) => {
+      process.exitCode = await withContext({ connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS }, async (context) => {
         const { database } = context;
         const found = await getRun(database, reference);
         if (found.state === 'done') {
           process.stderr.write(`Run ${found.id} is done already.\n`);
           return finishJob(context, found, options);
         }
+        if (found.state === 'cancelled') {
+          throw new UsageError(`run ${found.id} is cancelled and cannot be resumed; begin a new run`);
+        }
+        if (options.detach) return detach(context, found, options);
         await requireSameModels(context, found.settings);
         const dataset = found.rowsTotal === null ? await reopenDataset(found.source) : null;
         const begin = async () => (found.state === 'paused' ? changeRun(database, found.id, 'resume') : found);
@@ -49,4 +60,16 @@ if its files have changed since, or the models are not the same, the run is refu
         return ended ? finishJob(context, run, options) : exitCode;
       });
     });
+}
+
+/** Ends a pause and leaves the work to others; says what is missing for that. */
+async function detach(context: Context, found: Run, { json }: Options): Promise<number> {
+  const run = found.state === 'paused' ? await changeRun(context.database, found.id, 'resume') : found;
+  const { trouble } = await readLife(context, run);
+  if (json) process.stdout.write(`${JSON.stringify({ run: run.id, state: run.state, trouble })}\n`);
+  else {
+    process.stdout.write(`Run ${run.id} is ${run.state}.\n`);
+    for (const reason of trouble) process.stderr.write(`Run ${run.id}: ${visible(reason)}\n`);
+  }
+  return 0;
 }

@@ -1,17 +1,13 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { UsageError } from '../contract/errors.ts';
-import type { RunState } from '../contract/run.ts';
 import { reportRun } from '../report/summary.ts';
 import { readProgress, readSummary } from '../store/progress.ts';
 import { getRun, listRuns } from '../store/runs.ts';
 import { type Context, describeResults, withContext } from './context.ts';
-import { formatTable } from './format.ts';
+import { formatTable, visible } from './format.ts';
 import { summaryText } from './print-summary.ts';
-import { createProgressDisplay } from './progress.ts';
-import { listenForStop } from './signals.ts';
+import { readLife, watchRun } from './watch.ts';
 
-const WATCH_EVERY_MS = 500;
 const RUNS_LISTED = 20;
 
 interface StatusOptions {
@@ -26,12 +22,23 @@ export function addStatusCommand(program: Command): void {
     .description('show how far runs are')
     .option('--watch', 'follow one run (default: the latest) until it ends')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExamples:\n  detoxq status\n  detoxq status latest --watch')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  detoxq status
+  detoxq status latest --watch
+
+A run that does not come to its end by itself says why, and what to do.`,
+    )
     .action(async (reference: string | undefined, options: StatusOptions) => {
       if (options.watch && options.json) throw new UsageError('--watch is for people: use --json without it.');
       await withContext({}, async (context) => {
-        if (options.watch) await watch(context, reference ?? 'latest');
-        else if (reference === undefined) await list(context, options);
+        if (options.watch) {
+          const run = await getRun(context.database, reference ?? 'latest');
+          await watchRun(context, run);
+          await show(context, run.id, options);
+        } else if (reference === undefined) await list(context, options);
         else await show(context, reference, options);
       });
     });
@@ -74,30 +81,14 @@ async function show(context: Context, reference: string, { json }: StatusOptions
   const summary = await readSummary(context.database, run.id);
   const report = reportRun(run, summary);
   const { chunksQueued, chunksActive, chunksDone } = summary.progress;
+  const { workers, trouble } = await readLife(context, run);
   if (json) {
-    process.stdout.write(`${JSON.stringify({ ...report, chunksQueued, chunksActive, chunksDone }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ...report, chunksQueued, chunksActive, chunksDone, workers, trouble }, null, 2)}\n`,
+    );
     return;
   }
   const chunks = `  chunks      ${chunksDone} done, ${chunksActive} in work, ${chunksQueued} waiting`;
-  process.stdout.write(`${summaryText(report, describeResults(context, run.id))}\n${chunks}\n`);
-}
-
-const ENDED: readonly RunState[] = ['done', 'cancelled'];
-
-async function watch(context: Context, reference: string): Promise<void> {
-  const run = await getRun(context.database, reference);
-  const display = createProgressDisplay();
-  const stop = listenForStop(() => {});
-  try {
-    for (;;) {
-      const progress = await readProgress(context.database, run.id);
-      display.update(progress);
-      if (ENDED.includes(progress.state) || stop.signal.aborted) break;
-      await pause(WATCH_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
-    }
-  } finally {
-    display.end();
-    stop.dispose();
-  }
-  await show(context, run.id, {});
+  const stuck = trouble.map((reason) => `  stuck       ${visible(reason)}\n`).join('');
+  process.stdout.write(`${summaryText(report, describeResults(context, run.id))}\n${chunks}\n${stuck}`);
 }

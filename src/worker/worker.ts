@@ -1,3 +1,4 @@
+import { CheckpointError, UsageError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { type RunSettings, settingsHash } from '../contract/settings.ts';
 import type { ChunkQueue, Consumer } from '../queue/queue.ts';
@@ -5,6 +6,7 @@ import type { Database } from '../store/pool.ts';
 import { createChunkWork } from './chunk-work.ts';
 import { type Engines, EnginesClosedError } from './engines.ts';
 import { createEnginesBySettings } from './engines-by-settings.ts';
+import { startHeartbeat } from './heartbeat.ts';
 
 /** Chunks in work for one engine process: rows to fill two groups while others are written and claimed. */
 const CHUNKS_PER_PROCESS = 4;
@@ -41,17 +43,24 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
   const engines = createEnginesBySettings(openEngines);
   const work = createChunkWork({ database, engines, workerName: name, log });
   let handingBack = false;
+  let inWork = 0;
+  const heartbeat = startHeartbeat(database, name, () => inWork);
 
   const consumer: Consumer = await queue.consume(
     async (job) => {
       const chunk = { runId: job.runId, chunkNo: job.chunkNo, payload: Buffer.from(job.payload, 'base64') };
+      inWork += 1;
       try {
         await work.settle(chunk);
+        heartbeat.settled(job.runId);
         return 'done';
       } catch (error) {
+        if (error instanceof CheckpointError || error instanceof UsageError) heartbeat.failed(job.runId, error.message);
         // Our own stop is no fault of the chunk: whoever comes next may have it at once.
         if (handingBack && error instanceof EnginesClosedError) return 'again';
         throw error;
+      } finally {
+        inWork -= 1;
       }
     },
     { concurrency: CHUNKS_PER_PROCESS * processes },
@@ -71,6 +80,7 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
       const drained = await consumer.close(deadlineMs + HAND_BACK_MS);
       clearTimeout(deadline);
       await engines.close();
+      await heartbeat.stop();
       return drained && !handingBack;
     },
   };

@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import { exportFormat } from '../report/export.ts';
+import { countRowErrors, reopenRowErrors } from '../store/retry.ts';
+import { getRun } from '../store/runs.ts';
+import { withContext } from './context.ts';
+import { engineProcesses, requireSameModels } from './engines.ts';
+import { finishJob } from './finish.ts';
+import { formatCount } from './format.ts';
+import { doJob } from './job.ts';
+import { addProcessesOption } from './options.ts';
+
+interface Options {
+  readonly detach?: boolean;
+  readonly out?: string;
+  readonly processes?: number;
+  readonly json?: boolean;
+}
+
+export function addRetryCommand(program: Command): void {
+  const command = program
+    .command('retry')
+    .argument('<run>', 'run id, or latest')
+    .description('try the row errors of a run again, under the settings it was begun with');
+  addProcessesOption(command)
+    .option('--detach', 'only put them back to work, for workers that run elsewhere')
+    .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')
+    .option('--json', 'print the summary as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  detoxq retry latest
+  detoxq retry r7k2m9qd --detach && detoxq status r7k2m9qd --watch
+
+A row error stays until a result takes its place. Rows that could not be read (stage "read") are not tried again:
+their text never came in. Mend the source and begin a new run with them.`,
+    )
+    .action(async (reference: string, options: Options) => {
+      if (options.out !== undefined) exportFormat(options.out);
+      const processes = engineProcesses(options.processes);
+      process.exitCode = await withContext({ connections: 8 }, async (context) => {
+        const { database } = context;
+        const run = await getRun(database, reference);
+        const { retryable, unreadable } = await countRowErrors(database, run.id);
+        if (unreadable > 0) {
+          process.stderr.write(
+            `${formatCount(unreadable)} row errors are left as they are: those rows could not be read from the source.\n`,
+          );
+        }
+        if (!options.detach && retryable > 0) await requireSameModels(context, run.settings);
+        const reopen = async () => {
+          const { rows, chunks } = await reopenRowErrors(database, run.id);
+          process.stderr.write(
+            rows === 0
+              ? 'There is no row error to try again.\n'
+              : `Trying ${formatCount(rows)} rows of ${formatCount(chunks)} chunks again.\n`,
+          );
+          return rows;
+        };
+        if (options.detach || retryable === 0) {
+          const rows = await reopen();
+          if (options.json) process.stdout.write(`${JSON.stringify({ run: run.id, rows, unreadable })}\n`);
+          return 0;
+        }
+        const begin = async () => {
+          await reopen();
+          return run;
+        };
+        const { ended, exitCode } = await doJob(context, { settings: run.settings, begin, dataset: null, processes });
+        return ended ? finishJob(context, await getRun(database, run.id), options) : exitCode;
+      });
+    });
+}

@@ -1,0 +1,80 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { OUTCOMES } from '../contract/outcome.ts';
+import type { Run, RunProgress, RunState } from '../contract/run.ts';
+import { findTrouble, seconds } from '../report/trouble.ts';
+import { readProgress } from '../store/progress.ts';
+import { readProducer, readWorkers, SILENT_MS, type WorkerLife } from '../store/workers.ts';
+import type { Context } from './context.ts';
+import { formatCount, visible } from './format.ts';
+import { createProgressDisplay } from './progress.ts';
+import { listenForStop } from './signals.ts';
+
+const WATCH_EVERY_MS = 500;
+const ENDED: readonly RunState[] = ['done', 'cancelled'];
+
+export interface RunLife {
+  readonly progress: RunProgress;
+  readonly workers: readonly WorkerLife[];
+  /** Why it does not come to its end by itself. */
+  readonly trouble: readonly string[];
+}
+
+export async function readLife({ database }: Context, run: Run): Promise<RunLife> {
+  const progress = await readProgress(database, run.id);
+  const workers = await readWorkers(database);
+  const rowsTotal = progress.rowsTotal;
+  const trouble = findTrouble({ id: run.id, rowsTotal }, progress, workers, await readProducer(database, run.id));
+  return { progress, workers, trouble };
+}
+
+/** Follows a run until it ends or Ctrl-C: on a terminal a bar with what is below it, elsewhere lines. */
+export async function watchRun(context: Context, run: Run): Promise<void> {
+  const display = createProgressDisplay();
+  const stop = listenForStop(() => {});
+  const screen = process.stderr;
+  let below = 0;
+  let saidTrouble = '';
+  const clear = (): void => {
+    if (below > 0) screen.write(`\x1b[${below}A\r\x1b[J`);
+    below = 0;
+  };
+  try {
+    for (;;) {
+      const life = await readLife(context, run);
+      if (screen.isTTY) {
+        const width = (screen.columns || 80) - 1;
+        const lines = detailLines(life).map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line));
+        clear();
+        screen.write(`${lines.join('\n')}\n`);
+        below = lines.length;
+      } else {
+        const trouble = life.trouble.map((reason) => `Run ${run.id}: ${visible(reason)}\n`).join('');
+        if (trouble !== saidTrouble) screen.write(trouble);
+        saidTrouble = trouble;
+      }
+      display.update(life.progress);
+      if (ENDED.includes(life.progress.state) || stop.signal.aborted) break;
+      await pause(WATCH_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
+    }
+  } finally {
+    display.end();
+    clear();
+    stop.dispose();
+  }
+}
+
+/** Rows by state, workers with their heartbeat, and what is in the way. */
+export function detailLines({ progress, workers, trouble }: RunLife): string[] {
+  const outcomes = OUTCOMES.map((outcome) => `${formatCount(progress.outcomes[outcome])} ${outcome}`);
+  const lines = [
+    `Run ${progress.runId} is ${progress.state}`,
+    `  rows     ${outcomes.join(', ')}, ${formatCount(progress.rowErrors)} row errors`,
+    `  chunks   ${formatCount(progress.chunksDone)} done, ${formatCount(progress.chunksActive)} in work, ${formatCount(progress.chunksQueued)} waiting`,
+    ...workers.map(
+      (worker) =>
+        `  worker   ${visible(worker.name)}, ${worker.chunks} chunks in work, ` +
+        `${worker.silentMs > SILENT_MS ? 'silent for' : 'heard of'} ${seconds(worker.silentMs)}${worker.silentMs > SILENT_MS ? '' : ' ago'}`,
+    ),
+  ];
+  return [...lines, ...trouble.map((reason) => `  stuck    ${visible(reason)}`)];
+}

@@ -1,0 +1,43 @@
+import type { Run, RunProgress } from '../contract/run.ts';
+import { type ProducerLife, SILENT_MS, type WorkerLife } from '../store/workers.ts';
+
+/** A run that was made just now has no producer for a moment. */
+const YOUNG_MS = 10_000;
+
+/** Why a run does not come to its end by itself, with what to do; empty when nothing is in its way. */
+export function findTrouble(
+  run: Pick<Run, 'id' | 'rowsTotal'>,
+  progress: Pick<RunProgress, 'state' | 'chunksQueued' | 'chunksActive'>,
+  workers: readonly WorkerLife[],
+  producer: ProducerLife | null,
+): string[] {
+  if (progress.state === 'done' || progress.state === 'cancelled') return [];
+  const found: string[] = [];
+  if (progress.state === 'paused') found.push(`it is paused; go on: detoxq resume ${run.id} --detach`);
+  const lost = producer === null || producer.silentMs === null || producer.silentMs > SILENT_MS;
+  if (run.rowsTotal === null && lost && (producer?.ageMs ?? YOUNG_MS) >= YOUNG_MS) {
+    const who = producer?.producer ?? null;
+    const when = producer?.silentMs == null ? 'stopped' : `was last heard of ${seconds(producer.silentMs)} ago`;
+    found.push(
+      `its source was not read to its end, and nobody is reading it${who === null ? '' : ` (${who} ${when})`}; ` +
+        `go on: detoxq resume ${run.id}`,
+    );
+  }
+  if (progress.state === 'paused' || progress.chunksQueued + progress.chunksActive === 0) return found;
+  const alive = workers.filter(({ silentMs }) => silentMs <= SILENT_MS);
+  const unable = alive.filter(({ problem }) => problem?.runId === run.id);
+  if (alive.length === 0) {
+    found.push(
+      'no worker is alive; start one: detoxq worker (with the same DATABASE_URL, REDIS_URL and DETOXQ_QUEUE as the producer)',
+    );
+  } else if (unable.length === alive.length) {
+    const reasons = [...new Set(unable.map(({ problem }) => problem?.message))];
+    found.push(`no worker that is alive can work on it: ${reasons.join('; ')}`);
+  }
+  return found;
+}
+
+/** `6400` → `6 s`. */
+export function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}
