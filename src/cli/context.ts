@@ -18,9 +18,14 @@ export interface Context {
   openQueue(): Promise<ChunkQueue>;
 }
 
+/** For verbs that work: many times what their longest statement takes. */
+export const WORK_ANSWER_TIMEOUT_MS = 60_000;
+
 export interface ContextOptions {
   /** Connections to Postgres at most. Default 4. */
   readonly connections?: number;
+  /** A statement without an answer fails after this long (see `PoolOptions`). Default none: some verbs scan whole runs. */
+  readonly answerTimeoutMs?: number;
   /** Used where DETOXQ_LOG_LEVEL is not set. Default warn. */
   readonly logLevel?: string;
   /** `apply`: bring the schema up to date; `check` (default): refuse another one; `skip`: the verb sees to it. */
@@ -40,7 +45,11 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
   });
   const closing: (() => Promise<void>)[] = [() => services.close()];
   try {
-    const database = createPool(services.databaseUrl, { max: options.connections ?? 4, applicationName: 'detoxq' });
+    const database = createPool(services.databaseUrl, {
+      max: options.connections ?? 4,
+      applicationName: 'detoxq',
+      answerTimeoutMs: options.answerTimeoutMs,
+    });
     closing.unshift(() => database.close());
     // The embedded database is ours alone: its schema follows the program without being asked.
     const schema = options.schema ?? (services.postgres === 'embedded' ? 'apply' : 'check');

@@ -21,7 +21,7 @@ export const REDELIVERY: Redelivery = { lockDurationMs: 30_000, checkEveryMs: 10
 const MAX_STALLED_COUNT = 1_000_000;
 const RECONNECT_DELAY_MS = 2_000;
 const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 30_000;
+export const LONGEST_PAUSE_MS = 30_000;
 /** How long connections may take to close before they are cut. */
 const CLOSE_MS = 5_000;
 

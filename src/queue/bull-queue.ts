@@ -1,7 +1,7 @@
 import { type IQueueBackend, Queue } from 'bullmq';
 import type { Log } from '../contract/log.ts';
 import { type BullBackend, KEY_PREFIX } from './bull-backend.ts';
-import { consumeJobs, REDELIVERY, type Redelivery } from './bull-consumer.ts';
+import { consumeJobs, LONGEST_PAUSE_MS, REDELIVERY, type Redelivery } from './bull-consumer.ts';
 import { createFaultReporter } from './fault-reporter.ts';
 import { type ChunkJob, type ChunkQueue, type Delivery, jobId } from './queue.ts';
 import { within } from './within.ts';
@@ -51,6 +51,12 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
     }
   }
 
+  /** A worker whose clock was ahead made a job pause until a time that is far away by ours. */
+  async function pausesTooLong(id: string): Promise<boolean> {
+    const triedAt = (await queue.getJob(id))?.processedOn ?? 0;
+    return triedAt - Date.now() > 2 * LONGEST_PAUSE_MS;
+  }
+
   const chunkQueue: ChunkQueue = {
     add: (jobs) =>
       attempt(async () => {
@@ -60,7 +66,13 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
     knows: (ids) =>
       attempt(async () => {
         const states = await Promise.all(ids.map((id) => queue.getJobState(id)));
-        return new Set(ids.filter((_, index) => states[index] !== 'unknown' && states[index] !== 'failed'));
+        const lost = await Promise.all(
+          ids.map(async (id, index) => {
+            const state = states[index];
+            return state === 'unknown' || state === 'failed' || (state === 'delayed' && (await pausesTooLong(id)));
+          }),
+        );
+        return new Set(ids.filter((_, index) => !lost[index]));
       }),
     remove: (ids) =>
       attempt(async () => {

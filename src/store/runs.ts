@@ -126,12 +126,14 @@ export async function finishRunIfDone(connection: Connection, runId: string): Pr
 
 /**
  * Whether to compare the ledger of a run with the queue now: true for one caller in `minAgeMs`, however many ask.
+ * A last time that lies ahead was noted before the server's clock was set back, and does not count.
  */
 export async function beginReconciling(connection: Connection, runId: string, minAgeMs: number): Promise<boolean> {
   const rows = await connection.query(
     `UPDATE runs SET reconciled_at = now()
      WHERE id = $1 AND state IN ('enqueueing', 'running')
-       AND (reconciled_at IS NULL OR reconciled_at <= now() - $2 * interval '1 millisecond')
+       AND (reconciled_at IS NULL OR reconciled_at <= now() - $2 * interval '1 millisecond'
+         OR reconciled_at > now() + interval '1 minute')
      RETURNING id`,
     [runId, minAgeMs],
   );
