@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { UsageError } from '../contract/errors.ts';
 import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
 import { type ExportRow, exportFormat, exportToFile, mergeByRow } from '../report/export.ts';
 import type { Connection } from '../store/pool.ts';
@@ -16,6 +17,7 @@ export function addExportCommand(program: Command): void {
     .argument('<run>', 'run id, or latest')
     .description('write the rows of a run to a file, in the order of the source')
     .requiredOption('--out <file>', 'where to; the ending gives the format: .jsonl, .csv, .tsv')
+    .option('--csv-safe', 'for spreadsheets: an apostrophe before cells that look like a formula (=, +, -, @, tab)')
     .option('--outcome <outcomes>', `only these, separated by commas: ${[...OUTCOMES, FAILED].join(', ')}`, outcomes)
     .addHelpText(
       'after',
@@ -25,13 +27,16 @@ Examples:
   detoxq export latest --out look-at-these.jsonl --outcome still_toxic,rejected,failed
 
 The column "cleaned" holds the text to go on with: the source where it was clean, the rewrite where it was
-detoxified, and nothing where no text is known to be clean.`,
+detoxified, and nothing where no text is known to be clean.
+
+Cells are written as they are. A spreadsheet runs cells that begin like a formula: use --csv-safe for one.`,
     )
-    .action(async (reference: string, options: { out: string; outcome?: Wanted[] }) => {
-      exportFormat(options.out);
+    .action(async (reference: string, options: { out: string; outcome?: Wanted[]; csvSafe?: boolean }) => {
+      const { csvSafe = false } = options;
+      if (exportFormat(options.out) === '.jsonl' && csvSafe) throw new UsageError('--csv-safe is for .csv and .tsv.');
       await withContext({}, async ({ database }) => {
         const run = await getRun(database, reference);
-        const count = await exportToFile(options.out, exportRows(database, run.id, options.outcome));
+        const count = await exportToFile(options.out, exportRows(database, run.id, options.outcome), { csvSafe });
         process.stderr.write(`Wrote ${formatCount(count)} rows to ${options.out}.\n`);
       });
     });

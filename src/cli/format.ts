@@ -27,7 +27,8 @@ export function formatPercent(part: number, whole: number): string {
  * Rows of cells as aligned columns, numbers to the right. Control characters are shown, not sent:
  * a cell may hold text of the dataset, and a terminal obeys escape sequences.
  */
-export function formatTable(header: readonly string[], rows: readonly (readonly unknown[])[]): string {
+export function formatTable(names: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  const header = names.map(visible);
   const cells = rows.map((row) => row.map((value) => visible(cellText(value))));
   const widths = header.map((name, column) =>
     Math.min(80, Math.max(displayWidth(name), ...cells.map((row) => displayWidth(row[column] ?? '')))),
@@ -47,12 +48,16 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
   return [line(header), rule, ...cells.map(line)].join('\n');
 }
 
-/** Control characters as pictures or escapes, so that a terminal prints them and obeys none. */
+/** Controls, and marks that turn the direction of what follows: a terminal obeys them, and so shows what is not there. */
+const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+
+/** Such characters as pictures or escapes, so that a terminal prints them and obeys none. */
 export function visible(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) => {
+  return text.replace(UNSEEN, (character) => {
     if (character === '\n') return '⏎';
     if (character === '\t') return ' ';
-    return `\\x${character.codePointAt(0)?.toString(16).padStart(2, '0')}`;
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
   });
 }
 

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { RunReport } from '../report/summary.ts';
-import { formatCount, formatDuration, formatPercent, formatRate } from './format.ts';
+import { formatCount, formatDuration, formatPercent, formatRate, visible } from './format.ts';
 
 const EXPLAINED: Readonly<Record<string, string>> = {
   clean: 'not toxic, left as they were',
@@ -13,7 +13,7 @@ const EXPLAINED: Readonly<Record<string, string>> = {
 
 /** The report of a run for people. `wallMs` replaces the ledger's time where the caller measured the whole job. */
 export function summaryText(report: RunReport, where: string): string {
-  const files = report.files.map((file) => (file === '-' ? 'standard input' : basename(file))).join(', ');
+  const files = report.files.map((file) => (file === '-' ? 'standard input' : visible(basename(file)))).join(', ');
   const lines = [
     `Run ${report.run} of ${files} is ${report.state}: ${formatCount(report.rowsDone)} of ${formatCount(report.rows)} rows` +
       (report.wallMs === null ? '' : ` in ${formatDuration(report.wallMs)}`) +

@@ -48,6 +48,16 @@ const FORMATS = ['.jsonl', '.csv', '.tsv'] as const;
 export type ExportFormat = (typeof FORMATS)[number];
 
 const ROWS_PER_WRITE = 500;
+/** What spreadsheets take for a formula: https://owasp.org/www-community/attacks/CSV_Injection */
+const FORMULA = /^[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]/;
+
+export interface ExportOptions {
+  /**
+   * Puts an apostrophe before cells of CSV and TSV that a spreadsheet would take for a formula. Changes the text, so
+   * the default is false: an export is data, and comes back as it went out.
+   */
+  readonly csvSafe?: boolean;
+}
 
 /** By the file's ending. @throws UsageError for another ending, before anything is read */
 export function exportFormat(path: string): ExportFormat {
@@ -65,11 +75,15 @@ export function exportFormat(path: string): ExportFormat {
  * @param rows in the order in which they are to be written
  * @returns rows written
  */
-export async function exportToFile(path: string, rows: AsyncIterable<ExportRow>): Promise<number> {
+export async function exportToFile(
+  path: string,
+  rows: AsyncIterable<ExportRow>,
+  options: ExportOptions = {},
+): Promise<number> {
   const format = exportFormat(path);
   const unfinished = `${path}.${process.pid}.part`;
   try {
-    const count = await exportTo(createWriteStream(unfinished), format, rows);
+    const count = await exportTo(createWriteStream(unfinished), format, rows, options);
     await rename(unfinished, path);
     return count;
   } catch (error) {
@@ -82,20 +96,25 @@ export async function exportToFile(path: string, rows: AsyncIterable<ExportRow>)
 }
 
 /** The same to a stream that is already open, e.g. standard output. */
-export async function exportTo(out: Writable, format: ExportFormat, rows: AsyncIterable<ExportRow>): Promise<number> {
+export async function exportTo(
+  out: Writable,
+  format: ExportFormat,
+  rows: AsyncIterable<ExportRow>,
+  { csvSafe = false }: ExportOptions = {},
+): Promise<number> {
   let count = 0;
   async function* lines(): AsyncGenerator<string> {
-    if (format !== '.jsonl') yield delimited([[...COLUMNS]], format);
+    if (format !== '.jsonl') yield delimited([[...COLUMNS]], format, false);
     let buffer: ExportRow[] = [];
     for await (const row of rows) {
       buffer.push(row);
       count += 1;
       if (buffer.length === ROWS_PER_WRITE) {
-        yield encode(buffer, format);
+        yield encode(buffer, format, csvSafe);
         buffer = [];
       }
     }
-    if (buffer.length > 0) yield encode(buffer, format);
+    if (buffer.length > 0) yield encode(buffer, format, csvSafe);
   }
   await pipeline(lines, out);
   return count;
@@ -158,16 +177,18 @@ function failedRow(error: RowError): ExportRow {
   };
 }
 
-function encode(rows: readonly ExportRow[], format: ExportFormat): string {
+function encode(rows: readonly ExportRow[], format: ExportFormat, csvSafe: boolean): string {
   if (format === '.jsonl') return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
   return delimited(
     rows.map((row) =>
       COLUMNS.map((column) => (column === 'meta' && row.meta !== null ? JSON.stringify(row.meta) : row[column])),
     ),
     format,
+    csvSafe,
   );
 }
 
-function delimited(rows: unknown[][], format: '.csv' | '.tsv'): string {
-  return `${Papa.unparse(rows, { delimiter: format === '.csv' ? ',' : '\t', newline: '\n' })}\n`;
+function delimited(rows: unknown[][], format: '.csv' | '.tsv', csvSafe: boolean): string {
+  const escapeFormulae = csvSafe ? FORMULA : false;
+  return `${Papa.unparse(rows, { delimiter: format === '.csv' ? ',' : '\t', newline: '\n', escapeFormulae })}\n`;
 }

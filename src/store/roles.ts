@@ -1,0 +1,80 @@
+import { DetoxqError } from '../contract/errors.ts';
+import type { Connection, Database } from './pool.ts';
+import { sqlState } from './postgres-errors.ts';
+
+/**
+ * Group roles without a login: give them to the users of your programs (`GRANT detoxq_worker TO alice`).
+ * - `detoxq_producer`: enqueue, pause, cancel, `resume --detach`, status. Reads no text.
+ * - `detoxq_worker`: worker, retry. Reads no results.
+ * - `detoxq_reader`: status, verify, export, query. Changes nothing.
+ *
+ * Migrations, deleting runs and these roles themselves are the owner's.
+ */
+export const ROLES = ['detoxq_producer', 'detoxq_worker', 'detoxq_reader'] as const;
+
+const INSUFFICIENT_PRIVILEGE = '42501';
+
+/** All of `chunks` but the text of rows. */
+const LEDGER_COLUMNS = `run_id, chunk_no, first_row, row_count, state, claims, attempts, worker, enqueued_at, claimed_at,
+  done_at, rows_clean, rows_detoxified, rows_still_toxic, rows_unchanged, rows_rejected, row_errors, toxicity_before_sum,
+  toxicity_after_sum, tokens_in, tokens_out, timings, retrying`;
+
+/** Partitions of `results` need no grants: rights are asked of the table that a statement names. */
+const GRANTS = [
+  'SELECT ON detoxq_migrations, runs, run_progress, workers TO detoxq_producer, detoxq_worker, detoxq_reader',
+  `SELECT (${LEDGER_COLUMNS}) ON chunks TO detoxq_producer, detoxq_reader`,
+
+  'INSERT (id, name, source, settings, settings_hash) ON runs TO detoxq_producer',
+  'UPDATE (state, rows_total, chunks_total, finished_at, producer, producer_seen_at) ON runs TO detoxq_producer',
+  'EXECUTE ON FUNCTION create_results_partition(text) TO detoxq_producer',
+  'INSERT (run_id, chunk_no, first_row, row_count, payload) ON chunks TO detoxq_producer',
+  'SELECT (run_id, row_no, stage, code, attempts) ON row_errors TO detoxq_producer',
+
+  'UPDATE (state, finished_at, reconciled_at) ON runs TO detoxq_worker',
+  'SELECT, UPDATE ON chunks TO detoxq_worker',
+  'SELECT, INSERT ON models TO detoxq_worker',
+  'INSERT ON results TO detoxq_worker',
+  'SELECT, INSERT, UPDATE, DELETE ON row_errors TO detoxq_worker',
+  'INSERT, UPDATE, DELETE ON workers TO detoxq_worker',
+  'SELECT, INSERT, UPDATE, DELETE ON suspect_slices TO detoxq_worker',
+
+  'SELECT ON results, row_errors, models, detox_pairs TO detoxq_reader',
+] as const;
+
+/**
+ * Makes the roles where they are missing and grants them what they need in this schema, and nothing else of it.
+ * Safe to repeat.
+ * @throws DetoxqError when the user of this connection may not
+ */
+export async function createRoles(database: Database): Promise<void> {
+  try {
+    await database.transaction(async (connection) => {
+      for (const role of ROLES) await createRole(connection, role);
+      const [schema] = await connection.query<{ name: string }>('SELECT quote_ident(current_schema()) AS name');
+      if (schema === undefined) throw new Error('there is no current schema');
+      const all = ROLES.join(', ');
+      await connection.query(`GRANT USAGE ON SCHEMA ${schema.name} TO ${all}`);
+      // What an earlier version granted, or somebody by hand.
+      await connection.query(
+        `REVOKE ALL ON detoxq_migrations, runs, run_progress, workers, chunks, models, results, row_errors, suspect_slices,
+           detox_pairs FROM ${all}`,
+      );
+      for (const grant of GRANTS) await connection.query(`GRANT ${grant}`);
+    });
+  } catch (error) {
+    if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+    throw new DetoxqError(
+      'this user may not make roles or grant rights: run `detoxq migrate --roles` as a superuser, ' +
+        'or as the owner of the tables with CREATEROLE',
+      { cause: error },
+    );
+  }
+}
+
+async function createRole(connection: Connection, role: string): Promise<void> {
+  await connection.query(`
+    DO $do$ BEGIN
+      IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}') THEN CREATE ROLE ${role} NOLOGIN; END IF;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END $do$`);
+}
