@@ -18,7 +18,9 @@ const SENTENCE_STARTS: ReadonlySet<string> = new Set(
     "you you're you've your yours he he's she she's it it's its we we're we've they they're they've their this that " +
     "that's these those there there's here the a an my his her our what what's who who's why how when where which if " +
     'is are was were do does did can could will would should have has had not no yes so and but or because as at in on ' +
-    'of for from with to go get stop let please just all some every any another one people look listen only even also'
+    'of for from with to go get stop let please just all some every any another one people look listen only even also ' +
+    "don't never always fix read learn turn give take put try keep come tell show make use check leave wait play pass press " +
+    'follow think stay answer delete remove add return send write say move clean close open watch pay bring slow'
   ).split(' '),
 );
 
