@@ -1,6 +1,8 @@
+import { DatasetError } from '../contract/errors.ts';
 import type { Run } from '../contract/run.ts';
 import type { Dataset } from '../producer/dataset.ts';
 import { type Produced, type ProduceProgress, produce } from '../producer/produce.ts';
+import { checkSourceUnchanged } from '../producer/source.ts';
 import type { ChunkQueue } from '../queue/queue.ts';
 import { appendChunks, ledgerEnd } from '../store/chunks.ts';
 import { finishEnqueue } from '../store/runs.ts';
@@ -32,7 +34,10 @@ export async function enqueueAll(
     },
     ledger: {
       appendChunks: (chunks) => appendChunks(database, run.id, chunks),
-      finishEnqueue: (totals) => finishEnqueue(database, run.id, totals),
+      finishEnqueue: async (totals) => {
+        await requireUnchanged(run);
+        return finishEnqueue(database, run.id, totals);
+      },
     },
     chunkRows: typeof chunkRows === 'number' ? chunkRows : undefined,
     resumeFrom: await ledgerEnd(database, run.id),
@@ -57,4 +62,15 @@ export async function enqueueAll(
     );
   }
   return produced;
+}
+
+/** Rows of two versions of a file must not be one run. */
+async function requireUnchanged({ id, source }: Run): Promise<void> {
+  const files = source.files.filter((file) => file.sizeBytes !== null);
+  await checkSourceUnchanged({ ...source, files }).catch((error: unknown) => {
+    if (!(error instanceof DatasetError)) throw error;
+    throw new DatasetError(`The source changed while it was read; run ${id} stays unfinished. ${error.message}`, {
+      cause: error,
+    });
+  });
 }

@@ -38,6 +38,7 @@ const TIMES = {
 
 const PASSWORD = 'fault';
 const QUEUE = 'fault';
+const PRODUCER = fileURLToPath(new URL('./fault-producer.ts', import.meta.url));
 const WORKER = fileURLToPath(new URL('./fault-worker.ts', import.meta.url));
 
 export interface FaultPostgres {
@@ -67,6 +68,8 @@ export interface FaultCluster {
   enqueue(file: string, options?: { chunkRows?: number }): Promise<string>;
   cli(args: readonly string[], env?: Record<string, string>): Promise<CliResult>;
   startCli(args: readonly string[], env?: Record<string, string>): CliProcess;
+  /** Reads on the source of a run (see fault-producer.ts). */
+  readOn(run: string): CliProcess;
   /** A worker process, when it is ready. */
   worker(options?: Partial<FaultWorkerOptions>): Promise<FaultWorker>;
   queue(): Promise<ChunkQueue>;
@@ -118,6 +121,7 @@ export async function startCluster(redisOptions: readonly string[] = []): Promis
     },
     cli: (args, extra = {}) => runCli(args, { ...env, ...extra }),
     startCli: (args, extra = {}) => startCli(args, { ...env, ...extra }),
+    readOn: (run) => startProgram(PRODUCER, [run], env),
     async worker(options = {}) {
       const all: FaultWorkerOptions = {
         databaseUrl: postgres.url,
