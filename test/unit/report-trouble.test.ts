@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { findTrouble } from '../../src/report/trouble.ts';
+import type { ProducerLife, WorkerLife } from '../../src/store/workers.ts';
+
+const run = { id: 'rabcdefg', rowsTotal: 10 };
+const half = { id: 'rabcdefg', rowsTotal: null };
+const busy = { state: 'running', chunksQueued: 3, chunksActive: 1 } as const;
+const reading = { state: 'enqueueing', chunksQueued: 3, chunksActive: 1 } as const;
+const producer: ProducerLife = { producer: 'host/1', silentMs: 500, ageMs: 60_000 };
+const worker: WorkerLife = {
+  name: 'host/2',
+  host: 'host',
+  pid: 2,
+  startedAt: new Date(0),
+  chunks: 1,
+  problem: null,
+  silentMs: 1_000,
+};
+const unable = { ...worker, problem: { runId: run.id, message: 'no such checkpoint' } };
+
+test.each([
+  ['a run that goes on', run, busy, [worker], null, []],
+  ['no worker', run, busy, [], null, ['no worker is alive']],
+  ['only a silent worker', run, busy, [{ ...worker, silentMs: 25_000 }], null, ['no worker is alive']],
+  ['no worker that has the models', run, busy, [unable, unable], null, ['no such checkpoint']],
+  ['one that has them', run, busy, [unable, worker], null, []],
+  ['one that lacks those of another run', { ...run, id: 'rother23' }, busy, [unable], null, []],
+  ['a producer that reads', half, reading, [worker], producer, []],
+  [
+    'a producer that died',
+    half,
+    reading,
+    [worker],
+    { ...producer, silentMs: 90_000 },
+    ['host/1 was last heard of 90 s'],
+  ],
+  ['a producer that stopped', half, reading, [worker], { ...producer, silentMs: null }, ['detoxq resume rabcdefg']],
+  ['a run made just now', half, reading, [worker], { producer: null, silentMs: null, ageMs: 300 }, []],
+  ['a paused run', run, { ...busy, state: 'paused' as const }, [], null, ['resume rabcdefg --detach']],
+  ['a run that is done', run, { state: 'done' as const, chunksQueued: 0, chunksActive: 0 }, [], null, []],
+])('%s', (_, of, progress, workers, by, expected) => {
+  expect(findTrouble(of, progress, workers, by)).toEqual(expected.map((part) => expect.stringContaining(part)));
+});
