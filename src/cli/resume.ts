@@ -41,24 +41,27 @@ if its files have changed since, or the models are not the same, the run is refu
     .action(async (reference: string, options: Options) => {
       if (options.out !== undefined) exportFormat(options.out);
       const processes = engineProcesses(options.processes);
-      process.exitCode = await withContext({ connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS }, async (context) => {
-        const { database } = context;
-        const found = await getRun(database, reference);
-        if (found.state === 'done') {
-          process.stderr.write(`Run ${found.id} is done already.\n`);
-          return finishJob(context, found, options);
-        }
-        if (found.state === 'cancelled') {
-          throw new UsageError(`run ${found.id} is cancelled and cannot be resumed; begin a new run`);
-        }
-        if (options.detach) return detach(context, found, options);
-        await requireSameModels(context, found.settings);
-        const dataset = found.rowsTotal === null ? await reopenDataset(found.source) : null;
-        const begin = async () => (found.state === 'paused' ? changeRun(database, found.id, 'resume') : found);
-        const { settings } = found;
-        const { run, ended, exitCode } = await doJob(context, { settings, begin, dataset, processes });
-        return ended ? finishJob(context, run, options) : exitCode;
-      });
+      process.exitCode = await withContext(
+        { connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
+        async (context) => {
+          const { database } = context;
+          const found = await getRun(database, reference);
+          if (found.state === 'done') {
+            process.stderr.write(`Run ${found.id} is done already.\n`);
+            return finishJob(context, found, options);
+          }
+          if (found.state === 'cancelled') {
+            throw new UsageError(`run ${found.id} is cancelled and cannot be resumed; begin a new run`);
+          }
+          if (options.detach) return detach(context, found, options);
+          await requireSameModels(context, found.settings);
+          const dataset = found.rowsTotal === null ? await reopenDataset(found.source) : null;
+          const begin = async () => (found.state === 'paused' ? changeRun(database, found.id, 'resume') : found);
+          const { settings } = found;
+          const { run, ended, exitCode } = await doJob(context, { settings, begin, dataset, processes });
+          return ended ? finishJob(context, run, options) : exitCode;
+        },
+      );
     });
 }
 

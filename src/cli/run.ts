@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { exportFormat } from '../report/export.ts';
-import { withContext } from './context.ts';
+import { WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { engineProcesses } from './engines.ts';
 import { finishJob } from './finish.ts';
 import { doJob } from './job.ts';
@@ -35,10 +35,13 @@ data in .detoxq/ (DETOXQ_HOME) and end with it. Ctrl-C stops cleanly; "detoxq re
     .action(async (files: string[], options: Options) => {
       if (options.out !== undefined) exportFormat(options.out);
       const processes = engineProcesses(options.processes);
-      process.exitCode = await withContext({ connections: 8 }, async (context) => {
-        const { dataset, settings, create } = await prepareRun(context, files, options);
-        const { run, ended, exitCode } = await doJob(context, { settings, begin: create, dataset, processes });
-        return ended ? finishJob(context, run, options) : exitCode;
-      });
+      process.exitCode = await withContext(
+        { connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
+        async (context) => {
+          const { dataset, settings, create } = await prepareRun(context, files, options);
+          const { run, ended, exitCode } = await doJob(context, { settings, begin: create, dataset, processes });
+          return ended ? finishJob(context, run, options) : exitCode;
+        },
+      );
     });
 }

@@ -7,7 +7,7 @@ import { createReconciler } from '../queue/reconciler.ts';
 import { readProgress } from '../store/progress.ts';
 import { openRuns } from '../store/runs.ts';
 import { startWorker } from '../worker/worker.ts';
-import { type Context, withContext } from './context.ts';
+import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { engineOpener, engineProcesses } from './engines.ts';
 import { addProcessesOption } from './options.ts';
 import { listenForStop } from './signals.ts';
@@ -37,31 +37,34 @@ A second signal ends it at once; its chunks are delivered again when their locks
     )
     .action(async (options: Options) => {
       const processes = engineProcesses(options.processes);
-      await withContext({ connections: 8, logLevel: 'info' }, async (context) => {
-        const { database, log, config } = context;
-        const queue = await context.openQueue();
-        const name = `${hostname()}/${process.pid}`;
-        const stop = listenForStop((text) => log.info({ worker: name }, text));
-        const openEngines = engineOpener(context, processes);
-        const worker = await startWorker({ database, queue, openEngines, processes, name, log });
-        const reconciler = createReconciler({ database, queue, log });
-        reconciler.start();
-        log.info({ worker: name, processes }, 'worker is ready');
-        try {
-          while (!stop.signal.aborted) {
-            if (options.exitWhenEmpty && (await isEmpty(context, queue))) break;
-            await pause(LOOK_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
+      await withContext(
+        { connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS, logLevel: 'info' },
+        async (context) => {
+          const { database, log, config } = context;
+          const queue = await context.openQueue();
+          const name = `${hostname()}/${process.pid}`;
+          const stop = listenForStop((text) => log.info({ worker: name }, text));
+          const openEngines = engineOpener(context, processes);
+          const worker = await startWorker({ database, queue, openEngines, processes, name, log });
+          const reconciler = createReconciler({ database, queue, log });
+          reconciler.start();
+          log.info({ worker: name, processes }, 'worker is ready');
+          try {
+            while (!stop.signal.aborted) {
+              if (options.exitWhenEmpty && (await isEmpty(context, queue))) break;
+              await pause(LOOK_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
+            }
+          } finally {
+            await reconciler.close();
+            const finished = await worker.drain(config.drainDeadlineMs);
+            log.info(
+              { worker: name, finished },
+              finished ? 'worker has finished what it had' : 'worker handed chunks back',
+            );
+            stop.dispose();
           }
-        } finally {
-          await reconciler.close();
-          const finished = await worker.drain(config.drainDeadlineMs);
-          log.info(
-            { worker: name, finished },
-            finished ? 'worker has finished what it had' : 'worker handed chunks back',
-          );
-          stop.dispose();
-        }
-      });
+        },
+      );
     });
 }
 
