@@ -151,7 +151,7 @@ export async function startCluster(redisOptions: readonly string[] = []): Promis
     async until(what, condition) {
       const startedMs = performance.now();
       while (!(await condition())) {
-        if (performance.now() - startedMs > inForm(300_000, 60_000)) throw new Error(`${what} did not come about`);
+        if (performance.now() - startedMs > inForm(850_000, 60_000)) throw new Error(`${what} did not come about`);
         await pause(20);
       }
     },
