@@ -1,4 +1,5 @@
 import { type Config, readConfig } from '../config.ts';
+import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { createLog } from '../observe/log.ts';
 import { createPostgresQueue } from '../queue/postgres-queue.ts';
@@ -53,8 +54,9 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
     closing.unshift(() => database.close());
     // The embedded database is ours alone: its schema follows the program without being asked.
     const schema = options.schema ?? (services.postgres === 'embedded' ? 'apply' : 'check');
-    if (schema === 'apply') await migrate(database);
     if (schema === 'check') await requireCurrentSchema(database);
+    // Looked at first: a user who may not change the schema can run on one that is up to date.
+    if (schema === 'apply' && !(await isCurrent(database))) await migrate(database);
     return await work({
       config,
       log,
@@ -73,6 +75,16 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
     for (const close of closing)
       await close().catch((error: unknown) => log.warn({ error }, 'could not close cleanly'));
   }
+}
+
+function isCurrent(database: Database): Promise<boolean> {
+  return requireCurrentSchema(database).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof ServiceError) return false;
+      throw error;
+    },
+  );
 }
 
 /** Where the results are, for people; never with a password. */

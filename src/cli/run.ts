@@ -36,7 +36,7 @@ data in .detoxq/ (DETOXQ_HOME) and end with it. Ctrl-C stops cleanly; "detoxq re
       if (options.out !== undefined) exportFormat(options.out);
       const processes = engineProcesses(options.processes);
       process.exitCode = await withContext(
-        { connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
+        { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
         async (context) => {
           const { dataset, settings, create } = await prepareRun(context, files, options);
           const { run, ended, exitCode } = await doJob(context, { settings, begin: create, dataset, processes });
