@@ -217,6 +217,7 @@ function plot(samples: readonly Sample[], rows: number): string {
   );
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">` +
+    `<title>Resident memory of producer, workers and Redis while rows pass</title>` +
     `<rect width="100%" height="100%" fill="white"/><text x="8" y="20">MiB while ${rows.toLocaleString('en')} rows pass, ${Math.round(last)} s</text>` +
     `${grid.join('')}${drawn.join('')}</svg>\n`
   );
