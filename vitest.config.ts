@@ -6,8 +6,6 @@ const FULL_FAULTS = 'full-faults';
 export default defineConfig(({ mode }) => ({
   test: {
     testTimeout: 60_000,
-    // More than cores: many of these tests wait for a lock, a restart or a process, and not for the processor.
-    maxWorkers: 3,
     hookTimeout: 120_000,
     // onnxruntime sends telemetry unless this stands in the environment before it loads.
     env: { ORT_DISABLE_TELEMETRY: '1' },
