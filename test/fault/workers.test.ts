@@ -87,7 +87,8 @@ suite('7: a worker stopped by SIGSTOP past its lock, then continued: the zombie 
   const cluster = await startCluster();
   const rows = await cluster.rows(64);
   const run = await cluster.enqueue(rows.file, { chunkRows: 64 });
-  const zombie = await cluster.worker({ rowMs: 20 });
+  // Slow enough that it is still at work when it is stopped, however busy the machine.
+  const zombie = await cluster.worker({ rowMs: 100 });
   await cluster.until('its claim', async () => {
     const { claims } = await cluster.counts('SELECT claims FROM chunks WHERE run_id = $1', [run]);
     return claims === 1;
