@@ -1,20 +1,10 @@
 import { UsageError } from '../contract/errors.ts';
 import type { Outcome } from '../contract/outcome.ts';
-import type { RunProgress, RunState } from '../contract/run.ts';
+import type { RunProgress } from '../contract/run.ts';
 import type { Connection } from './pool.ts';
 import { getRun } from './runs.ts';
 
-interface ProgressRow extends Readonly<Record<Outcome, number>> {
-  readonly runId: string;
-  readonly state: RunState;
-  readonly rowsEnqueued: number;
-  readonly rowsTotal: number | null;
-  readonly rowsDone: number;
-  readonly rowErrors: number;
-  readonly chunksQueued: number;
-  readonly chunksActive: number;
-  readonly chunksDone: number;
-}
+type ProgressRow = Omit<RunProgress, 'outcomes'> & Readonly<Record<Outcome, number>>;
 
 /** How far a run is, from the counters of the ledger: cheap at any size. `rowsDone` counts row errors too. */
 export async function readProgress(connection: Connection, runId: string): Promise<RunProgress> {
