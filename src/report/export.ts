@@ -1,5 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -83,7 +82,9 @@ export async function exportToFile(
   const format = exportFormat(path);
   const unfinished = `${path}.${process.pid}.part`;
   try {
-    const count = await exportTo(createWriteStream(unfinished), format, rows, options);
+    // Opened before anything can fail: a stream opens its file later, maybe after the clean-up below.
+    const file = await open(unfinished, 'w');
+    const count = await exportTo(file.createWriteStream(), format, rows, options);
     await rename(unfinished, path);
     return count;
   } catch (error) {
