@@ -1,3 +1,5 @@
+import type { Memory } from './memory.ts';
+
 /** The answers of a model to the texts of one call of the policy: every text is asked once, in as few calls as there are phases. */
 export interface Answers<T> {
   /** Asks the model about those of `forms` that were not asked before, in one call. Rejects as the model does. */
@@ -6,11 +8,21 @@ export interface Answers<T> {
   of(form: string): T;
 }
 
-export function createAnswers<T>(model: (forms: readonly string[]) => Promise<readonly T[]>): Answers<T> {
+/** @param memory answers of earlier calls, which need not be asked again: a model's answer depends on the text alone */
+export function createAnswers<T>(
+  model: (forms: readonly string[]) => Promise<readonly T[]>,
+  memory: Memory<T>,
+): Answers<T> {
   const known = new Map<string, T>();
+  const isKnown = (form: string): boolean => {
+    if (known.has(form)) return true;
+    const remembered = memory.get(form);
+    if (remembered !== undefined) known.set(form, remembered);
+    return remembered !== undefined;
+  };
   return {
     async ask(forms) {
-      const missing = [...new Set(forms)].filter((form) => !known.has(form));
+      const missing = [...new Set(forms)].filter((form) => !isKnown(form));
       if (missing.length === 0) return;
       const answers = await model(missing);
       if (answers.length !== missing.length) {
@@ -18,7 +30,9 @@ export function createAnswers<T>(model: (forms: readonly string[]) => Promise<re
       }
       missing.forEach((form, at) => {
         const answer = answers[at];
-        if (answer !== undefined) known.set(form, answer);
+        if (answer === undefined) return;
+        known.set(form, answer);
+        memory.set(form, answer);
       });
     },
     of(form) {

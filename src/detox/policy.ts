@@ -5,6 +5,7 @@ import { type Answers, createAnswers } from './answers.ts';
 import { type Candidates, chooseCandidate, findCandidates } from './candidates.ts';
 import { chrf } from './chrf.ts';
 import type { Guard } from './guards.ts';
+import { createMemory } from './memory.ts';
 import { withGuards } from './notes.ts';
 import { createReader, type Reading, toxicityOf } from './reading.ts';
 import type { Segment } from './sentences.ts';
@@ -23,6 +24,9 @@ import type { Segment } from './sentences.ts';
 
 /** A rewrite that is still toxic is rewritten once more. */
 const PASSES = 2;
+
+/** Answers that are kept from call to call, for sentences that come again: about 100,000 short ones each. */
+const MEMORY_BYTES = 48 * 2 ** 20;
 
 export interface PolicyOptions {
   readonly scorer: Scorer;
@@ -61,6 +65,8 @@ interface Job {
 
 export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): Policy {
   const read = createReader(scorer, detoxifier);
+  const knownScores = createMemory<Score>(MEMORY_BYTES);
+  const knownRewrites = createMemory<Rewrite>(MEMORY_BYTES);
 
   /** The segments to rewrite: the toxic ones; if only the text as a whole is toxic, its most toxic segment. */
   function targets({ current }: Job, scores: Answers<Score>): Segment[] {
@@ -90,8 +96,8 @@ export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): 
 
   return {
     async process(rows, emit) {
-      const scores = createAnswers((forms) => scorer.score(forms));
-      const rewrites = createAnswers((forms) => detoxifier.rewrite(forms));
+      const scores = createAnswers((forms) => scorer.score(forms), knownScores);
+      const rewrites = createAnswers((forms) => detoxifier.rewrite(forms), knownRewrites);
       const attempt = createAttempt(emit);
 
       const worded: { row: SourceRow; reading: Reading }[] = [];
