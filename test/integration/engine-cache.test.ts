@@ -196,11 +196,9 @@ describe('the identity of a checkpoint', () => {
   test('needs a complete folder, and says what is missing and what to do', async () => {
     const at = copy();
     rmSync(join(at, 'model.safetensors'));
-    await expect(digestOf(at)).rejects.toThrow(
-      `${at} has no model.safetensors: it is not a complete checkpoint folder`,
-    );
-    writeFileSync(join(at, 'pytorch_model.bin'), '');
-    await expect(digestOf(at)).rejects.toThrow('has pytorch_model.bin but no model.safetensors');
+    await expect(digestOf(at)).rejects.toThrow(`${at} has no weights: neither model.safetensors nor pytorch_model.bin`);
+    writeFileSync(join(at, 'flax_model.msgpack'), '');
+    await expect(digestOf(at)).rejects.toThrow('has its weights only as flax_model.msgpack: load it in transformers');
     rmSync(join(at, 'config.json'));
     await expect(digestOf(at)).rejects.toThrow(`${join(at, 'config.json')} does not exist`);
   });

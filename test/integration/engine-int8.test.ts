@@ -32,7 +32,7 @@ async function run(
     weights,
     weightLimit,
     precision: 'int8',
-    tensors: { has: (key) => key in tensors, read: (key) => tensors[key]!, close: () => {} },
+    tensors: { infos: new Map(), has: (key) => key in tensors, read: (key) => tensors[key]!, close: () => {} },
   };
   const graph = createGraph('test');
   graph.input('x', 'f32', ['rows', inputs]);

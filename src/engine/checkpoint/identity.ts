@@ -1,24 +1,15 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { ModelIdentity, Precision } from '../../contract/models.ts';
 import { writeFileAtomically } from '../compile/atomic.ts';
 import { readFields } from './fields.ts';
+import { weightFiles } from './weights.ts';
 
-const WEIGHTS = 'model.safetensors';
-/** Every file of a checkpoint that can change a result. */
-const FILES = [
-  'config.json',
-  'generation_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'known_words.txt',
-  WEIGHTS,
-] as const;
-/** Forms of weights that are recognised, to say what to do about them. */
-const OTHER_WEIGHTS = ['model.safetensors.index.json', 'pytorch_model.bin', 'pytorch_model.bin.index.json'] as const;
+/** Every file of a checkpoint that can change a result, besides its weights, in the order of the digest. */
+const FILES = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'known_words.txt'];
 const OPTIONAL: ReadonlySet<string> = new Set(['generation_config.json', 'known_words.txt']);
 
 export interface CheckpointReference {
@@ -40,20 +31,16 @@ export async function identifyCheckpoint(reference: CheckpointReference): Promis
   const architecture = readArchitecture(folder);
   const digest = createHash('sha256');
   for (const file of FILES) {
-    const hash = await hashIfThere(join(folder, file), cacheFolder, file === WEIGHTS);
-    if (hash === null && !OPTIONAL.has(file)) throw missing(folder, file);
+    const hash = await hashIfThere(join(folder, file));
+    if (hash === null && !OPTIONAL.has(file)) {
+      throw new CheckpointError(`${folder} has no ${file}: it is not a complete checkpoint folder`);
+    }
     if (hash !== null) digest.update(`${file} ${hash}\n`);
   }
+  for (const file of weightFiles(folder)) {
+    digest.update(`${file} ${await hashLargeFile(join(folder, file), cacheFolder)}\n`);
+  }
   return { name, architecture, digest: digest.digest('hex'), precision };
-}
-
-function missing(folder: string, file: string): CheckpointError {
-  const other = file === WEIGHTS ? OTHER_WEIGHTS.find((name) => existsSync(join(folder, name))) : undefined;
-  return new CheckpointError(
-    other
-      ? `${folder} has ${other} but no ${WEIGHTS}, the only form of weights that can be read: load it in transformers and save_pretrained(..., max_shard_size="100GB")`
-      : `${folder} has no ${file}: it is not a complete checkpoint folder`,
-  );
 }
 
 /** The one class named in `architectures` of `config.json`. */
@@ -65,9 +52,9 @@ export function readArchitecture(folder: string): string {
   return name;
 }
 
-async function hashIfThere(file: string, cacheFolder: string, large: boolean): Promise<string | null> {
+async function hashIfThere(file: string): Promise<string | null> {
   try {
-    return large ? await hashLargeFile(file, cacheFolder) : sha256(await readFile(file));
+    return sha256(await readFile(file));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelIdentity } from '../../contract/models.ts';
-import { openSafetensors } from '../checkpoint/safetensors.ts';
+import { openWeights } from '../checkpoint/weights.ts';
 import { compiledFolder } from './cache.ts';
 import type { Source } from './layers.ts';
 import { createWeightFile } from './weight-file.ts';
@@ -25,7 +25,7 @@ export function compileCheckpoint(request: CompileRequest, build: (source: Sourc
   const limit = identity.precision === 'int8' ? weightLimit : 0;
   const key = [identity.architecture, identity.digest, identity.precision, String(limit), JSON.stringify(options)];
   return compiledFolder(cacheFolder, key, (target) => {
-    const tensors = openSafetensors(join(folder, 'model.safetensors'));
+    const tensors = openWeights(folder);
     const weights = createWeightFile(target, 'weights.bin');
     try {
       const models = build({ tensors, weights, precision: identity.precision, weightLimit });
