@@ -11,12 +11,12 @@ export interface Answers<T> {
 /** @param memory answers of earlier calls, which need not be asked again: a model's answer depends on the text alone */
 export function createAnswers<T>(
   model: (forms: readonly string[]) => Promise<readonly T[]>,
-  memory: Memory<T>,
+  memory?: Memory<T>,
 ): Answers<T> {
   const known = new Map<string, T>();
   const isKnown = (form: string): boolean => {
     if (known.has(form)) return true;
-    const remembered = memory.get(form);
+    const remembered = memory?.get(form);
     if (remembered !== undefined) known.set(form, remembered);
     return remembered !== undefined;
   };
@@ -32,7 +32,7 @@ export function createAnswers<T>(
         const answer = answers[at];
         if (answer === undefined) return;
         known.set(form, answer);
-        memory.set(form, answer);
+        memory?.set(form, answer);
       });
     },
     of(form) {
