@@ -1,17 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CheckpointError } from '../contract/errors.ts';
 import type { Detoxifier, Rewrite } from '../contract/models.ts';
-import { BART_GENERATION_DEFAULTS, bartDecoder, bartEncoder, readBartConfig } from './architectures/bart.ts';
-import { paddedTokensFor } from './batches.ts';
-import { readFields } from './checkpoint/fields.ts';
-import { type GenerationOverrides, readGeneration } from './checkpoint/generation.ts';
-import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
-import { compileCheckpoint } from './compile/compile.ts';
-import { int8WeightLimit } from './cpu.ts';
-import { createGreedySearch } from './greedy.ts';
-import { openSession } from './session.ts';
-import { loadTokenizer } from './tokenizer.ts';
+import type { GenerationOverrides } from './checkpoint/generation.ts';
+import type { CheckpointReference } from './checkpoint/identity.ts';
+import { loadGenerator } from './generator.ts';
 import { createTurns } from './turns.ts';
 
 export interface DetoxifierOptions extends CheckpointReference {
@@ -34,54 +26,15 @@ export interface LoadedDetoxifier extends Detoxifier {
   close(): Promise<void>;
 }
 
-/** 128 rows against 64: 64 rows/s instead of 59 on a base-size model. */
-const MAX_ROWS = 128;
-
 /**
- * Loads a `BartForConditionalGeneration`: compiles it if the cache has no graphs of it, and opens its sessions.
+ * Loads a checkpoint of any class that generates: compiles it if the cache has no graphs of it, and opens its sessions.
  * Texts longer than `maxInputTokens` lose their end, as in transformers.
  */
 export async function loadDetoxifier(options: DetoxifierOptions): Promise<LoadedDetoxifier> {
-  const { folder, cacheFolder } = options;
-  const identity = await identifyCheckpoint(options);
-  if (identity.architecture !== 'BartForConditionalGeneration') {
-    throw new CheckpointError(
-      `${folder} is a ${identity.architecture}; a detoxifier must be a BartForConditionalGeneration`,
-    );
-  }
-  const model = readFields(join(folder, 'config.json'));
-  const config = readBartConfig(model);
-  const generationFile = join(folder, 'generation_config.json');
   const limit = options.maxNewTokens === undefined ? {} : { max_new_tokens: options.maxNewTokens };
-  const generation = readGeneration(
-    existsSync(generationFile) ? readFields(generationFile) : null,
-    model,
-    BART_GENERATION_DEFAULTS,
-    { ...options.generation, ...limit },
-    config,
-  );
-  const tokenizer = loadTokenizer(folder, config.vocabulary);
-  const end = { endTokens: generation.endTokens, padToken: generation.padToken };
-  const compiled = await compileCheckpoint(
-    { folder, cacheFolder, identity, weightLimit: await int8WeightLimit(), options: end },
-    (source) => ({
-      'encoder.onnx': bartEncoder(source, config),
-      'decoder.onnx': bartDecoder(source, config, end),
-    }),
-  );
-  const encoder = await openSession(join(compiled, 'encoder.onnx'));
-  const decoder = await openSession(join(compiled, 'decoder.onnx'));
-  const maxInputTokens = Math.min(config.positions, tokenizer.maxTokens ?? Infinity);
-  const { layers, heads } = config.decoder;
-  const search = createGreedySearch({
-    encoder,
-    decoder,
-    generation,
-    shape: { layers, heads, headSize: config.size / heads },
-    window: maxInputTokens,
-    maxPaddedTokens: options.maxPaddedTokens ?? paddedTokensFor(config.size),
-    maxRows: options.maxRows ?? MAX_ROWS,
-  });
+  const generator = await loadGenerator({ ...options, generation: { ...options.generation, ...limit } });
+  const { identity, tokenizer, maxInputTokens } = generator;
+  const search = await generator.openGreedySearch();
   const takeTurns = createTurns();
 
   async function rewrite(texts: readonly string[]): Promise<Rewrite[]> {
@@ -98,14 +51,10 @@ export async function loadDetoxifier(options: DetoxifierOptions): Promise<Loaded
   return {
     identity,
     maxInputTokens,
-    knownWords: readKnownWords(join(folder, 'known_words.txt')),
+    knownWords: readKnownWords(join(options.folder, 'known_words.txt')),
     countTokens: tokenizer.count,
     rewrite: (texts) => takeTurns(() => rewrite(texts)),
-    close: () =>
-      takeTurns(async () => {
-        await encoder.close();
-        await decoder.close();
-      }),
+    close: () => takeTurns(() => generator.close()),
   };
 }
 

@@ -9,6 +9,7 @@ import { batchInputs, paddedLength } from '../../src/engine/batches.ts';
 import { readFields } from '../../src/engine/checkpoint/fields.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
 import { compileCheckpoint } from '../../src/engine/compile/compile.ts';
+import { greedyDecoder } from '../../src/engine/compile/greedy-loop.ts';
 import { openSession, type Value } from '../../src/engine/session.ts';
 
 /*
@@ -32,7 +33,7 @@ async function openModel(precision: Precision) {
     { folder, cacheFolder, identity, weightLimit: 127, options: 'bits' },
     (source) => ({
       'encoder.onnx': bartEncoder(source, config),
-      'decoder.onnx': bartDecoder(source, config, end),
+      'decoder.onnx': greedyDecoder(source, bartDecoder(source, config), end),
     }),
   );
   const encoder = await openSession(join(compiled, 'encoder.onnx'));

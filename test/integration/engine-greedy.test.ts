@@ -7,6 +7,7 @@ import { readFields } from '../../src/engine/checkpoint/fields.ts';
 import type { Generation } from '../../src/engine/checkpoint/generation.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
 import { compileCheckpoint } from '../../src/engine/compile/compile.ts';
+import { greedyDecoder } from '../../src/engine/compile/greedy-loop.ts';
 import { createGreedySearch } from '../../src/engine/greedy.ts';
 import { openSession, type Session, type Value } from '../../src/engine/session.ts';
 
@@ -51,7 +52,7 @@ beforeAll(async () => {
   const request = { folder, cacheFolder, identity, weightLimit: 127, options: null };
   const compiled = await compileCheckpoint(request, (source) => ({
     'encoder.onnx': bartEncoder(source, config),
-    'decoder.onnx': bartDecoder(source, config, { endTokens: [2], padToken: 1 }),
+    'decoder.onnx': greedyDecoder(source, bartDecoder(source, config), { endTokens: [2], padToken: 1 }),
   }));
   encoder = recorded(await openSession(join(compiled, 'encoder.onnx')), encoded);
   decoder = recorded(await openSession(join(compiled, 'decoder.onnx')), decoded);

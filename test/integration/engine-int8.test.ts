@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { greedyToken } from '../../src/engine/compile/language-model-head.ts';
+import { greedyToken } from '../../src/engine/compile/greedy-token.ts';
 import { createLayers, type Source } from '../../src/engine/compile/layers.ts';
 import { quantizeMatrix } from '../../src/engine/compile/quantize.ts';
 import { createWeightFile } from '../../src/engine/compile/weight-file.ts';

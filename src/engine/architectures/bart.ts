@@ -1,10 +1,11 @@
 import type { Fields } from '../checkpoint/fields.ts';
 import type { Tensors } from '../checkpoint/safetensors.ts';
 import { type AttentionShape, attendAll, attendFromOne, closeAttention, feedForward } from '../compile/blocks.ts';
-import { type EndTokens, greedyLoop, type Step, type StepResult } from '../compile/greedy-loop.ts';
-import { greedyToken, type HeadShape } from '../compile/language-model-head.ts';
+import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
+import type { HeadShape } from '../compile/language-model-head.ts';
 import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
-import { createGraph, encodeModel, type Graph } from '../onnx/graph.ts';
+import { createGraph, encodeModel } from '../onnx/graph.ts';
+import type { Generator } from './generator.ts';
 
 /** Shape of a `BartForConditionalGeneration` (transformers, models/bart). */
 export interface BartConfig {
@@ -64,6 +65,21 @@ export function readBartConfig(fields: Fields): BartConfig {
     activation,
     embeddingScale: fields.boolean('scale_embedding', false) ? Math.sqrt(size) : 1,
     tied: fields.boolean('tie_word_embeddings', true),
+  };
+}
+
+export function bartGenerator(fields: Fields): Generator {
+  const config = readBartConfig(fields);
+  const { layers, heads } = config.decoder;
+  return {
+    shape: { layers, heads, headSize: config.size / heads },
+    size: config.size,
+    vocabulary: config.vocabulary,
+    inputPositions: config.positions,
+    positions: config.positions,
+    generationDefaults: BART_GENERATION_DEFAULTS,
+    encoder: (source) => bartEncoder(source, config),
+    decoder: (source) => bartDecoder(source, config),
   };
 }
 
@@ -156,24 +172,24 @@ function crossOutputs(layers: Layers, { size, decoder }: BartConfig, hidden: str
 }
 
 /**
- * The decoder with the generation loop inside (`greedyLoop` says how it is called). Besides the loop's inputs:
- * `cross_mask` fp32 [rows, 1, 1, length] (0 for a token, -1e9 for padding) and, for each layer, `cross_key_N` and
- * `cross_value_N` of the encoder. The caches are `key_N` and `value_N`, fp32 [rows, heads, past, head size].
+ * The decoder. It reads, for each layer, `cross_key_N` and `cross_value_N` of the encoder under `cross_mask` (0 for a
+ * token, -1e9 for padding); its caches are `key_N` and `value_N`, fp32 [rows, heads, past, head size].
  */
-export function bartDecoder(source: Source, config: BartConfig, end: EndTokens): Uint8Array {
+export function bartDecoder(source: Source, config: BartConfig): DecoderPlan {
   const { size, decoder } = config;
-  const graph = createGraph('decoder');
   const headSize = size / decoder.heads;
   const parts = Array.from({ length: decoder.layers }, (_, layer) => [`key_${layer}`, `value_${layer}`]).flat();
-  graph.input('cross_mask', 'f32', ['rows', 1, 1, 'length']);
-  for (const part of parts) graph.input(`cross_${part}`, 'f32', ['rows', decoder.heads, 'length', headSize]);
-  const caches = parts.map((name) => ({ name, dims: ['rows', decoder.heads, 'past', headSize] }));
-  greedyLoop(graph, caches, end, (step) => decoderStep(graph, source, config, step));
-  return encodeModel(graph);
+  const cross = parts.map((part) => ({ name: `cross_${part}`, dims: ['rows', decoder.heads, 'length', headSize] }));
+  return {
+    sources: [{ name: 'cross_mask', dims: ['rows', 1, 1, 'length'] }, ...cross],
+    caches: parts.map((name) => ({ name, dims: ['rows', decoder.heads, 'past', headSize] })),
+    head: headOf(source.tensors, config),
+    step: (step) => decoderStep(source, config, step),
+  };
 }
 
 /** One token for each row. */
-function decoderStep(root: Graph, source: Source, config: BartConfig, { body, tokens, caches }: Step): StepResult {
+function decoderStep(source: Source, config: BartConfig, { root, body, tokens, caches, texts }: Step): StepResult {
   const { size, decoder } = config;
   const heads: AttentionShape = { size, heads: decoder.heads };
   const norm = { size, epsilon: EPSILON };
@@ -196,17 +212,16 @@ function decoderStep(root: Graph, source: Source, config: BartConfig, { body, to
     const keys = append(caches[2 * layer], layers.linear(input, `${own}.k_proj`, size, size, { bias: null }));
     const values = append(caches[2 * layer + 1], layers.linear(input, `${own}.v_proj`, size, size, { bias: null }));
     grown.push(keys, values);
-    const attended = attendFromOne(layers, heads, ownQuery, [keys, values], null);
+    const attended = attendFromOne(layers, heads, ownQuery, { keys, values, mask: null, texts: null });
     hidden = closeAttention(layers, norm, closeNames(name, 'self_attn'), { attended, residual: hidden });
 
     const crossQuery = layers.linear(layers.operand(hidden), `${name}.encoder_attn.q_proj`, size, size, query);
-    const cross = [`cross_key_${layer}`, `cross_value_${layer}`] as const;
-    const read = attendFromOne(layers, heads, crossQuery, cross, 'cross_mask');
+    const cross = { keys: `cross_key_${layer}`, values: `cross_value_${layer}`, mask: 'cross_mask', texts };
+    const read = attendFromOne(layers, heads, crossQuery, cross);
     hidden = closeAttention(layers, norm, closeNames(name, 'encoder_attn'), { attended: read, residual: hidden });
     hidden = closeLayer(layers, config, decoder.inner, name, hidden);
   }
-  const best = greedyToken(root, body, source, layers.operand(hidden), headOf(source.tensors, config));
-  return { best, caches: grown };
+  return { hidden: layers.operand(hidden), caches: grown };
 }
 
 function headOf(tensors: Tensors, { size, vocabulary, tied }: BartConfig): HeadShape {

@@ -103,7 +103,7 @@ export function robertaClassifier(source: Source, config: RobertaConfig): Uint8A
       hidden = graph.op('Gather', [graph.op('Reshape', [hidden, shape3d]), graph.constant('i64', 0)], { axis: 1 });
       const multiplier = 1 / Math.sqrt(size / heads);
       const query = layers.linear(layers.operand(hidden, { rows }), names.query, size, size, { multiplier });
-      attended = attendFromOne(layers, config, query, [keys, values], additiveMask(graph));
+      attended = attendFromOne(layers, config, query, { keys, values, mask: additiveMask(graph), texts: null });
     } else {
       attended = attendAll(layers, config, names, input, { shape3d, mask: 'mask' });
     }

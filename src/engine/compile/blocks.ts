@@ -51,24 +51,38 @@ export function attendAll(
   return graph.op('Reshape', [attended, graph.constant('i64', [-1, size])]);
 }
 
+/** What one token attends to. */
+export interface Attended {
+  /** fp32 [texts, heads, length, headSize]; where several hypotheses share a text's, [texts, 1, heads, length, headSize]. */
+  readonly keys: string;
+  readonly values: string;
+  /** fp32, added to the scores [texts, heads, 1, length] or [texts, hypotheses, heads, 1, length]; null: nothing is masked. */
+  readonly mask: string | null;
+  /** Number of texts, int64 [1], where hypotheses share keys and values; else null. */
+  readonly texts: string | null;
+}
+
 /**
  * One token of each text attends to all: a decoder's last token, or a classifier's first; [texts, size].
  *
+ * Hypotheses that share a text's keys and values are a dimension of their own, along which the products broadcast: one
+ * vector times one matrix each, so that nothing is copied and a hypothesis has the bits that it has alone.
+ *
  * @param query [texts, size], divided by the square root of the head size
- * @param keys, values [texts, heads, length, headSize]
- * @param mask fp32, added to scores [texts, heads, 1, length]; null if nothing is masked
  */
 export function attendFromOne(
   layers: Layers,
   { size, heads }: AttentionShape,
   query: string,
-  [keys, values]: readonly [string, string],
-  mask: string | null,
+  { keys, values, mask, texts }: Attended,
 ): string {
   const { graph } = layers;
   // The query as a column needs no transposed keys.
-  const column = graph.op('Reshape', [query, graph.constant('i64', [-1, heads, size / heads, 1])]);
-  const scores = graph.op('Reshape', [graph.op('MatMul', [keys, column]), graph.constant('i64', [0, 0, 1, -1])]);
+  const tail = graph.constant('i64', [-1, heads, size / heads, 1]);
+  const columnShape = texts === null ? tail : graph.op('Concat', [texts, tail], { axis: 0 });
+  const column = graph.op('Reshape', [query, columnShape]);
+  const rowShape = graph.constant('i64', texts === null ? [0, 0, 1, -1] : [0, 0, 0, 1, -1]);
+  const scores = graph.op('Reshape', [graph.op('MatMul', [keys, column]), rowShape]);
   const masked = mask === null ? scores : graph.op('Add', [scores, mask]);
   const attended = graph.op('MatMul', [graph.op('Softmax', [masked], { axis: -1 }), values]);
   return graph.op('Reshape', [attended, graph.constant('i64', [-1, size])]);

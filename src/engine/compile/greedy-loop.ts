@@ -1,4 +1,7 @@
-import { createGraph, type Dimension, type Graph } from '../onnx/graph.ts';
+import { createGraph, type Dimension, encodeModel, type Graph } from '../onnx/graph.ts';
+import type { DecoderPlan } from './decoder-plan.ts';
+import { greedyToken } from './greedy-token.ts';
+import type { Source } from './layers.ts';
 
 /** Which tokens end a row, and what a row that has ended is padded with. */
 export interface EndTokens {
@@ -6,45 +9,21 @@ export interface EndTokens {
   readonly padToken: number;
 }
 
-/** A value that steps hand on to each other: keys or values of a layer. */
-export interface Cache {
-  readonly name: string;
-  /** Shape when the call begins; the dimension that grows has a name. */
-  readonly dims: readonly Dimension[];
-}
-
-export interface Step {
-  /** Body of the loop: where the nodes of the step go. It sees the values of the graph around it. */
-  readonly body: Graph;
-  /** Last token of each row, int64 [rows]. */
-  readonly tokens: string;
-  readonly caches: readonly string[];
-}
-
-export interface StepResult {
-  /** Token with the highest logit, int64 [rows]. */
-  readonly best: string;
-  /** The caches with this step in them, in the same order. */
-  readonly caches: readonly string[];
-}
-
 /** `TensorProto.DataType` */
 const INT64 = 7;
 
 /**
- * Greedy generation inside a graph: steps until `forced` is used up or at most `stop_alive` rows have not ended. Logits
- * never leave onnxruntime, which would copy them at each step.
+ * A decoder with greedy generation inside: steps until `forced` is used up or at most `stop_alive` rows have not ended.
+ * Logits never leave onnxruntime, which would copy them at each step.
  *
- * Adds the inputs `tokens` int64 [rows], the last token of each row, none of them ended; `forced` int64 [steps], for each
- * step the token that every row must give, or -1; `stop_alive` int64; and the caches. Adds the outputs `generated` int64
+ * Inputs: the plan's sources and caches; `tokens` int64 [rows], the last token of each row, none of them ended; `forced`
+ * int64 [steps], for each step the token that every row must give, or -1; `stop_alive` int64. Outputs: `generated` int64
  * [steps done, rows] and `next_<cache>`.
  */
-export function greedyLoop(
-  graph: Graph,
-  caches: readonly Cache[],
-  end: EndTokens,
-  makeStep: (step: Step) => StepResult,
-): void {
+export function greedyDecoder(source: Source, plan: DecoderPlan, end: EndTokens): Uint8Array {
+  const { caches } = plan;
+  const graph = createGraph('decoder');
+  for (const { name, dims } of plan.sources) graph.input(name, 'f32', dims);
   graph.input('tokens', 'i64', ['rows']);
   graph.input('forced', 'i64', ['steps']);
   graph.input('stop_alive', 'i64', []);
@@ -57,8 +36,10 @@ export function greedyLoop(
   body.input('step_tokens', 'i64', ['rows']);
   body.input('step_ended', 'bool', ['rows']);
   for (const { name, dims } of caches) body.input(`step_${name}`, 'f32', dims);
-  const result = makeStep({ body, tokens: 'step_tokens', caches: names.map((name) => `step_${name}`) });
-  const { next, ended, goOn } = chooseToken(body, result.best, end);
+  const stepCaches = names.map((name) => `step_${name}`);
+  const result = plan.step({ root: graph, body, tokens: 'step_tokens', caches: stepCaches, texts: null });
+  const best = greedyToken(graph, body, source, result.hidden, plan.head);
+  const { next, ended, goOn } = chooseToken(body, best, end);
   const grown = (dims: readonly Dimension[]) => dims.map((dim) => (dim === 'past' ? 'all' : dim));
   body.output(goOn, 'bool', []);
   body.output(body.op('Identity', [next]), 'i64', ['rows']);
@@ -74,6 +55,7 @@ export function greedyLoop(
   graph.ops('Loop', [steps, graph.constant('bool', 1), 'tokens', nothingEnded, ...names], outputs, { body });
   for (const { name, dims } of caches) graph.output(`next_${name}`, 'f32', grown(dims));
   graph.output('generated', 'i64', ['done', 'rows']);
+  return encodeModel(graph);
 }
 
 /** Forced tokens, padding of rows that have ended, and whether another step is worth it. */

@@ -1,0 +1,177 @@
+import type { Decoder, Decoding, StepRequest, StepScores } from './decoder.ts';
+import type { Session, Value } from './session.ts';
+import { cacheNames, createSourceReader, type DecoderShape, type SourceOptions, type Sources } from './sources.ts';
+
+export interface GraphDecoderOptions extends Omit<SourceOptions, 'reuseMemory'> {
+  /** The graph that `searchStep` makes. */
+  readonly step: Session;
+}
+
+/** Positions of ended texts are given up when the rest needs at most this share: moving all texts has its price. */
+const NARROW_BELOW = 0.75;
+
+/** A decoder over the compiled graphs of an encoder and of one step. Its decodings are independent of each other. */
+export function createGraphDecoder(options: GraphDecoderOptions): Decoder {
+  const read = createSourceReader({ ...options, reuseMemory: false });
+  return {
+    async open(rows, copies) {
+      // The same row may be given twice: what stands for it here is its place in the list.
+      const sources = await read(rows.map(({ tokens }, index) => ({ index, tokens })));
+      const hypotheses = rows.flatMap((_, row) => Array.from({ length: copies }, () => row));
+      return createDecoding(options.step, options.shape, sources, hypotheses);
+    },
+  };
+}
+
+/**
+ * Hypotheses as the graph wants them: `count × width` slots, equally many for each text that still has one. A slot that no
+ * hypothesis takes continues whatever the text had in its first slot, and nobody looks at it.
+ */
+interface Rectangle {
+  readonly width: number;
+  /** For each slot the hypothesis in it; where there is none, the text's first. */
+  readonly hypotheses: readonly number[];
+  /** For each hypothesis its slot. */
+  readonly slots: readonly number[];
+}
+
+/** @param texts for each hypothesis the place of its text among `count` texts, each of which occurs */
+function arrange(texts: readonly number[], count: number): Rectangle {
+  const groups: number[][] = Array.from({ length: count }, () => []);
+  texts.forEach((text, hypothesis) => {
+    groups[text]?.push(hypothesis);
+  });
+  const width = Math.max(0, ...groups.map((group) => group.length));
+  const hypotheses = groups.flatMap((group) => Array.from({ length: width }, (_, i) => group[i] ?? group[0] ?? 0));
+  const slots = new Array<number>(texts.length);
+  groups.forEach((group, g) => {
+    group.forEach((hypothesis, i) => {
+      slots[hypothesis] = g * width + i;
+    });
+  });
+  return { width, hypotheses, slots };
+}
+
+/** @param initial for each hypothesis the index of its row */
+function createDecoding(step: Session, shape: DecoderShape, sources: Sources, initial: readonly number[]): Decoding {
+  const { heads, headSize } = shape;
+  const parts = cacheNames(shape);
+  let rowOf = initial;
+  let past = 0;
+  let held = 0;
+  let caches: Float32Array[] = parts.map(() => new Float32Array(0));
+  /** Slot of each hypothesis in the caches. */
+  let heldSlots: readonly number[] = [];
+
+  /** Drops texts without hypotheses, each one's place taken by the last; gives the places of the rest by row. */
+  function dropTexts(): Map<number, number> {
+    const wanted = new Set(rowOf);
+    const places = sources.rows.map((_, place) => place);
+    for (let i = 0; i < places.length; ) {
+      const row = sources.rows[places[i] ?? 0];
+      if (row !== undefined && wanted.has(row.index)) i++;
+      else if (i === places.length - 1) places.pop();
+      else places[i] = places.pop() ?? 0;
+    }
+    if (places.length < sources.rows.length) sources.keep(places, NARROW_BELOW);
+    return new Map(sources.rows.map((row, place) => [row.index, place]));
+  }
+
+  function inputs(request: StepRequest, { hypotheses }: Rectangle, order: readonly number[]): Record<string, Value> {
+    const count = hypotheses.length;
+    const integers = (value: (hypothesis: number) => number): Value => {
+      return { type: 'int64', data: BigInt64Array.from(hypotheses, (h) => BigInt(value(h))), dims: [count] };
+    };
+    const longest = Math.max(1, ...request.adjusted.map((list) => list.length));
+    const adjusted = new BigInt64Array(count * longest).fill(-1n);
+    hypotheses.forEach((hypothesis, slot) => {
+      request.adjusted[hypothesis]?.forEach((token, i) => {
+        adjusted[slot * longest + i] = BigInt(token);
+      });
+    });
+    const feeds: Record<string, Value> = {
+      ...sources.inputs(true),
+      tokens: integers((hypothesis) => request.tokens[hypothesis] ?? 0),
+      order: integers((hypothesis) => (past === 0 ? 0 : (heldSlots[order[hypothesis] ?? 0] ?? 0))),
+      adjusted: { type: 'int64', data: adjusted, dims: [count, longest] },
+      top: { type: 'int64', data: BigInt64Array.of(BigInt(request.top)), dims: [1] },
+    };
+    parts.forEach((part, p) => {
+      const data = caches[p] ?? new Float32Array(0);
+      feeds[part] = { type: 'float32', data, dims: [past === 0 ? 1 : held, heads, past, headSize] };
+    });
+    return feeds;
+  }
+
+  return {
+    async step(request, order) {
+      const continued = order ?? rowOf.map((_, hypothesis) => hypothesis);
+      const count = continued.length;
+      if (request.tokens.length !== count || request.adjusted.length !== count) {
+        throw new RangeError(`${count} hypotheses go on, but there are ${request.tokens.length} tokens for them`);
+      }
+      rowOf = continued.map((from) => {
+        const row = rowOf[from];
+        if (row === undefined) throw new RangeError(`there is no hypothesis ${from} of ${rowOf.length} to go on with`);
+        return row;
+      });
+      if (count === 0) return nothing();
+      const places = dropTexts();
+      const rectangle = arrange(
+        rowOf.map((row) => places.get(row) ?? 0),
+        places.size,
+      );
+      const outputs = await step.run(inputs(request, rectangle, continued));
+      caches = parts.map((part) => outputs.floats(`next_${part}`));
+      past++;
+      held = rectangle.hypotheses.length;
+      heldSlots = rectangle.slots;
+      const adjusted = outputs.floats('adjusted_logits');
+      const longest = adjusted.length / held;
+      return {
+        topTokens: gather(outputs.integers('top_tokens'), rectangle.slots, request.top, (n) => new BigInt64Array(n)),
+        topLogits: gather(outputs.floats('top_logits'), rectangle.slots, request.top, (n) => new Float32Array(n)),
+        logSumExp: logSumExp(outputs.floats('maxima'), outputs.floats('shares'), rectangle.slots, held),
+        adjustedLogits: rectangle.slots.map((slot, hypothesis) => {
+          const start = slot * longest;
+          return adjusted.subarray(start, start + (request.adjusted[hypothesis]?.length ?? 0));
+        }),
+      };
+    },
+  };
+}
+
+function nothing(): StepScores {
+  return {
+    topTokens: new BigInt64Array(0),
+    topLogits: new Float32Array(0),
+    adjustedLogits: [],
+    logSumExp: new Float32Array(0),
+  };
+}
+
+/** The blocks of `size` values at the given places; the array itself where they stand in this order already. */
+function gather<T extends Float32Array | BigInt64Array>(
+  values: T,
+  places: readonly number[],
+  size: number,
+  make: (length: number) => T,
+): T {
+  if (values.length === places.length * size && places.every((place, i) => place === i)) return values;
+  const result = make(places.length * size);
+  places.forEach((place, i) => {
+    for (let j = 0; j < size; j++) result[i * size + j] = values[place * size + j] ?? 0;
+  });
+  return result;
+}
+
+/** ln Σ exp(logit) at the given places of `count`, from the slices' largest logits and their shares of the slices' sums. */
+function logSumExp(maxima: Float32Array, shares: Float32Array, places: readonly number[], count: number): Float32Array {
+  const slices = maxima.length / count;
+  return Float32Array.from(places, (place) => {
+    const own = maxima.subarray(place * slices, (place + 1) * slices);
+    const highest = own.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    const sum = own.reduce((total, max, s) => total + Math.exp(max - highest) / (shares[place * slices + s] ?? 1), 0);
+    return highest + Math.log(sum);
+  });
+}
