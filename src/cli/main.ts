@@ -9,6 +9,8 @@ import { addEnqueueCommand } from './enqueue.ts';
 import { reportFailure } from './errors.ts';
 import { addExportCommand } from './export.ts';
 import { addMigrateCommand } from './migrate.ts';
+import { addModelsCommand } from './models.ts';
+import { addModelsInspectCommand } from './models-inspect.ts';
 import { addQueryCommand } from './query.ts';
 import { addResumeCommand } from './resume.ts';
 import { addRetryCommand } from './retry.ts';
@@ -55,6 +57,8 @@ addExportCommand(program);
 addQueryCommand(program);
 addMigrateCommand(program);
 addServicesCommand(program);
+const models = addModelsCommand(program);
+addModelsInspectCommand(models);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((verb) => verb.commands)]) {
   command.exitOverride();

@@ -1,4 +1,6 @@
 /** The door of this room: what an engine process and the commands that need no queue use of it. */
 export { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 export { type DetoxifierOptions, type LoadedDetoxifier, loadDetoxifier } from './detoxifier.ts';
+export { PRINTED_BY } from './inspect/describe.ts';
+export { type InspectRequest, inspectCheckpoint, publishedConfig } from './inspect/inspect.ts';
 export { type LoadedScorer, loadScorer, type ScorerOptions } from './scorer.ts';

@@ -67,7 +67,7 @@ export function describeBertModel(fields: Fields): Description {
   return {
     ...common,
     tree: model(true),
-    base: null,
+    base: 'bert',
     shared: new Map(),
     traits: { ...traits, objective: 'a vector for each token', labels: null, tied: null },
   };

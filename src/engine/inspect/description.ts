@@ -10,8 +10,8 @@ export interface Description {
   readonly shared: ReadonlyMap<string, string>;
   /** Tensors of the state dict that are no parameters. */
   readonly buffers: ReadonlyMap<string, readonly number[]>;
-  /** Name of the child that a headless checkpoint of the family holds: files may leave it out of their names. */
-  readonly base: string | null;
+  /** transformers' `base_model_prefix`: a file of the headless model lacks it, one of a model with a head has it. */
+  readonly base: string;
   /** Tensors that older versions wrote and nobody reads. */
   readonly obsolete: RegExp | null;
   /** The part of the model that a parameter belongs to. */

@@ -11,8 +11,8 @@ export interface Module {
 export interface Parameter {
   readonly name: string;
   readonly shape: readonly number[];
-  /** The weight of a linear layer: what int8 quantizes. */
-  readonly matrix: boolean;
+  /** Of the weight of a linear layer, which int8 quantizes, how many outputs it has; null for any other parameter. */
+  readonly outputs: number | null;
 }
 
 /** A module with children. `own`: parameters beside theirs. */
@@ -34,14 +34,14 @@ export function leaf(className: string, extra = ''): Module {
   return { className, extra, parameters: [], children: [] };
 }
 
-export function own(name: string, shape: readonly number[], matrix = false): Parameter {
-  return { name, shape, matrix };
+export function own(name: string, shape: readonly number[], outputs: number | null = null): Parameter {
+  return { name, shape, outputs };
 }
 
 export function linear(inputs: number, outputs: number, bias = true): Module {
   return {
     ...leaf('Linear', `in_features=${inputs}, out_features=${outputs}, bias=${bias ? 'True' : 'False'}`),
-    parameters: [own('weight', [outputs, inputs], true), ...(bias ? [own('bias', [outputs])] : [])],
+    parameters: [own('weight', [outputs, inputs], outputs), ...(bias ? [own('bias', [outputs])] : [])],
   };
 }
 
@@ -49,7 +49,7 @@ export function linear(inputs: number, outputs: number, bias = true): Module {
 export function conv1D(inputs: number, outputs: number): Module {
   return {
     ...leaf('Conv1D', `nf=${outputs}, nx=${inputs}`),
-    parameters: [own('weight', [inputs, outputs], true), own('bias', [outputs])],
+    parameters: [own('weight', [inputs, outputs], outputs), own('bias', [outputs])],
   };
 }
 

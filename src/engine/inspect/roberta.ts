@@ -61,7 +61,7 @@ export function describeRobertaModel(fields: Fields): Description {
   return {
     ...common,
     tree: model(true),
-    base: null,
+    base: 'roberta',
     shared: new Map(),
     traits: { ...traits, objective: 'a vector for each token', labels: null, tied: null },
   };

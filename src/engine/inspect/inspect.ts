@@ -1,0 +1,99 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CheckpointError } from '../../contract/errors.ts';
+import type { Inspection } from '../../contract/inspection.ts';
+import { readBartConfig } from '../architectures/bart.ts';
+import { readRobertaConfig } from '../architectures/roberta.ts';
+import { type Fields, readFields } from '../checkpoint/fields.ts';
+import { countParameters, weightMemory } from './count.ts';
+import { describe } from './describe.ts';
+import type { Description } from './description.ts';
+import { printModule } from './module.ts';
+import { tokenizerFacts } from './tokenizer-facts.ts';
+import { useOf } from './use.ts';
+import { weightFacts } from './weight-facts.ts';
+
+export interface InspectRequest {
+  /** As the user named it. */
+  readonly name: string;
+  /** Folder in Hugging Face's layout, or null where only a config is known. */
+  readonly folder: string | null;
+  /** The config: `config.json` of the folder, or the published one. */
+  readonly configFile: string;
+  /** Where hashes of weights are remembered. */
+  readonly cacheFolder: string;
+}
+
+/** What a published config does not say. */
+const PUBLISHED_NOTES: Readonly<Record<string, string>> = {
+  'bert-base-uncased':
+    'published as BertForMaskedLM, without this classifier head: a scorer has to be trained first, with ' +
+    'python -m training.finetune --task classify --base bert-base-uncased --out FOLDER',
+};
+
+/** The published configs of the five systems, which are known without a download. */
+export function publishedConfig(name: string, packageRoot: string): string | null {
+  const file = join(packageRoot, 'models', 'configs', `${name}.json`);
+  return /^[a-z0-9][a-z0-9-]*$/.test(name) && existsSync(file) ? file : null;
+}
+
+/**
+ * Says what a checkpoint is, from its config, the headers of its weights and its tokenizer.
+ * @throws CheckpointError where a file that is there cannot be read
+ */
+export async function inspectCheckpoint(request: InspectRequest): Promise<Inspection> {
+  const { name, folder, configFile, cacheFolder } = request;
+  const fields = readFields(configFile);
+  const architecture = architectureOf(fields);
+  const { description, reason } = tryDescribe(architecture, fields);
+  const type = fields.raw('model_type');
+  const modelType = typeof type === 'string' ? type : null;
+  const weights = folder === null ? null : await weightFacts(folder, description, cacheFolder);
+  const known = {
+    name,
+    folder,
+    architecture,
+    modelType,
+    tree: description === null ? null : printModule(description.tree),
+    treeReason: reason,
+    traits: description?.traits ?? null,
+    parameters: description === null ? null : countParameters(description),
+    memory: description === null ? null : weightMemory(description),
+    weights,
+    tokenizer: tokenizerFacts(folder, modelType),
+  };
+  const notes =
+    folder === null
+      ? ['from its published config: its files are not on this machine', PUBLISHED_NOTES[name] ?? '']
+      : [];
+  return { ...known, use: useOf(known, refusalOf(architecture, fields)), notes: notes.filter((note) => note !== '') };
+}
+
+function architectureOf(fields: Fields): string {
+  const names = fields.raw('architectures');
+  const [name] = Array.isArray(names) ? names : [];
+  return typeof name === 'string' ? name : '';
+}
+
+function tryDescribe(architecture: string, fields: Fields): { description: Description | null; reason: string | null } {
+  try {
+    if (architecture === '') throw fields.error('architectures does not name a model class');
+    return { description: describe(architecture, fields), reason: null };
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return { description: null, reason: error.message };
+  }
+}
+
+/** Why the engine cannot run a checkpoint with this config, in its own words; null where it can. */
+function refusalOf(architecture: string, fields: Fields): string | null {
+  try {
+    if (architecture === 'BartForConditionalGeneration') readBartConfig(fields);
+    else if (architecture === 'RobertaForSequenceClassification') readRobertaConfig(fields);
+    else return `the engine cannot run a ${architecture} yet`;
+    return null;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return error.message;
+  }
+}
