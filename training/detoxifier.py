@@ -1,8 +1,11 @@
-"""Trains the detoxifier: `pretrain` on noise, then `finetune` on pairs, then `export` to a Hugging Face folder.
+"""Trains a detoxifier: `pretrain` on noise, then `finetune` on pairs, then `export` to a Hugging Face folder.
 
-    python -m training.detoxifier --data ../shared/data --work /tmp/detoxq-training --out models/nano-bart
+    python -m training.detoxifier --data ../shared/data --work /tmp/detoxq-training
+    python -m training.detoxifier --data ../shared/data --work /tmp/detoxq-training --kind t5
 
 runs all that has not been run yet; `--stage` runs one. Everything is seeded; a stopped run goes on where it was.
+T5 and GPT-2 come after BART: they have its vocabulary, start from its embeddings (models/nano-bart) and are also taught
+its rewrites (training/distil.py).
 """
 
 from __future__ import annotations
@@ -13,24 +16,36 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from transformers import BartForConditionalGeneration
-
 from training.authored import authored_pairs
-from training.checkpoints import EOS, PAD, encode, load_bpe, pad, save_tokenizer, save_weights, train_bpe
+from training.checkpoints import load_bpe, save_weights, train_bpe
 from training.corpora import Corpora
+from training.distil import read_taught
+from training.generators import GENERATORS, Generator, Row, set_dropout, use_fused_gelu
 from training.loop import BATCHES_PER_BLOCK, Schedule, train
-from training.mixture import FinetuneSamples, PretrainSamples, Samples
-from training.model import DETOXIFIER_POSITIONS, VOCABULARY, new_detoxifier, set_dropout
+from training.mixture import FinetuneSamples, PlainTextToo, PretrainSamples, Samples
+from training.model import VOCABULARY
 from training.noise import Noise, mine_rules
 from training.templates import neutral_words
 
 SEED = 11
-PRETRAIN = Schedule(steps=3200, batch=32, learning_rate=1.2e-3, warm_up=80)
-FINETUNE = Schedule(steps=2400, batch=32, learning_rate=7e-4, warm_up=60)
+SCHEDULES: dict[str, dict[str, Schedule]] = {
+    "bart": {
+        "pretrain": Schedule(steps=3200, batch=32, learning_rate=1.2e-3, warm_up=80),
+        "finetune": Schedule(steps=2400, batch=32, learning_rate=7e-4, warm_up=60),
+    },
+    "t5": {
+        "pretrain": Schedule(steps=500, batch=32, learning_rate=1.2e-3, warm_up=50),
+        "finetune": Schedule(steps=1000, batch=32, learning_rate=8e-4, warm_up=40),
+    },
+    "gpt2": {
+        "pretrain": Schedule(steps=500, batch=32, learning_rate=1.2e-3, warm_up=50),
+        "finetune": Schedule(steps=1000, batch=32, learning_rate=8e-4, warm_up=40),
+    },
+}
 LABEL_SMOOTHING = 0.1
 FINETUNE_DROPOUT = 0.1
 AVERAGE = 0.998
-LONGEST = 110  # ids a side in training
+PLAIN_TEXT = {"pretrain": 0.3, "finetune": 0.1}  # share of samples without a source, GPT-2 only
 
 
 def prepare_bpe(corpora: Corpora, folder: Path) -> None:
@@ -45,47 +60,34 @@ def prepare_bpe(corpora: Corpora, folder: Path) -> None:
     train_bpe(lines, VOCABULARY).save_model(str(folder))
 
 
-Batch = tuple[torch.Tensor, torch.Tensor]
-
-
-def block_maker(samples: Samples, bpe, schedule: Schedule) -> Callable[[int], Iterator[Batch]]:
+def block_maker(
+    samples: Samples, generator: Generator, bpe, schedule: Schedule
+) -> Callable[[int], Iterator[list[Row]]]:
     """Block n: samples of seed n, sorted by length into batches, batches shuffled."""
 
-    def block(number: int) -> Iterator[Batch]:
+    def block(number: int) -> Iterator[list[Row]]:
         samples.reseed(number)
         rng = random.Random(f"{SEED}-order-{number}")
-        pairs = [samples.draw() for _ in range(schedule.batch * BATCHES_PER_BLOCK)]
-        sources = encode(bpe, [source for source, _ in pairs], LONGEST)
-        targets = encode(bpe, [target for _, target in pairs], LONGEST)
-        order = sorted(range(len(pairs)), key=lambda i: len(sources[i]) + len(targets[i]) + rng.random())
+        rows = generator.rows(bpe, [samples.draw() for _ in range(schedule.batch * BATCHES_PER_BLOCK)])
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]) + len(rows[i][1]) + rng.random())
         batches = [order[i : i + schedule.batch] for i in range(0, len(order), schedule.batch)]
         rng.shuffle(batches)
         for batch in batches:
-            yield pad([sources[i] for i in batch]), pad([targets[i] for i in batch])
+            yield [rows[i] for i in batch]
 
     return block
 
 
-def forward(model: BartForConditionalGeneration, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits at the target's real tokens (tokens, vocabulary), and those tokens."""
-    source, target = batch
-    shifted = torch.cat([torch.full((len(target), 1), EOS), target[:, :-1]], 1)
-    states = model.model(
-        input_ids=source, attention_mask=(source != PAD).long(), decoder_input_ids=shifted, use_cache=False
-    ).last_hidden_state
-    real = target != PAD
-    return model.lm_head(states[real]) + model.final_logits_bias[0], target[real]
-
-
-def dev_report(model: BartForConditionalGeneration, bpe, sets: dict[str, list[tuple[str, str]]]) -> Callable[[], str]:
+def dev_report(
+    model: torch.nn.Module, generator: Generator, bpe, sets: dict[str, list[tuple[str, str]]]
+) -> Callable[[], str]:
     """Teacher-forced loss and accuracy on small fixed sets."""
 
     @torch.no_grad()
     def report() -> str:
         parts = []
         for name, pairs in sets.items():
-            batch = pad(encode(bpe, [s for s, _ in pairs], LONGEST)), pad(encode(bpe, [t for _, t in pairs], LONGEST))
-            logits, wanted = forward(model, batch)
+            logits, wanted = generator.forward(model, generator.rows(bpe, pairs))
             loss = torch.nn.functional.cross_entropy(logits, wanted).item()
             parts.append(f"{name} nll {loss:.3f} acc {(logits.argmax(-1) == wanted).float().mean().item():.3f}")
         return "| " + " | ".join(parts)
@@ -93,46 +95,53 @@ def dev_report(model: BartForConditionalGeneration, bpe, sets: dict[str, list[tu
     return report
 
 
-def run_stage(stage: str, corpora: Corpora, work: Path) -> None:
+def stage_folder(generator: Generator, stage: str, work: Path) -> Path:
+    return work / (stage if generator.name == "bart" else f"{generator.name}-{stage}")
+
+
+def run_stage(generator: Generator, stage: str, corpora: Corpora, work: Path) -> None:
     torch.manual_seed(SEED if stage == "pretrain" else SEED + 1)
-    bpe = load_bpe(work / "bpe")
+    bpe, schedule = load_bpe(work / "bpe"), SCHEDULES[generator.name][stage]
     noise = Noise(corpora, mine_rules(corpora.pairs_train, corpora.lexicon), bpe, SEED)
     copies = [(text, text) for text in corpora.neutral_pools["chat"][::101]]
     rare = [noise.inject(text, text, 2) for text, _ in copies]
     sets = {"dev": [(p.toxic, p.neutral[0]) for p in corpora.pairs_dev[:200]], "copy": copies, "rare": rare}
     sets["authored"] = authored_pairs()[1]
     if stage == "pretrain":
-        model, schedule = new_detoxifier(), PRETRAIN
+        model = generator.new()
         samples: Samples = PretrainSamples(corpora, noise)
     else:
-        model, schedule = BartForConditionalGeneration.from_pretrained(work / "pretrain"), FINETUNE
+        model = generator.load(stage_folder(generator, "pretrain", work))
         set_dropout(model, FINETUNE_DROPOUT)
-        samples = FinetuneSamples(corpora, noise)
-    report = dev_report(model, bpe, sets)
+        samples = FinetuneSamples(corpora, noise, [] if generator.name == "bart" else read_taught(work))
+    if generator.name == "gpt2":
+        sets["plain"] = [("", pair.neutral[0]) for pair in corpora.pairs_dev[:200]]
+        samples = PlainTextToo(samples, noise, corpora, PLAIN_TEXT[stage])
+    use_fused_gelu(model)
+    report = dev_report(model, generator, bpe, sets)
     model.eval()
     print(f"{sum(p.numel() for p in model.parameters())} parameters, before training {report()}", flush=True)
 
-    def loss_of(batch: Batch) -> torch.Tensor:
-        logits, wanted = forward(model, batch)
-        return torch.nn.functional.cross_entropy(logits, wanted, label_smoothing=LABEL_SMOOTHING)
+    def loss_of(rows: list[Row]) -> torch.Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=generator.bfloat16):
+            logits, wanted = generator.forward(model, rows)
+        return torch.nn.functional.cross_entropy(logits.float(), wanted, label_smoothing=LABEL_SMOOTHING)
 
+    folder = stage_folder(generator, stage, work)
     mean = train(
-        model, block_maker(samples, bpe, schedule), loss_of, schedule, work / f"{stage}.pt", report,
+        model, block_maker(samples, generator, bpe, schedule), loss_of, schedule, folder.with_suffix(".pt"), report,
         average=AVERAGE if stage == "finetune" else None,
     )  # fmt: skip
     if mean is not None:
         model.load_state_dict(mean)
         print("weights averaged", report())
-    set_dropout(model, 0.0)
-    model.save_pretrained(work / stage)
+    model.save_pretrained(folder)
 
 
-def export(corpora: Corpora, weights: Path, work: Path, out: Path) -> None:
+def export(generator: Generator, corpora: Corpora, weights: Path, work: Path, out: Path) -> None:
     """The folder that ships: fp16 weights, tokenizer, and the words that the repair guard knows."""
-    model = BartForConditionalGeneration.from_pretrained(weights)
-    set_dropout(model, 0.0)
-    save_weights(model, out)
-    save_tokenizer(work / "bpe", out, "bart", DETOXIFIER_POSITIONS)
+    save_weights(generator.load(weights), out)
+    generator.save_tokenizer(work / "bpe", out)
     known = {word for texts in corpora.neutral_pools.values() for text in texts for word in text.split()}
     counts = corpora.word_counts
     words = {word for word in known if word[:1].isalpha() and counts[word] >= 2}
@@ -145,19 +154,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints, not committed")
-    parser.add_argument("--out", type=Path, default=Path("models/nano-bart"))
+    parser.add_argument("--kind", choices=tuple(GENERATORS), default="bart")
+    parser.add_argument("--out", type=Path, help="default: models/nano-KIND")
     parser.add_argument("--stage", choices=("pretrain", "finetune", "export"))
     parser.add_argument("--from-stage", choices=("pretrain", "finetune"), default="finetune", help="what export ships")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.work.mkdir(parents=True, exist_ok=True)
+    generator = GENERATORS[options.kind]
     corpora = Corpora(options.data)
     prepare_bpe(corpora, options.work / "bpe")
     for stage in ("pretrain", "finetune"):
-        if options.stage == stage or (options.stage is None and not (options.work / stage).exists()):
-            run_stage(stage, corpora, options.work)
+        done = stage_folder(generator, stage, options.work).exists()
+        if options.stage == stage or (options.stage is None and not done):
+            run_stage(generator, stage, corpora, options.work)
     if options.stage in (None, "export"):
-        export(corpora, options.work / options.from_stage, options.work, options.out)
+        weights = stage_folder(generator, options.from_stage, options.work)
+        export(generator, corpora, weights, options.work, options.out or Path("models") / f"nano-{generator.name}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 BATCHES_PER_BLOCK = 30
 WEIGHT_DECAY = 0.02
 BETAS = (0.9, 0.98)
-SAVE_EVERY = 500  # steps
+SAVE_EVERY = 250  # steps
 FLOOR = 0.02  # share of the learning rate that is left at the end
 
 

@@ -54,12 +54,14 @@ class PretrainSamples:
 class FinetuneSamples:
     """Pairs: 40 % ParaDetox, 17 % hand-written, 20 % from templates, 9 % neutral sentences made toxic, 14 % copies.
 
+    With `taught` (training/distil.py) half of the ParaDetox share is drawn from those rewrites.
     Lexicon words of the source are disguised in 15 % of the samples, new words put into both sides of 30 %. Hand-written
     and template pairs get neutral sentences around them in a quarter of the cases; 8 % of all samples are two at once.
     """
 
-    def __init__(self, corpora: Corpora, noise: Noise) -> None:
+    def __init__(self, corpora: Corpora, noise: Noise, taught: list[Sample]) -> None:
         self.noise, self.rng = noise, noise.rng
+        self.taught = taught
         self.pools = corpora.neutral_pools
         self.lexicon = corpora.lexicon
         self.pairs = good_pairs(corpora)
@@ -93,7 +95,9 @@ class FinetuneSamples:
 
     def single(self) -> Sample:
         rng, luck = self.rng, self.rng.random()
-        if luck < 0.40:
+        if luck < 0.20 and self.taught:
+            sample = rng.choice(self.taught)
+        elif luck < 0.40:
             pair = rng.choice(self.pairs)
             sample = pair.toxic, rng.choice(pair.neutral)
         elif luck < 0.57:
@@ -125,3 +129,20 @@ class FinetuneSamples:
             return first
         second = self.single()
         return f"{first[0]} {second[0]}", f"{first[1]} {second[1]}"
+
+
+class PlainTextToo:
+    """Other samples, but for a share that has no source: neutral sentences, from which GPT-2 learns plain English."""
+
+    def __init__(self, samples: Samples, noise: Noise, corpora: Corpora, share: float) -> None:
+        self.samples, self.rng, self.pools, self.share = samples, noise.rng, corpora.neutral_pools, share
+
+    def reseed(self, block: int) -> None:
+        self.samples.reseed(block)
+
+    def draw(self) -> Sample:
+        if self.rng.random() >= self.share:
+            return self.samples.draw()
+        luck = self.rng.random()
+        pool = "chat" if luck < 0.6 else "examples" if luck < 0.85 else "glosses"
+        return "", self.rng.choice(self.pools[pool])

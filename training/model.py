@@ -112,14 +112,6 @@ def new_detoxifier() -> BartForConditionalGeneration:
     return model
 
 
-def set_dropout(model: torch.nn.Module, rate: float) -> None:
-    """Residual dropout of a BART model; attention weights are never dropped."""
-    model.config.dropout = rate
-    for module in model.modules():
-        if isinstance(getattr(module, "dropout", None), float) and "Attention" not in type(module).__name__:
-            module.dropout = rate
-
-
 def new_scorer(dropout: float) -> RobertaForSequenceClassification:
     """RoBERTa form, 5 million parameters, two labels."""
     config = RobertaConfig(

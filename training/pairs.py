@@ -54,24 +54,31 @@ def out_of_fold_toxicity(corpora: Corpora) -> list[list[float]]:
     return scores
 
 
+def flaw(toxic: str, neutral: str, score: float, lexicon: set[str]) -> str | None:
+    """Why a paraphrase is not worth learning, or None. `score`: an n-gram regression's probability that it is toxic."""
+    words = neutral.split()
+    if score > MOST_TOXIC:
+        return "toxic"
+    if any(word in lexicon for word in words):
+        return "lexicon"
+    if difflib.SequenceMatcher(None, toxic.split(), words, autojunk=False).ratio() < LEAST_OVERLAP:
+        return "far"
+    if not HAS_LETTER.search(neutral):
+        return "far"
+    return "headless" if headless(toxic, neutral) else None
+
+
 def good_pairs(corpora: Corpora) -> list[Pair]:
     """Training pairs whose paraphrases look neutral, stay close to the source and keep their nouns."""
     kept, dropped = [], dict.fromkeys(("toxic", "lexicon", "far", "headless"), 0)
     for pair, scores in zip(corpora.pairs_train, out_of_fold_toxicity(corpora), strict=True):
         good = []
         for text, score in zip(pair.neutral, scores, strict=True):
-            words = text.split()
-            ratio = difflib.SequenceMatcher(None, pair.toxic.split(), words, autojunk=False).ratio()
-            if score > MOST_TOXIC:
-                dropped["toxic"] += 1
-            elif any(word in corpora.lexicon for word in words):
-                dropped["lexicon"] += 1
-            elif ratio < LEAST_OVERLAP or not HAS_LETTER.search(text):
-                dropped["far"] += 1
-            elif headless(pair.toxic, text):
-                dropped["headless"] += 1
-            else:
+            fault = flaw(pair.toxic, text, score, corpora.lexicon)
+            if fault is None:
                 good.append(text)
+            else:
+                dropped[fault] += 1
         if good:
             kept.append(Pair(pair.toxic, tuple(good)))
     print(f"pairs kept {len(kept)} of {len(corpora.pairs_train)}; paraphrases dropped {dropped}", flush=True)

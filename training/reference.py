@@ -2,9 +2,11 @@
 
     python -m training.reference models/nano-bart examples/comments.csv --out reference.jsonl --limit 50
 
-Seq2seq checkpoints: {text, input_tokens, tokens, output}; greedy search by `model.generate(num_beams=1)` with the
-checkpoint's own generation_config; `tokens` are the generated ids without decoder start token and padding, with the
-end token where there is one. Classifiers: {text, input_tokens, logits, probabilities}.
+Seq2seq and decoder-only checkpoints: {text, input_tokens, tokens, output}; greedy search by `model.generate(num_beams=1)`
+with the checkpoint's own generation_config; `tokens` are the generated ids without prompt, decoder start token and
+padding, with the end token where there is one. `input_tokens` are those of the text in its prompt, if the checkpoint
+names one (`task_specific_params.detoxification.prompt` in config.json) or `--prompt` does; `--prompt '{text}'` leaves
+texts as they are. Classifiers: {text, input_tokens, logits, probabilities}.
 Each text is run alone, in a batch of one, so that nothing depends on padding. `--model-form` puts each text into the
 form the bundled models are trained on first (training/model_form.py); `text` is then that form.
 """
@@ -16,16 +18,19 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
 from transformers import (
     AutoConfig,
+    AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
 )
 
+from training.decode import read_prompt
 from training.model_form import to_model_form
 
 TEXT_COLUMNS = ("text", "comment_text", "comment", "sentence", "toxic", "source")
@@ -52,14 +57,16 @@ def read_texts(file: Path, column: str | None) -> Iterator[str]:
 
 
 @torch.no_grad()
-def seq2seq_reference(model, tokenizer, text: str, max_input: int) -> dict[str, object]:
-    inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=max_input)
-    generated = model.generate(**inputs, num_beams=1, do_sample=False)[0].tolist()
-    pad_id = model.config.pad_token_id
-    tokens = [token for token in generated[1:] if token != pad_id]
+def generator_reference(model, tokenizer, text: str, max_input: int, prompt: str = "{text}") -> dict[str, object]:
+    filled = prompt.replace("{text}", text)
+    inputs = tokenizer(filled, return_tensors="pt", truncation=True, max_length=max_input)
+    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    generated = model.generate(input_ids=ids, attention_mask=mask, num_beams=1, do_sample=False)[0].tolist()
+    before = 1 if model.config.is_encoder_decoder else ids.shape[1]
+    tokens = [token for token in generated[before:] if token != model.generation_config.pad_token_id]
     return {
         "text": text,
-        "input_tokens": inputs["input_ids"][0].tolist(),
+        "input_tokens": ids[0].tolist(),
         "tokens": tokens,
         "output": tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False),
     }
@@ -84,14 +91,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSONL file; standard output if absent")
     parser.add_argument("--column", help="name of the text column")
     parser.add_argument("--limit", type=int, help="only the first so many texts")
+    parser.add_argument("--prompt", help="template around each text, with {text} in it; default: the checkpoint's own")
     parser.add_argument("--model-form", action="store_true", help="put the texts into the models' form first")
     options = parser.parse_args()
 
     config = AutoConfig.from_pretrained(options.checkpoint)
     tokenizer = AutoTokenizer.from_pretrained(options.checkpoint)
-    if config.is_encoder_decoder:
-        model = AutoModelForSeq2SeqLM.from_pretrained(options.checkpoint, dtype=torch.float32).eval()
-        refer, window = seq2seq_reference, config.max_position_embeddings
+    names = config.architectures or []
+    generates = config.is_encoder_decoder or any(name.endswith("LMHeadModel") for name in names)
+    if generates:
+        family = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        model = family.from_pretrained(options.checkpoint, dtype=torch.float32).eval()
+        refer = partial(generator_reference, prompt=options.prompt or read_prompt(config))
+        window = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", sys.maxsize))
     else:
         model = AutoModelForSequenceClassification.from_pretrained(options.checkpoint, dtype=torch.float32).eval()
         offset = config.pad_token_id + 1 if config.model_type == "roberta" else 0

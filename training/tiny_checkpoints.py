@@ -27,7 +27,7 @@ from transformers import (
 )
 
 from training.checkpoints import BOS, EOS, PAD, save_tokenizer, save_weights, train_bpe
-from training.reference import classifier_reference, seq2seq_reference
+from training.reference import classifier_reference, generator_reference
 
 VOCABULARY = 480
 POSITIONS = 64
@@ -128,7 +128,7 @@ def raise_end_token(model: BartForConditionalGeneration, tokenizer) -> None:
     with torch.no_grad():
         model.final_logits_bias[0, EOS] = -6.0
     for _ in range(60):
-        ended = sum(len(seq2seq_reference(model, tokenizer, text, POSITIONS)["tokens"]) < 38 for text in TEXTS)
+        ended = sum(len(generator_reference(model, tokenizer, text, POSITIONS)["tokens"]) < 38 for text in TEXTS)
         if ended >= len(TEXTS) // 2:
             return
         with torch.no_grad():
@@ -137,7 +137,7 @@ def raise_end_token(model: BartForConditionalGeneration, tokenizer) -> None:
 
 def write_reference(folder: Path, model: PreTrainedModel) -> list[dict[str, object]]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    refer = seq2seq_reference if model.config.is_encoder_decoder else classifier_reference
+    refer = generator_reference if model.config.is_encoder_decoder else classifier_reference
     rows = [refer(model, tokenizer, text, POSITIONS) for text in TEXTS]
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (folder / "reference.jsonl").write_text("".join(lines), encoding="utf8")
