@@ -15,7 +15,11 @@ suite('11: engines that hang, are busy for ever, abort, and leak past their budg
     200: '!leak',
   });
   const run = await cluster.enqueue(rows.file);
-  const worker = await cluster.worker({ processes: 2, maxRssBytes: 180 * 2 ** 20 });
+  const worker = await cluster.worker({
+    processes: 2,
+    maxRssBytes: 180 * 2 ** 20,
+    hangAfterMs: inForm(20_000, 1_500),
+  });
   await cluster.untilDone(run);
   await worker.stderrMatches(/over its memory budget/);
   await cluster.expectWhole(run, rows, { 20: 'engine_hung', 70: 'engine_hung', 130: 'engine_crashed' });
@@ -52,7 +56,8 @@ suite('12: rows that throw, rows that kill their engine: one chunk, two, neighbo
   const deadly = { 100: '!die', 131: '!die', 132: '!abort', 600: '!die' };
   const rows = await cluster.rows(count, { ...throwing, ...deadly });
   const run = await cluster.enqueue(rows.file, { chunkRows: 64 });
-  const worker = await cluster.worker({ processes: 2 });
+  // A lock that no busy machine loses: what is tried again here is tried for its rows.
+  const worker = await cluster.worker({ processes: 2, lockMs: 30_000 });
   await cluster.untilDone(run);
   await cluster.expectWhole(run, rows, {
     ...Object.fromEntries(Object.keys(throwing).map((row) => [row, 'model_failed'])),

@@ -28,7 +28,7 @@ suite.each(['postgres', 'redis'] as const)(
     const proxy = proxies[service];
     const rows = await cluster.rows(inForm(4_000, 960));
     const run = await cluster.enqueue(rows.file);
-    const worker = await cluster.worker({ rowMs: 3, ...proxies.urls });
+    const worker = await cluster.worker({ rowMs: 3, answerTimeoutMs: inForm(60_000, 2_500), ...proxies.urls });
     const done = async () => (await cluster.counts(CHUNKS)).done ?? 0;
     const chunks = rows.rows.length / 16;
     await cluster.until('a tenth', async () => (await done()) >= chunks / 10);

@@ -48,7 +48,7 @@ suite('5: FLUSHALL', async () => {
 
 suite('5: Redis over its memory limit: no hot loop, and work goes on when there is room', async () => {
   const cluster = await startCluster(['--maxmemory-policy', 'noeviction']);
-  const rows = await cluster.rows(inForm(1_600, 320));
+  const rows = await cluster.rows(inForm(1_600, 640));
   const run = await cluster.enqueue(rows.file);
   const admin = new Redis(cluster.redis.url);
   onTestFinished(() => admin.disconnect());

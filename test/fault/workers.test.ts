@@ -1,3 +1,5 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type FaultWorker, inForm, startCluster } from '../support/fault-cluster.ts';
 import { canStartRedis } from '../support/private-redis.ts';
@@ -87,8 +89,9 @@ suite('7: a worker stopped by SIGSTOP past its lock, then continued: the zombie 
   const cluster = await startCluster();
   const rows = await cluster.rows(64);
   const run = await cluster.enqueue(rows.file, { chunkRows: 64 });
-  // Slow enough that it is still at work when it is stopped, however busy the machine.
-  const zombie = await cluster.worker({ rowMs: 100 });
+  // Slow enough that it is still at work when it is stopped, however busy the machine. When it wakes, nothing that it
+  // waited for has timed out: it goes on to the end, and tries to write.
+  const zombie = await cluster.worker({ rowMs: 100, hangAfterMs: 600_000, answerTimeoutMs: 600_000 });
   await cluster.until('its claim', async () => {
     const { claims } = await cluster.counts('SELECT claims FROM chunks WHERE run_id = $1', [run]);
     return claims === 1;
@@ -98,7 +101,7 @@ suite('7: a worker stopped by SIGSTOP past its lock, then continued: the zombie 
   await cluster.untilDone(run);
   const before = await cluster.database.query('SELECT claims, worker, done_at FROM chunks WHERE run_id = $1', [run]);
   zombie.child.kill('SIGCONT');
-  await zombie.stderrMatches(/done or taken over meanwhile|nothing to do for this chunk/);
+  await zombie.stderrMatches(/done or taken over meanwhile/);
   expect(await cluster.database.query('SELECT claims, worker, done_at FROM chunks WHERE run_id = $1', [run])).toEqual(
     before,
   );
@@ -109,37 +112,44 @@ suite('7: a worker stopped by SIGSTOP past its lock, then continued: the zombie 
 suite('8: an event loop blocked for less than the lock lasts loses nothing, for longer only the work', async () => {
   const cluster = await startCluster();
   const rows = await cluster.rows(64);
-  const short = await cluster.enqueue(rows.file, { chunkRows: 64 });
-  const blocked = await cluster.worker({ rowMs: inForm(300, 30) });
-  const other = await cluster.worker();
   const claimed = (run: string) =>
     cluster.until('its claim', async () => {
       const { claims } = await cluster.counts('SELECT claims FROM chunks WHERE run_id = $1', [run]);
       return (claims ?? 0) > 0;
     });
+  // Locks are renewed when half of their time is over: a block that is shorter than the other half is never noticed.
+  const options = { rowMs: inForm(300, 60), lockMs: inForm(30_000, 12_000) };
+  const pair = await Promise.all([cluster.worker(options), cluster.worker(options)]);
+  const short = await cluster.enqueue(rows.file, { chunkRows: 64 });
   await claimed(short);
-  const holder = async (run: string) => {
-    const [row] = await cluster.database.query<{ worker: string }>('SELECT worker FROM chunks WHERE run_id = $1', [
-      run,
-    ]);
-    return row?.worker === `fault/${blocked.pid}` ? blocked : other;
-  };
-  await (await holder(short)).order(`block ${inForm(12_000, 1_200)}`);
+  const [{ worker } = { worker: '' }] = await cluster.database.query<{ worker: string }>(
+    'SELECT worker FROM chunks WHERE run_id = $1',
+    [short],
+  );
+  await pair.find(({ pid }) => worker === `fault/${pid}`)?.order(`block ${inForm(12_000, 1_500)}`);
   await cluster.untilDone(short);
   await cluster.expectWhole(short, rows);
   expect(await cluster.counts('SELECT claims FROM chunks WHERE run_id = $1', [short])).toEqual({ claims: 1 });
+  await Promise.all(pair.map((each) => each.kill()));
 
-  // Longer than the lock lasts: the chunk goes to the other worker, and the blocked one writes nothing.
-  await other.kill();
+  // Longer than the lock lasts: the chunk goes to another worker, and the blocked one writes nothing.
   const long = await cluster.enqueue(rows.file, { chunkRows: 64 });
+  const blocked = await cluster.worker({ rowMs: 60, answerTimeoutMs: 600_000 });
   await claimed(long);
-  const heir = cluster.worker();
-  await blocked.order(`block ${inForm(60_000, 9_000)}`);
-  await heir;
+  const block = join(cluster.folder, 'block');
+  await writeFile(block, '');
+  const unblocked = blocked.order(`block-while ${block}`);
+  const heir = await cluster.worker();
   await cluster.untilDone(long);
+  const before = await cluster.database.query('SELECT claims, worker, done_at FROM chunks WHERE run_id = $1', [long]);
+  expect(before).toMatchObject([{ claims: 2, worker: `fault/${heir.pid}` }]);
+  await rm(block);
+  await unblocked;
+  await blocked.stderrMatches(/done or taken over meanwhile/);
+  expect(await cluster.database.query('SELECT claims, worker, done_at FROM chunks WHERE run_id = $1', [long])).toEqual(
+    before,
+  );
   await cluster.expectWhole(long, rows);
-  const { claims } = await cluster.counts('SELECT claims FROM chunks WHERE run_id = $1', [long]);
-  expect(claims).toBeGreaterThan(1);
 });
 
 suite('9: SIGTERM of all workers under load: drained in time, and nothing is left for a stalled check', async () => {
@@ -150,7 +160,8 @@ suite('9: SIGTERM of all workers under load: drained in time, and nothing is lef
   const queue = await cluster.queue();
   for (let time = 0; time < times; time += 1) {
     // Every other time, what is begun takes longer than the deadline, and is handed back.
-    const options = time % 2 === 0 ? { rowMs: 10 } : { rowMs: 80, drainMs: 500 };
+    // A lock that no busy machine loses, and that nothing here may wait for.
+    const options = time % 2 === 0 ? { rowMs: 10, lockMs: 30_000 } : { rowMs: 80, lockMs: 30_000, drainMs: 500 };
     const workers = await Promise.all([cluster.worker(options), cluster.worker(options)]);
     const before = await cluster.counts(DONE, [run]);
     await cluster.until('load', async () => {

@@ -1,9 +1,10 @@
 /**
  * The verb `worker` with the fake engine and short times: `node fault-worker.ts OPTIONS`, as JSON.
- * Lines on standard input: `block MS` blocks the event loop, `clock MS` sets the wall clock that far off.
+ * Lines on standard input: `block MS` blocks the event loop, `block-while FILE` as long as that file is there,
+ * `clock MS` sets the wall clock that far off.
  */
-
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { listenForStop } from '../../src/cli/signals.ts';
 import { createLog } from '../../src/observe/log.ts';
@@ -57,9 +58,10 @@ const reconciler = createReconciler({ database, queue, log, everyMs: options.rec
 reconciler.start();
 const stop = listenForStop((text) => log.info({}, text));
 createInterface({ input: process.stdin }).on('line', (line) => {
-  const [order, ms] = line.split(' ');
-  if (order === 'clock') setClock(Number(ms));
-  if (order === 'block') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(ms));
+  const [order, value = ''] = line.split(' ');
+  if (order === 'clock') setClock(Number(value));
+  if (order === 'block') block(Number(value));
+  while (order === 'block-while' && existsSync(value)) block(50);
   log.info({ order }, 'obeyed');
 });
 log.info({}, 'worker is ready');
@@ -70,3 +72,7 @@ log.info({ finished }, 'worker has drained');
 await queue.close();
 await database.close();
 process.exit(0);
+
+function block(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
