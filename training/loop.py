@@ -47,18 +47,19 @@ def train(
     report: Callable[[], str],
     report_every: int = 250,
     average: float | None = None,
+    accumulate: int = 1,
 ) -> dict[str, torch.Tensor] | None:
     """Runs `schedule.steps` steps, from `state_file` on if it exists.
 
     `blocks(n)` gives the batches of block n and must depend on n alone, so that a resumed run sees the same samples
     but for those of the block it was stopped in. With `average` an exponential moving average of the weights
-    (that decay a step) is kept and returned.
+    (that decay a step) is kept and returned. A step adds up the gradients of `accumulate` batches.
     """
     optimizer = optimizer_for(model)
-    step, block = 0, 0
+    step, block, waiting = 0, 0, 0
     mean = {name: value.clone() for name, value in model.state_dict().items()} if average else None
     if state_file.exists():
-        state = torch.load(state_file, weights_only=True)
+        state = torch.load(state_file, weights_only=True, map_location=next(model.parameters()).device)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step, block, mean = state["step"], state["block"], state["mean"]
@@ -70,13 +71,17 @@ def train(
         for batch in blocks(block):
             if step >= schedule.steps:
                 break
+            loss = loss_of(batch)
+            (loss / accumulate).backward()
+            waiting += 1
+            if waiting < accumulate:
+                continue
+            waiting = 0
             for group in optimizer.param_groups:
                 group["lr"] = schedule.rate(step)
-            loss = loss_of(batch)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
             step += 1
             smooth = loss.item() if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss.item()
             if mean is not None and average is not None:
