@@ -113,7 +113,8 @@ def run_stage(generator: Generator, stage: str, corpora: Corpora, work: Path) ->
     else:
         model = generator.load(stage_folder(generator, "pretrain", work))
         set_dropout(model, FINETUNE_DROPOUT)
-        samples = FinetuneSamples(corpora, noise, [] if generator.name == "bart" else read_taught(work))
+        taught = [] if generator.name == "bart" else read_taught(work)
+        samples = FinetuneSamples(corpora, noise, work, taught)
     if generator.name == "gpt2":
         sets["plain"] = [("", pair.neutral[0]) for pair in corpora.pairs_dev[:200]]
         samples = PlainTextToo(samples, noise, corpora, PLAIN_TEXT[stage])

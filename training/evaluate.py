@@ -2,7 +2,8 @@
 
     python -m training.evaluate --data ../shared/data --work /tmp/detoxq-training
 
-needs `judges.pkl` (training.judges) in the work folder and the two bundled checkpoints. ParaDetox test: a seeded tenth
+needs `judges.pkl` (training.judges) in the work folder and the bundled checkpoints. `--detoxifier FOLDER…` and
+`--table NAME…` take a part of it. ParaDetox test: a seeded tenth
 that nothing was trained on or chosen by. Intervals: 95 %, 2,000 bootstrap samples of the sentences.
 """
 
@@ -20,15 +21,18 @@ from sklearn.metrics import roc_auc_score
 from training.authored import authored_pairs, clean_comments
 from training.checkpoints import load_bpe
 from training.corpora import Corpora
-from training.decode import Detoxifier, Scorer
+from training.decode import Detoxifier, Scorer, perplexity, surprise
 from training.disguise import disguise_text
-from training.judges import Judges, load_judges
+from training.generators import BART_FOLDER
+from training.judges import Judges, corrupt, load_judges
 from training.ngrams import fit_ngrams
 from training.noise import Noise, mine_rules
 from training.repair import read_known_words, repair
 from training.scorer_samples import swear_words
 
 BOOTSTRAPS = 2000
+DETOXIFIERS = [Path("models") / name for name in ("nano-bart", "nano-t5", "nano-gpt2")]
+TABLES = ("scorer", "fluency", "clean", "copy", "rewrites")
 SEED = 77
 
 
@@ -57,22 +61,26 @@ def lexicons(corpora: Corpora) -> dict[str, set[str]]:
     }
 
 
-def rewrite_table(corpora: Corpora, judges: Judges, detoxifier: Detoxifier, scorer: Scorer, known: set[str]) -> None:
+def rewrite_table(
+    corpora: Corpora, judges: Judges, detoxifiers: list[Detoxifier], scorer: Scorer, known: set[str]
+) -> None:
     sources = [pair.toxic for pair in corpora.pairs_test]
-    started = time.monotonic()
-    greedy = detoxifier.rewrite(sources)
-    pace = len(sources) / (time.monotonic() - started)
-    repaired = [repair(s, o, known) for s, o in zip(sources, greedy, strict=True)]
-    still = np.flatnonzero(scorer.toxicity(repaired) > 0.5)
-    second = list(repaired)
-    for i, text in zip(still, detoxifier.rewrite([repaired[i] for i in still]), strict=True):
-        second[i] = repair(repaired[i], text, known)
     systems = {"copy": sources}
     for name, lexicon in lexicons(corpora).items():
         systems[f"delete: {name} ({len(lexicon)} words)"] = delete_words(sources, lexicon)
-    systems["**detoxifier, greedy**"] = greedy
-    systems["detoxifier, greedy + repair"] = repaired
-    systems["detoxifier, second pass where the scorer says toxic"] = second
+    paces: dict[str, float] = {}
+    for detoxifier in detoxifiers:
+        name, started = detoxifier.folder.name, time.monotonic()
+        greedy = detoxifier.rewrite(sources)
+        paces[name] = len(sources) / (time.monotonic() - started)
+        repaired = [repair(s, o, known) for s, o in zip(sources, greedy, strict=True)]
+        still = np.flatnonzero(scorer.toxicity(repaired) > 0.5)
+        second = list(repaired)
+        for i, text in zip(still, detoxifier.rewrite([repaired[i] for i in still]), strict=True):
+            second[i] = repair(repaired[i], text, known)
+        systems[f"**{name}, greedy**"] = greedy
+        systems[f"{name}, greedy + repair"] = repaired
+        systems[f"{name}, second pass where the scorer says toxic"] = second
     systems["human reference"] = [pair.neutral[0] for pair in corpora.pairs_test]
 
     print(f"\n## Rewrites of {len(sources)} ParaDetox test sentences\n")
@@ -84,12 +92,40 @@ def rewrite_table(corpora: Corpora, judges: Judges, detoxifier: Detoxifier, scor
         low, high = interval(judged["J"])
         same = np.mean([s == o for s, o in zip(sources, outputs, strict=True)])
         means = " | ".join(f"{judged[key].mean():.3f}" for key in ("STA", "SIM", "FL"))
-        print(f"| {name} | {means} | {judged['J'].mean():.3f} ({low:.3f} to {high:.3f}) | {same:.1%} |")
+        print(f"| {name} | {means} | {judged['J'].mean():.3f} ({low:.3f} to {high:.3f}) | {same:.1%} |", flush=True)
     best = max((name for name in scores if name.startswith("delete")), key=lambda name: scores[name].mean())
-    gain = scores["**detoxifier, greedy**"] - scores[best]
-    low, high = interval(gain)
-    print(f"\nGreedy against the best delete baseline ({best}): {gain.mean():+.3f} ({low:+.3f} to {high:+.3f}), paired.")
-    print(f"Greedy decoding in PyTorch, one thread: {pace:.0f} sentences/s.")
+    for name, pace in paces.items():
+        gain = scores[f"**{name}, greedy**"] - scores[best]
+        low, high = interval(gain)
+        print(f"\n{name}, greedy, against {best}: {gain.mean():+.3f} ({low:+.3f} to {high:+.3f}), paired.")
+        print(f"Greedy decoding in PyTorch, one thread: {pace:.0f} sentences/s.")
+
+
+def fluency_table(corpora: Corpora, detoxifier: Detoxifier) -> None:
+    """Perplexity of clean sentences, and whether it tells them from corrupted ones (training/judges.py)."""
+    rng = random.Random(SEED)
+    toxic = [pair.toxic for pair in corpora.pairs_test]
+    neutral = [pair.neutral[0] for pair in corpora.pairs_test]
+    sets = {
+        "ParaDetox test, human paraphrases": neutral,
+        "ParaDetox test, toxic sentences": toxic,
+        "Jigsaw test, neutral rows": [text for text, label in corpora.jigsaw_test if not label],
+        "hand-written clean comments kept from training": clean_comments()[1],
+    }
+    words = [word for text in neutral + toxic for word in text.split()]
+    print(f"\n## {detoxifier.folder.name} as a language model\n")
+    print("| rows | number | perplexity a token | a word | bits a character | AUC, real against corrupted |")
+    print("|---|---|---|---|---|---|")
+    for name, texts in sets.items():
+        nats, tokens = surprise(detoxifier.model, detoxifier.tokenizer, texts)
+        broken = [corrupt(text, rng, words) for text in texts]
+        changed = [i for i, text in enumerate(texts) if broken[i] != text]
+        worse, longer = surprise(detoxifier.model, detoxifier.tokenizer, [broken[i] for i in changed])
+        a_token = np.concatenate([(nats / tokens)[changed], worse / longer])
+        auc = roc_auc_score([0] * len(changed) + [1] * len(changed), a_token)
+        a_word = np.exp(nats.sum() / sum(len(text.split()) for text in texts))
+        bits = nats.sum() / np.log(2) / sum(map(len, texts))
+        print(f"| {name} | {len(texts)} | {perplexity(nats, tokens):.1f} | {a_word:.0f} | {bits:.2f} | {auc:.3f} |", flush=True)
 
 
 def scorer_table(corpora: Corpora, scorer: Scorer) -> None:
@@ -127,7 +163,7 @@ def clean_table(corpora: Corpora, detoxifier: Detoxifier, scorer: Scorer, known:
         "hand-written clean comments kept from training": clean_comments()[1],
         "hand-written neutral counterparts kept from training": [neutral for _, neutral in authored],
     }
-    print("\n## Clean rows through score and rewrite\n")
+    print(f"\n## Clean rows through score and rewrite ({detoxifier.folder.name})\n")
     print("| rows | number | scored toxic | changed |\n|---|---|---|---|")
     for name, texts in sets.items():
         flagged = np.flatnonzero(scorer.toxicity(texts) > 0.5)
@@ -138,11 +174,11 @@ def clean_table(corpora: Corpora, detoxifier: Detoxifier, scorer: Scorer, known:
 
 def copy_table(corpora: Corpora, detoxifier: Detoxifier, known: set[str]) -> None:
     """Neutral sentences with one or two rare words put in: how many of those words survive an unnecessary rewrite."""
-    noise = Noise(corpora, mine_rules(corpora.pairs_train, corpora.lexicon), load_bpe(detoxifier.folder), SEED)
+    noise = Noise(corpora, mine_rules(corpora.pairs_train, corpora.lexicon), load_bpe(BART_FOLDER), SEED)
     clean = [text for text, label in corpora.jigsaw_test if not label and 4 <= len(text.split()) <= 24][:400]
     sources = [noise.inject(text, text)[0] for text in clean]
     outputs = detoxifier.rewrite(sources)
-    print("\n## Rare words put into neutral sentences\n")
+    print(f"\n## Rare words put into neutral sentences ({detoxifier.folder.name})\n")
     print("| | rare words lost | sentences unchanged |\n|---|---|---|")
     for name, rows in (
         ("greedy", outputs),
@@ -161,17 +197,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--detoxifier", type=Path, default=Path("models/nano-bart"))
+    parser.add_argument("--detoxifier", type=Path, nargs="+", default=DETOXIFIERS)
     parser.add_argument("--scorer", type=Path, default=Path("models/nano-roberta"))
+    parser.add_argument("--table", nargs="+", choices=TABLES, default=TABLES)
     options = parser.parse_args()
     torch.set_num_threads(1)
     corpora = Corpora(options.data)
-    detoxifier, scorer = Detoxifier(options.detoxifier), Scorer(options.scorer)
-    known = read_known_words(options.detoxifier)
-    scorer_table(corpora, scorer)
-    clean_table(corpora, detoxifier, scorer, known)
-    copy_table(corpora, detoxifier, known)
-    rewrite_table(corpora, load_judges(options.work), detoxifier, scorer, known)
+    detoxifiers, scorer = [Detoxifier(folder) for folder in options.detoxifier], Scorer(options.scorer)
+    known = read_known_words(BART_FOLDER)
+    if "scorer" in options.table:
+        scorer_table(corpora, scorer)
+    for detoxifier in detoxifiers:
+        if "fluency" in options.table and not detoxifier.config.is_encoder_decoder:
+            fluency_table(corpora, detoxifier)
+        if "clean" in options.table:
+            clean_table(corpora, detoxifier, scorer, known)
+        if "copy" in options.table:
+            copy_table(corpora, detoxifier, known)
+    if "rewrites" in options.table:
+        rewrite_table(corpora, load_judges(options.work), detoxifiers, scorer, known)
 
 
 if __name__ == "__main__":

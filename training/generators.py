@@ -133,6 +133,8 @@ class T5(Generator):
             model_input_names=["input_ids", "attention_mask"], **names,
         )  # fmt: skip
         tokenizer.save_pretrained(out)
+        for spare in ("vocab.json", "merges.txt"):  # a slow tokenizer's, and this class has none
+            (out / spare).unlink()
 
 
 class Gpt2(Generator):

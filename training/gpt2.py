@@ -11,7 +11,7 @@ from training.checkpoints import EOS, PAD
 from training.model import HEADS, VOCABULARY, WIDTH, orthogonal, sinusoids
 
 PROMPT = "{text} =>"
-LAYERS = 5
+LAYERS = 4
 FEED_FORWARD = 1024
 POSITIONS = 256
 HALF, PART = WIDTH // 2, WIDTH // HEADS
@@ -85,7 +85,7 @@ def copy_initialize(model: GPT2LMHeadModel, embeddings: torch.Tensor) -> None:
 
 
 def new_gpt2(embeddings: torch.Tensor) -> GPT2LMHeadModel:
-    """GPT-2 form, 5.5 million parameters, head tied to the embeddings as in every GPT-2."""
+    """GPT-2 form, 4.8 million parameters, head tied to the embeddings as in every GPT-2."""
     config = GPT2Config(
         vocab_size=VOCABULARY, n_positions=POSITIONS, n_embd=WIDTH, n_layer=LAYERS, n_head=HEADS,
         n_inner=FEED_FORWARD, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=EOS, eos_token_id=EOS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from training.authored import authored_pairs, clean_comments
@@ -59,12 +60,12 @@ class FinetuneSamples:
     and template pairs get neutral sentences around them in a quarter of the cases; 8 % of all samples are two at once.
     """
 
-    def __init__(self, corpora: Corpora, noise: Noise, taught: list[Sample]) -> None:
+    def __init__(self, corpora: Corpora, noise: Noise, work: Path, taught: list[Sample]) -> None:
         self.noise, self.rng = noise, noise.rng
         self.taught = taught
         self.pools = corpora.neutral_pools
         self.lexicon = corpora.lexicon
-        self.pairs = good_pairs(corpora)
+        self.pairs = good_pairs(corpora, work)
         self.authored, _ = authored_pairs()
         self.clean, _ = clean_comments()
         self.templates = Templates(self.rng)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 import random
+from pathlib import Path
 
 import numpy as np
 
@@ -68,8 +70,14 @@ def flaw(toxic: str, neutral: str, score: float, lexicon: set[str]) -> str | Non
     return "headless" if headless(toxic, neutral) else None
 
 
-def good_pairs(corpora: Corpora) -> list[Pair]:
-    """Training pairs whose paraphrases look neutral, stay close to the source and keep their nouns."""
+def good_pairs(corpora: Corpora, work: Path | None = None) -> list[Pair]:
+    """Training pairs whose paraphrases look neutral, stay close to the source and keep their nouns.
+
+    With `work` they are kept in that folder for the next time: finding them takes minutes.
+    """
+    file = work / "good_pairs.json" if work else None
+    if file and file.exists():
+        return [Pair(toxic, tuple(neutral)) for toxic, neutral in json.loads(file.read_text(encoding="utf8"))]
     kept, dropped = [], dict.fromkeys(("toxic", "lexicon", "far", "headless"), 0)
     for pair, scores in zip(corpora.pairs_train, out_of_fold_toxicity(corpora), strict=True):
         good = []
@@ -82,4 +90,6 @@ def good_pairs(corpora: Corpora) -> list[Pair]:
         if good:
             kept.append(Pair(pair.toxic, tuple(good)))
     print(f"pairs kept {len(kept)} of {len(corpora.pairs_train)}; paraphrases dropped {dropped}", flush=True)
+    if file:
+        file.write_text(json.dumps([(pair.toxic, pair.neutral) for pair in kept]), encoding="utf8")
     return kept

@@ -13,6 +13,9 @@ from transformers import (
     AutoTokenizer,
     BartConfig,
     BartForConditionalGeneration,
+    BertConfig,
+    BertForMaskedLM,
+    BertTokenizerFast,
     GPT2Config,
     GPT2LMHeadModel,
     GPT2TokenizerFast,
@@ -60,6 +63,18 @@ def tiny_t5(folder: Path) -> None:
     AutoTokenizer.from_pretrained(BPE).save_pretrained(folder)
 
 
+def tiny_bert(folder: Path) -> None:
+    """As published: a masked language model, without a classifier."""
+    words = sorted({word for text, _ in LABELLED for word in text.split()})
+    config = BertConfig(
+        vocab_size=len(words) + 5, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=64,
+    )  # fmt: skip
+    BertForMaskedLM(config).save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]) + "\n")
+    BertTokenizerFast(vocab_file=str(folder / "vocab.txt")).save_pretrained(folder)
+
+
 class FineTuning(unittest.TestCase):
     def setUp(self) -> None:
         torch.set_num_threads(1)
@@ -93,11 +108,19 @@ class FineTuning(unittest.TestCase):
         tiny_gpt2(self.scratch / "base")
         self.check_detoxifier(self.scratch / "base", "{text} =>")
 
-    def test_roberta_becomes_a_scorer(self) -> None:
-        options = self.options(FIXTURES / "tiny-roberta")
+    def check_scorer(self, base: Path) -> None:
+        options = self.options(base)
         task = fine_tune("classify", options, LABELLED, LABELLED[:2])
         self.assertEqual(task.report(LABELLED[:2]), "dev AUC 1.0000 accuracy 1.0000")
-        self.assertEqual(json.loads((options.out / "config.json").read_text())["id2label"], {"0": "neutral", "1": "toxic"})
+        config = json.loads((options.out / "config.json").read_text())
+        self.assertEqual(config["id2label"], {"0": "neutral", "1": "toxic"})
+
+    def test_bert_without_a_classifier_becomes_a_scorer(self) -> None:
+        tiny_bert(self.scratch / "base")
+        self.check_scorer(self.scratch / "base")
+
+    def test_roberta_becomes_a_scorer(self) -> None:
+        self.check_scorer(FIXTURES / "tiny-roberta")
 
     def test_goes_on_where_it_was(self) -> None:
         """Two epochs and then on to four are four epochs, but for the schedule of the first two."""
