@@ -34,8 +34,15 @@ export async function requireSameModels(context: Context, settings: RunSettings)
   }
 }
 
-/** Opens engines for the settings of a run, with the checkpoints of this machine. */
-export function engineOpener(context: Context, processes: number): (settings: RunSettings) => Engines {
+/**
+ * Opens engines for the settings of a run, with the checkpoints of this machine.
+ * @param onMemory called with the resident memory of an engine process, in bytes
+ */
+export function engineOpener(
+  context: Context,
+  processes: number,
+  onMemory?: (rssBytes: number) => void,
+): (settings: RunSettings) => Engines {
   return (settings) =>
     createEngines({
       engine: {
@@ -48,6 +55,7 @@ export function engineOpener(context: Context, processes: number): (settings: Ru
       },
       expected: { scorer: settings.scorer.digest, detoxifier: settings.detoxifier.digest },
       processes,
+      onMemory,
       log: context.log,
     });
 }

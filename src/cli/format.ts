@@ -76,7 +76,7 @@ function isNumberLike(value: unknown): boolean {
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
 /** Columns a text takes in a terminal: wide characters (CJK, emoji) take two. */
-function displayWidth(text: string): number {
+export function displayWidth(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
   for (const { segment } of graphemes.segment(text)) width += isWide(segment) ? 2 : 1;

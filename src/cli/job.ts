@@ -28,6 +28,8 @@ export interface Job {
   /** What is still to be read; null when the source was read to its end. */
   readonly dataset: Dataset | null;
   readonly processes: number;
+  /** Called with the resident memory of an engine process, in bytes. */
+  readonly onMemory?: (rssBytes: number) => void;
 }
 
 /**
@@ -40,7 +42,7 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
   const worker = await startWorker({
     database,
     queue,
-    openEngines: engineOpener(context, job.processes),
+    openEngines: engineOpener(context, job.processes, job.onMemory),
     processes: job.processes,
     name: `${hostname()}/${process.pid}`,
     log,

@@ -10,6 +10,7 @@ import { reportFailure } from './errors.ts';
 import { addExportCommand } from './export.ts';
 import { addMigrateCommand } from './migrate.ts';
 import { addModelsCommand } from './models.ts';
+import { addModelsCompareCommand } from './models-compare.ts';
 import { addModelsInspectCommand } from './models-inspect.ts';
 import { addQueryCommand } from './query.ts';
 import { addResumeCommand } from './resume.ts';
@@ -59,6 +60,7 @@ addMigrateCommand(program);
 addServicesCommand(program);
 const models = addModelsCommand(program);
 addModelsInspectCommand(models);
+addModelsCompareCommand(models);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((verb) => verb.commands)]) {
   command.exitOverride();

@@ -3,4 +3,6 @@ export { type CheckpointReference, identifyCheckpoint } from './checkpoint/ident
 export { type DetoxifierOptions, type LoadedDetoxifier, loadDetoxifier } from './detoxifier.ts';
 export { PRINTED_BY } from './inspect/describe.ts';
 export { type InspectRequest, inspectCheckpoint, publishedConfig } from './inspect/inspect.ts';
+export { SYSTEMS } from './inspect/systems.ts';
+export { countTokens, surfaceVocabulary } from './inspect/vocabulary.ts';
 export { type LoadedScorer, loadScorer, type ScorerOptions } from './scorer.ts';

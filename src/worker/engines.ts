@@ -48,6 +48,8 @@ export interface EnginesOptions {
   readonly hangAfterMs?: number;
   /** A process above this is replaced after its group. Default 3 GiB. */
   readonly maxRssBytes?: number;
+  /** Called with the resident memory of a process after each group. */
+  readonly onMemory?: ((rssBytes: number) => void) | undefined;
   readonly log: Log;
   /** Another module that speaks the engine protocol (tests, benchmarks of the queue). */
   readonly entry?: URL;
@@ -182,6 +184,7 @@ export function createEngines(options: EnginesOptions): Engines {
             rewriteMs: timings.rewriteMs + spent.rewriteMs,
             textMs: timings.textMs + spent.textMs,
           };
+          options.onMemory?.(rssBytes);
           adaptGroupSize(slot, group.tickets.length);
           const bad = group.tickets.some((ticket) => ticket.badAnswer);
           queue.settle(

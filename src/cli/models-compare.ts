@@ -1,0 +1,100 @@
+import { extname } from 'node:path';
+import type { Command } from 'commander';
+import { packageRoot } from '../config.ts';
+import { UsageError } from '../contract/errors.ts';
+import { findCheckpoint } from '../engine/catalog.ts';
+import { SYSTEMS } from '../engine/load.ts';
+import { compareDocument } from '../report/compare-document.ts';
+import type { ComparedSystem, Comparison } from '../report/comparison.ts';
+import { documentHtml } from '../report/document-html.ts';
+import { documentMarkdown } from '../report/document-markdown.ts';
+import { type CompareOptions, compareSystems } from './compare-systems.ts';
+import { inspectByName } from './models-inspect.ts';
+import { addProcessesOption, addRunOptions } from './options.ts';
+import { documentText } from './print-document.ts';
+import { writeTextFile } from './write-text-file.ts';
+
+interface Options extends CompareOptions {
+  readonly out?: readonly string[];
+  readonly json?: boolean;
+}
+
+const RENDERERS = { '.md': documentMarkdown, '.html': documentHtml } as const;
+/** For output that is no terminal. */
+const PLAIN_WIDTH = 140;
+const INTERRUPTED = 130;
+
+export function addModelsCompareCommand(models: Command): void {
+  const command = models
+    .command('compare')
+    .argument('[checkpoints...]', 'bundled checkpoints, aliases or folders (default: the five systems)')
+    .description('put systems side by side: what they are, and what they do on the same rows');
+  addProcessesOption(addRunOptions(command))
+    .option('--data <file>', 'rows to measure on (default: examples/comments.csv)')
+    .option('--label-column <name>', 'column that says which rows are toxic, for AUC and accuracy of scorers')
+    .option('--out <file>', 'write the report, too: .md or .html by its ending; may be given twice', collect)
+    .option('--json', 'print the comparison as one JSON object')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  detoxq models compare
+  detoxq models compare nano-bart ./my-bart --data comments.csv --limit 500 --out compare.html
+  detoxq models compare nano-roberta nano-bert --data labelled.tsv --label-column toxic
+
+Detoxifiers run with the scorer given by --scorer, scorers with the detoxifier given by --detoxifier, each pair as an ordinary
+run of the first 200 rows (--limit). What is not on this machine is described from its published config; of the five systems a
+small bundled checkpoint of the same class is measured in its place, and the report says so.`,
+    )
+    .action(async (names: string[], options: Options) => {
+      for (const path of options.out ?? []) rendererFor(path);
+      const comparison = await compareSystems(await findSystems(names), options);
+      if (comparison === null) {
+        process.exitCode = INTERRUPTED;
+        return;
+      }
+      await print(comparison, options);
+    });
+}
+
+async function print(comparison: Comparison, { out = [], json }: Options): Promise<void> {
+  const document = compareDocument(comparison);
+  for (const path of out) {
+    await writeTextFile(path, rendererFor(path)(document));
+    process.stderr.write(`Wrote ${path}.\n`);
+  }
+  const width = process.stdout.columns ?? PLAIN_WIDTH;
+  process.stdout.write(json ? `${JSON.stringify(comparison, null, 2)}\n` : `${documentText(document, width)}\n`);
+}
+
+async function findSystems(names: readonly string[]): Promise<ComparedSystem[]> {
+  const wanted = names.length === 0 ? SYSTEMS.map(({ alias }) => alias) : [...new Set(names)];
+  const systems: ComparedSystem[] = [];
+  for (const name of wanted) {
+    const inspection = await inspectByName(name);
+    const standIn = SYSTEMS.find(({ alias }) => alias === name)?.standIn;
+    const needed = inspection.folder === null && standIn !== undefined && isBundled(standIn);
+    systems.push({ name, inspection, standIn: needed ? await inspectByName(standIn) : null });
+  }
+  return systems;
+}
+
+function isBundled(name: string): boolean {
+  try {
+    findCheckpoint(name, packageRoot);
+    return true;
+  } catch (error) {
+    if (error instanceof UsageError) return false;
+    throw error;
+  }
+}
+
+function rendererFor(path: string): (typeof RENDERERS)['.md'] {
+  const ending = extname(path).toLowerCase();
+  if (ending === '.md' || ending === '.html') return RENDERERS[ending];
+  throw new UsageError(`Cannot write the report to ${path}: the ending must be .md or .html.`);
+}
+
+function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}

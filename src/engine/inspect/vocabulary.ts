@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readFields } from '../checkpoint/fields.ts';
+import { loadTokenizer } from '../tokenizer.ts';
+import { tokenizerFacts } from './tokenizer-facts.ts';
+
+/** What a tokenizer makes of texts. */
+export interface TokenCounts {
+  /** Runs of characters that are not white space. */
+  readonly words: number;
+  /** Without special tokens. */
+  readonly tokens: number;
+}
+
+/**
+ * Counts the tokens of texts, whole, however long they are.
+ * @param vocabulary rows of the model's embedding table
+ * @returns null where the folder has no tokenizer that can be loaded here
+ */
+export function countTokens(folder: string, vocabulary: number, texts: readonly string[]): TokenCounts | null {
+  if (!existsSync(join(folder, 'tokenizer.json'))) return null;
+  const tokenizer = loadTokenizer(folder, vocabulary);
+  const special = tokenizer.count('');
+  let words = 0;
+  let tokens = 0;
+  for (const text of texts) {
+    words += text.match(/\S+/gu)?.length ?? 0;
+    tokens += tokenizer.count(text) - special;
+  }
+  return { words, tokens };
+}
+
+/**
+ * The texts that the tokens of a checkpoint stand for, special ones left out, so that tokenizers of different kinds can be
+ * compared: a space before a token means that it begins a word (`Ġthe`, `▁the` and WordPiece's `the` are all ` the`).
+ * @returns null where there is no `tokenizer.json`, or one of a kind that is not known
+ */
+export function surfaceVocabulary(folder: string): ReadonlySet<string> | null {
+  const { kind, file } = tokenizerFacts(folder, null);
+  if (file !== 'tokenizer.json' || kind === null) return null;
+  const fields = readFields(join(folder, file));
+  const special = specialTokens(fields.raw('added_tokens'));
+  const surface = { 'byte-level BPE': bytesOf, BPE: metaspace, Unigram: metaspace, WordPiece: wordPiece }[kind];
+  const found = new Set<string>();
+  for (const token of tokensOf(fields.raw('model'))) if (!special.has(token)) found.add(surface(token));
+  return found;
+}
+
+/** Of BPE and WordPiece the keys of `vocab`, of Unigram the first of each pair. */
+function tokensOf(model: unknown): string[] {
+  const vocab = typeof model === 'object' && model !== null && 'vocab' in model ? model.vocab : null;
+  if (Array.isArray(vocab)) return vocab.flatMap((pair) => (Array.isArray(pair) ? [String(pair[0])] : []));
+  return typeof vocab === 'object' && vocab !== null ? Object.keys(vocab) : [];
+}
+
+function specialTokens(added: unknown): ReadonlySet<string> {
+  const special = new Set<string>();
+  for (const token of Array.isArray(added) ? added : []) {
+    if (token?.special === true && typeof token.content === 'string') special.add(token.content);
+  }
+  return special;
+}
+
+const metaspace = (token: string): string => token.replaceAll('▁', ' ');
+const wordPiece = (token: string): string => (token.startsWith('##') ? token.slice(2) : ` ${token}`);
+
+/** GPT-2 writes bytes that do not print as characters from U+0100 on, in order. */
+const BYTES: ReadonlyMap<string, number> = (() => {
+  const table = new Map<string, number>();
+  let next = 256;
+  for (let byte = 0; byte < 256; byte++) {
+    const prints = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    table.set(String.fromCharCode(prints ? byte : next++), byte);
+  }
+  return table;
+})();
+
+function bytesOf(token: string): string {
+  const bytes = Buffer.from([...token].map((character) => BYTES.get(character) ?? 0));
+  const text = bytes.toString('utf8');
+  // A piece of a character is no text: it equals only the same bytes.
+  return text.includes('\ufffd') ? `bytes ${bytes.toString('hex')}` : text;
+}
