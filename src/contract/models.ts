@@ -28,13 +28,27 @@ export interface Scorer {
   score(texts: readonly string[]): Promise<Score[]>;
 }
 
-export interface Rewrite {
+/** One output of a generator. */
+export interface RewriteCandidate {
   readonly text: string;
-  readonly inputTokens: number;
   /** Generated token ids, without the decoder's start token and padding, with the end token if it came. */
   readonly tokens: readonly number[];
   /** False when generation ran into its length limit. */
   readonly finished: boolean;
+  /**
+   * Sum of the log-probabilities that the model itself gives the tokens, before any penalty; null where greedy search ran
+   * inside the graph, which does not compute it.
+   */
+  readonly logprob: number | null;
+  /** What the search ranks by: in beam search `sequences_scores` of transformers, else the same as `logprob`. */
+  readonly score: number | null;
+}
+
+/** The best output for a text. */
+export interface Rewrite extends RewriteCandidate {
+  readonly inputTokens: number;
+  /** Where more than one output was asked for (`num_return_sequences`): all of them, best first, this one included. */
+  readonly candidates: readonly RewriteCandidate[];
 }
 
 export interface Detoxifier {

@@ -1,20 +1,24 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Detoxifier, Rewrite } from '../contract/models.ts';
-import type { GenerationOverrides } from './checkpoint/generation.ts';
+import type { GenerationOverrides } from '../contract/generation.ts';
+import type { Detoxifier, Rewrite, RewriteCandidate } from '../contract/models.ts';
+import type { EncodedRow } from './batches.ts';
+import { isPlainGreedy } from './checkpoint/generation.ts';
 import type { CheckpointReference } from './checkpoint/identity.ts';
-import { loadGenerator } from './generator.ts';
+import { type LoadedGenerator, loadGenerator } from './generator.ts';
+import { createSearch } from './search/search.ts';
 import { createTurns } from './turns.ts';
 
 export interface DetoxifierOptions extends CheckpointReference {
   /** Longest rewrite in tokens, end token included (default: the checkpoint's own limit). */
   readonly maxNewTokens?: number;
   /**
-   * Generation options under their Hugging Face names, which win over the checkpoint's. Only greedy search is
-   * implemented: a checkpoint whose own options say otherwise is refused unless they are overridden here, for example
-   * with `{ num_beams: 1, no_repeat_ngram_size: 0 }`.
+   * Generation options under their Hugging Face names, which win over the checkpoint's, and `seed` (docs/generation.md).
+   * Plain greedy search, where they and the checkpoint ask for nothing else, is the fastest by far.
    */
   readonly generation?: GenerationOverrides;
+  /** Gives `logprob` for plain greedy search too, which is then as slow as the others (default false). */
+  readonly logprobs?: boolean;
   /** Padded tokens in one run of the encoder (default: by the size of the model). Speed and memory only. */
   readonly maxPaddedTokens?: number;
   /** Rows decoded together (default 128). Speed and memory only. */
@@ -26,6 +30,9 @@ export interface LoadedDetoxifier extends Detoxifier {
   close(): Promise<void>;
 }
 
+/** Hypotheses decoded together. */
+const MAX_HYPOTHESES = 128;
+
 /**
  * Loads a checkpoint of any class that generates: compiles it if the cache has no graphs of it, and opens its sessions.
  * Texts longer than `maxInputTokens` lose their end, as in transformers.
@@ -34,18 +41,19 @@ export async function loadDetoxifier(options: DetoxifierOptions): Promise<Loaded
   const limit = options.maxNewTokens === undefined ? {} : { max_new_tokens: options.maxNewTokens };
   const generator = await loadGenerator({ ...options, generation: { ...options.generation, ...limit } });
   const { identity, tokenizer, maxInputTokens } = generator;
-  const search = await generator.openGreedySearch();
+  const search = await openSearch(generator, options);
   const takeTurns = createTurns();
 
   async function rewrite(texts: readonly string[]): Promise<Rewrite[]> {
     const rows = texts.map((text, index) => ({ index, tokens: tokenizer.encode(text, maxInputTokens) }));
     const generated = await search(rows);
-    return generated.map(({ tokens, finished }, i) => ({
-      text: tokenizer.decode(tokens),
-      inputTokens: rows[i]?.tokens.length ?? 0,
-      tokens,
-      finished,
-    }));
+    return generated.map((outputs, i) => {
+      const candidates = outputs.map((output) => ({ ...output, text: tokenizer.decode(output.tokens) }));
+      const [best] = candidates;
+      if (best === undefined) throw new RangeError(`the search gave nothing for row ${i} of ${rows.length}`);
+      const inputTokens = rows[i]?.tokens.length ?? 0;
+      return { ...best, inputTokens, candidates: candidates.length > 1 ? candidates : [] };
+    });
   }
 
   return {
@@ -56,6 +64,25 @@ export async function loadDetoxifier(options: DetoxifierOptions): Promise<Loaded
     rewrite: (texts) => takeTurns(() => rewrite(texts)),
     close: () => takeTurns(() => generator.close()),
   };
+}
+
+type Output = Omit<RewriteCandidate, 'text'>;
+
+async function openSearch(
+  generator: LoadedGenerator,
+  options: DetoxifierOptions,
+): Promise<(rows: readonly EncodedRow[]) => Promise<readonly (readonly Output[])[]>> {
+  const { generation, vocabulary, maxInputTokens } = generator;
+  if (isPlainGreedy(generation, maxInputTokens) && !options.logprobs) {
+    const greedy = await generator.openGreedySearch();
+    return async (rows) => (await greedy(rows)).map((output) => [{ ...output, logprob: null, score: null }]);
+  }
+  const decoder = await generator.openDecoder();
+  return createSearch({
+    ...{ decoder, generation, vocabulary },
+    window: maxInputTokens,
+    maxHypotheses: options.maxRows ?? MAX_HYPOTHESES,
+  });
 }
 
 function readKnownWords(file: string): ReadonlySet<string> | null {

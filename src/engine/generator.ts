@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../contract/errors.ts';
+import type { GenerationOverrides } from '../contract/generation.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import { GENERATORS } from './architectures/registry.ts';
 import type { EncodedRow } from './batches.ts';
 import { paddedTokensFor } from './batches.ts';
 import { type Fields, readFields } from './checkpoint/fields.ts';
-import { type Generation, type GenerationOverrides, readGeneration } from './checkpoint/generation.ts';
+import { type Generation, readGeneration } from './checkpoint/generation.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 import { compileCheckpoint } from './compile/compile.ts';
 import { greedyDecoder } from './compile/greedy-loop.ts';

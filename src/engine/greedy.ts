@@ -1,5 +1,5 @@
 import { type EncodedRow, paddedLength } from './batches.ts';
-import type { Generation } from './checkpoint/generation.ts';
+import type { GreedyGeneration } from './checkpoint/generation.ts';
 import type { Session, Value } from './session.ts';
 import { cacheNames, createSourceReader, type DecoderShape, type Sources } from './sources.ts';
 
@@ -7,7 +7,7 @@ export interface GreedyOptions {
   readonly encoder: Session;
   readonly decoder: Session;
   readonly shape: DecoderShape;
-  readonly generation: Generation;
+  readonly generation: GreedyGeneration;
   /** Longest input in tokens. */
   readonly window: number;
   /** Padded tokens in one run of the encoder. */
@@ -56,13 +56,14 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
   function feeds({ sources, caches, past }: State, results: ReadonlyMap<EncodedRow, number[]>): Record<string, Value> {
     const { rows } = sources;
     const count = rows.length;
-    const tokens = BigInt64Array.from(rows, (row) => BigInt(results.get(row)?.at(-1) ?? generation.startToken));
+    const first = generation.startToken ?? generation.padToken;
+    const tokens = BigInt64Array.from(rows, (row) => BigInt(results.get(row)?.at(-1) ?? first));
     const steps = Math.min(STEPS_PER_CALL, generation.maxNewTokens - past);
     const forced = new BigInt64Array(steps).fill(-1n);
     if (past === 0 && generation.firstToken !== null) forced[0] = BigInt(generation.firstToken);
-    if (past + steps === generation.maxNewTokens && generation.lastToken !== null) {
-      forced[steps - 1] = BigInt(generation.lastToken);
-    }
+    // Of several forced ends all have the same score, and greedy search takes the first.
+    const [lastToken] = generation.lastTokens;
+    if (past + steps === generation.maxNewTokens && lastToken !== undefined) forced[steps - 1] = BigInt(lastToken);
     const stopAlive = count <= FEW_ROWS ? 0 : Math.floor(count * KEEP_GOING_ABOVE);
     const inputs: Record<string, Value> = {
       ...sources.inputs(false),
@@ -123,7 +124,7 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
     return rows.map((row) => {
       const tokens = results.get(row) ?? [];
       // At the limit a forced end token says nothing: the row might have gone on.
-      const forced = tokens.length === generation.maxNewTokens && generation.lastToken !== null;
+      const forced = tokens.length === generation.maxNewTokens && generation.lastTokens.length > 0;
       return { tokens, finished: ends.has(tokens.at(-1) ?? -1) && !forced };
     });
   };

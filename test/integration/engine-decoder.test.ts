@@ -57,7 +57,7 @@ describe.each(NAMES)('%s', (name) => {
     let order: number[] | null = null;
     const outputs: number[][] = expected.map(() => []);
     while (alive.length > 0) {
-      const tokens = alive.map((row) => outputs[row]!.at(-1) ?? generator.generation.startToken);
+      const tokens = alive.map((row) => outputs[row]!.at(-1) ?? generator.generation.startToken!);
       const scores = await decoding.step({ tokens, adjusted: tokens.map(() => []), top: 1 }, order);
       for (const [i, row] of alive.entries()) outputs[row]!.push(Number(scores.topTokens[i]));
       const going = alive.map((row) => outputs[row]!.length < expected[row]!.tokens.length);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bartDecoder, bartEncoder, readBartConfig } from '../../src/engine/architectures/bart.ts';
 import { readFields } from '../../src/engine/checkpoint/fields.ts';
-import type { Generation } from '../../src/engine/checkpoint/generation.ts';
+import type { GreedyGeneration } from '../../src/engine/checkpoint/generation.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
 import { compileCheckpoint } from '../../src/engine/compile/compile.ts';
 import { greedyDecoder } from '../../src/engine/compile/greedy-loop.ts';
@@ -17,12 +17,12 @@ const name = 'tiny-bart';
 const folder = join(import.meta.dirname, '../fixtures/checkpoints', name);
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 const config = readBartConfig(readFields(join(folder, 'config.json')));
-const GENERATION: Generation = {
+const GENERATION: GreedyGeneration = {
   startToken: 2,
   padToken: 1,
   endTokens: [2],
   firstToken: null,
-  lastToken: null,
+  lastTokens: [],
   maxNewTokens: 39,
 };
 const references: { input_tokens: number[]; tokens: number[] }[] = readFileSync(join(folder, 'reference.jsonl'), 'utf8')
@@ -63,7 +63,7 @@ afterAll(async () => {
   rmSync(cacheFolder, { recursive: true });
 });
 
-function search(changes: { generation?: Partial<Generation>; maxRows?: number } = {}) {
+function search(changes: { generation?: Partial<GreedyGeneration>; maxRows?: number } = {}) {
   encoded.length = 0;
   decoded.length = 0;
   return createGreedySearch({
@@ -137,7 +137,7 @@ describe('limits of what is decoded together', () => {
 test('a row that runs into the limit is not finished, whether or not an end token is forced there', async () => {
   const generation = { maxNewTokens: 10 };
   const plain = await search({ generation })(rows);
-  const forced = await search({ generation: { ...generation, lastToken: 2 } })(rows);
+  const forced = await search({ generation: { ...generation, lastTokens: [2] } })(rows);
   references.forEach((row, i) => {
     const whole = row.tokens.length <= 9;
     expect(plain[i]).toEqual({ tokens: row.tokens.slice(0, 10), finished: row.tokens.length <= 10 });

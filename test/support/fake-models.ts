@@ -80,7 +80,10 @@ export function createFakeDetoxifier(options: {
       return texts.map((text) => {
         const { text: rewritten, finished } = rewriteOf(text);
         const tokens = [...words(rewritten).map((_, at) => at + 3), 2];
-        return { text: rewritten, inputTokens: countTokens(text), tokens, finished };
+        return {
+          ...{ text: rewritten, inputTokens: countTokens(text), tokens, finished },
+          ...{ logprob: null, score: null, candidates: [] },
+        };
       });
     },
   };

@@ -1,155 +1,267 @@
-import { UsageError } from '../../contract/errors.ts';
-import { createFields, type Fields } from './fields.ts';
+import type { GenerationOverrides } from '../../contract/generation.ts';
+import type { Fields } from './fields.ts';
+import { checkGenerationOptions, isGenerationOption } from './generation-options.ts';
+import { createOptions, type Options } from './options.ts';
 
-/** What greedy generation needs to know, from a checkpoint and its caller. */
-export interface Generation {
-  /** The decoder's first input. */
-  readonly startToken: number;
+/** What every way of generating has to know, and all that greedy search inside the graph does. */
+export interface GreedyGeneration {
+  /** The decoder's first input; null for a model that continues its prompt. */
+  readonly startToken: number | null;
   readonly padToken: number;
   /** Any of these ends a row. */
   readonly endTokens: readonly number[];
-  /** Token that the first step must give, or null. */
+  /** Token that must come second, after the start token or a prompt of one token, or null. */
   readonly firstToken: number | null;
-  /** Token that the last step must give if a row gets there, or null. */
-  readonly lastToken: number | null;
+  /** Tokens of which the last step must give one if a row gets there, in ascending order; empty if it is free. */
+  readonly lastTokens: readonly number[];
   /** Longest output in tokens, end token included. */
   readonly maxNewTokens: number;
 }
 
-/** Generation options under their Hugging Face names; they win over those of the checkpoint. */
-export type GenerationOverrides = Readonly<Record<string, number | boolean | null>>;
+/** Everything that decides what is generated, from a checkpoint and its caller. Names in brackets: transformers. */
+export interface Generation extends GreedyGeneration {
+  /** Longest prompt and output together; null where there is no prompt (`max_length`). */
+  readonly maxLength: number | null;
+  /** No end token before so many are generated (`min_new_tokens`). */
+  readonly minNewTokens: number;
+  /** No end token before prompt and output together have so many; 0 where there is no prompt (`min_length`). */
+  readonly minLength: number;
+  /** Divides a positive score of a token that was there already and multiplies a negative one (`repetition_penalty`). */
+  readonly repetitionPenalty: number;
+  /** N-grams of so many tokens come once at most; 0: no rule (`no_repeat_ngram_size`). */
+  readonly noRepeatNgram: number;
+  /** N-grams of so many tokens of the source are not copied; 0: no rule (`encoder_no_repeat_ngram_size`). */
+  readonly encoderNoRepeatNgram: number;
+  /** Token sequences that are never produced (`bad_words_ids`). */
+  readonly badWords: readonly (readonly number[])[];
+  /** Never produced (`suppress_tokens`). */
+  readonly suppressed: readonly number[];
+  /** Never produced as the first free token (`begin_suppress_tokens`). */
+  readonly suppressedFirst: readonly number[];
+  /** Outputs for a row (`num_return_sequences`). */
+  readonly sequences: number;
+  readonly search: GreedySearch | BeamSearch | Sampling;
+}
 
-/** Options that decide nothing for greedy search: sampling, beams, outputs and caches. */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
-  '_from_model_config', 'transformers_version', 'use_cache', 'cache_implementation', 'cache_config', 'low_memory',
-  'return_legacy_cache', 'prefill_chunk_size', 'compile_config', 'disable_compile', 'early_stopping', 'length_penalty',
-  'temperature', 'top_k', 'top_p', 'min_p', 'typical_p', 'epsilon_cutoff', 'eta_cutoff', 'renormalize_logits',
-  'output_attentions', 'output_hidden_states', 'output_scores', 'output_logits', 'return_dict_in_generate',
-  'num_assistant_tokens', 'num_assistant_tokens_schedule', 'assistant_confidence_threshold', 'assistant_early_exit',
-  'assistant_lookbehind', 'target_lookbehind', 'max_matching_ngram_size', 'remove_invalid_values',
-]); // biome-ignore format: a list
+export interface GreedySearch {
+  readonly kind: 'greedy';
+}
 
-/** Options that change greedy search and are not implemented, with the values at which they do nothing. */
-const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
-  num_beams: [1],
-  num_beam_groups: [1],
-  diversity_penalty: [0],
-  num_return_sequences: [1],
-  do_sample: [false],
-  min_length: [0, 1],
-  min_new_tokens: [0],
-  no_repeat_ngram_size: [0],
-  encoder_no_repeat_ngram_size: [0],
-  repetition_penalty: [1],
-  encoder_repetition_penalty: [1],
-  guidance_scale: [1],
-  token_healing: [false],
-  max_time: [],
-  stop_strings: [],
-  bad_words_ids: [],
-  force_words_ids: [],
-  constraints: [],
-  sequence_bias: [],
-  suppress_tokens: [],
-  begin_suppress_tokens: [],
-  forced_decoder_ids: [],
-  exponential_decay_length_penalty: [],
-  penalty_alpha: [0],
-  dola_layers: [],
-  prompt_lookup_num_tokens: [],
-  watermarking_config: [],
-};
+export interface BeamSearch {
+  readonly kind: 'beam';
+  /** `num_beams` */
+  readonly beams: number;
+  /** The sum of log-probabilities is divided by length to the power of this (`length_penalty`). */
+  readonly lengthPenalty: number;
+  readonly earlyStopping: boolean | 'never';
+}
 
-const UNDERSTOOD: ReadonlySet<string> = new Set([
-  'bos_token_id', 'eos_token_id', 'pad_token_id', 'decoder_start_token_id', 'forced_bos_token_id',
-  'forced_eos_token_id', 'max_length', 'max_new_tokens',
-]); // biome-ignore format: a list
+export interface Sampling {
+  readonly kind: 'sample';
+  readonly temperature: number;
+  /** Only so many of the best tokens; 0: all (`top_k`). */
+  readonly topK: number;
+  /** Only the best tokens that together have this probability (`top_p`). */
+  readonly topP: number;
+  readonly seed: number;
+}
 
-/** transformers' own default of `max_length`, decoder start token included. */
+/** What generation may assume of a model. */
+export interface GenerationLimits {
+  readonly vocabulary: number;
+  /** Positions of the decoder, Infinity where positions are relative. */
+  readonly positions: number;
+  /** The model continues its input instead of reading it with an encoder (default false). */
+  readonly decoderOnly?: boolean;
+}
+
+/** transformers' default of `max_length`; with it, it generates that many tokens beside the prompt or start token. */
 const DEFAULT_MAX_LENGTH = 20;
 
 /**
  * Reads the generation options as `transformers.generate` does: those of `generation_config.json`; without that file,
  * those that older checkpoints keep in `config.json`, over the defaults of the architecture (`modelDefaults`).
- * An option that would change the result and is not implemented is refused, with its file and value.
+ * An option that would change the result and is not implemented is refused, with its file and value; an option of the
+ * caller's that would do nothing is refused too.
  *
  * @param source the fields of `generation_config.json`, or null
  * @param model the fields of `config.json`
- * @param limits vocabulary and positions of the decoder
+ * @throws CheckpointError about the checkpoint's options, UsageError about the caller's
  */
 export function readGeneration(
   source: Fields | null,
   model: Fields,
   modelDefaults: Readonly<Record<string, number>>,
   overrides: GenerationOverrides,
-  limits: { readonly vocabulary: number; readonly positions: number },
+  limits: GenerationLimits,
 ): Generation {
-  const fields = merge(source ?? fromModelConfig(model, modelDefaults), overrides);
-  for (const name of fields.names) checkOption(fields, name, overrides);
+  const options = createOptions(
+    source ? source.file : model.file,
+    source ? valuesOf(source) : fromModelConfig(model, modelDefaults),
+    overrides,
+    limits.vocabulary,
+  );
+  checkGenerationOptions(options);
 
-  const token = (name: string, value: number): number => {
-    if (value < 0 || value >= limits.vocabulary) {
-      throw fields.error(`${name} is ${value}, but the vocabulary has ${limits.vocabulary} tokens`);
-    }
-    return value;
-  };
-  const one = (name: string): number | null => {
-    const value = fields.integerOrNull(name);
-    return value === null ? null : token(name, value);
-  };
-
-  const startToken = one('decoder_start_token_id') ?? one('bos_token_id');
-  if (startToken === null) throw fields.error('neither decoder_start_token_id nor bos_token_id is set');
-  const endTokens = fields.integers('eos_token_id').map((id) => token('eos_token_id', id));
-  const padToken = one('pad_token_id') ?? endTokens[0];
-  if (padToken === undefined) throw fields.error('neither pad_token_id nor eos_token_id is set');
-  const forcedEnd = fields.integers('forced_eos_token_id').map((id) => token('forced_eos_token_id', id));
-
-  const maxNewTokens = fields.integerOrNull('max_new_tokens') ?? fields.integer('max_length', DEFAULT_MAX_LENGTH) - 1;
-  if (maxNewTokens < 1 || maxNewTokens > limits.positions) {
-    const message = `${maxNewTokens} new tokens are asked for; between 1 and the decoder's ${limits.positions} positions are possible`;
-    const asked = 'max_new_tokens' in overrides || 'max_length' in overrides;
-    throw asked ? new UsageError(message) : fields.error(message);
+  const decoderOnly = limits.decoderOnly ?? false;
+  const startToken = decoderOnly ? null : (options.token('decoder_start_token_id') ?? options.token('bos_token_id'));
+  if (startToken === null && !decoderOnly) {
+    throw options.error('decoder_start_token_id', 'neither decoder_start_token_id nor bos_token_id is set');
   }
-  return {
+  const endTokens = options.tokens('eos_token_id');
+  const padToken = options.token('pad_token_id') ?? endTokens[0];
+  if (padToken === undefined) throw options.error('pad_token_id', 'neither pad_token_id nor eos_token_id is set');
+
+  const generation: Generation = {
     startToken,
     padToken,
     endTokens,
-    firstToken: one('forced_bos_token_id'),
-    // Of several forced ends all have the same score, and greedy search takes the first.
-    lastToken: forcedEnd.length > 0 ? Math.min(...forcedEnd) : null,
-    maxNewTokens,
+    firstToken: options.token('forced_bos_token_id'),
+    lastTokens: [...options.tokens('forced_eos_token_id')].sort((a, b) => a - b),
+    ...longest(options, limits, decoderOnly),
+    ...shortest(options, decoderOnly),
+    repetitionPenalty: options.number('repetition_penalty', 1, { above: 0 }),
+    noRepeatNgram: options.integer('no_repeat_ngram_size', 0, 0),
+    encoderNoRepeatNgram: options.integer('encoder_no_repeat_ngram_size', 0, 0),
+    badWords: options
+      .tokenLists('bad_words_ids')
+      .filter((word) => word.length > 1 || !endTokens.includes(word[0] ?? -1)),
+    suppressed: options.tokens('suppress_tokens'),
+    suppressedFirst: options.tokens('begin_suppress_tokens'),
+    sequences: options.integer('num_return_sequences', 1, 1),
+    search: readSearch(options),
   };
+  checkTogether(options, generation);
+  return generation;
+}
+
+/**
+ * True if greedy search inside the graph gives what these options ask for.
+ *
+ * @param maxInputTokens longest input there will be
+ */
+export function isPlainGreedy(generation: Generation, maxInputTokens: number): boolean {
+  return (
+    generation.search.kind === 'greedy' &&
+    (generation.maxLength === null || maxInputTokens + generation.maxNewTokens <= generation.maxLength) &&
+    generation.minNewTokens === 0 &&
+    generation.minLength === 0 &&
+    generation.repetitionPenalty === 1 &&
+    generation.noRepeatNgram === 0 &&
+    generation.encoderNoRepeatNgram === 0 &&
+    generation.badWords.length === 0 &&
+    generation.suppressed.length === 0 &&
+    generation.suppressedFirst.length === 0
+  );
+}
+
+function valuesOf(fields: Fields): Map<string, unknown> {
+  return new Map(fields.names.map((name) => [name, fields.raw(name)]));
 }
 
 /** The generation options among the fields of a `config.json`; null there means "not set". */
-function fromModelConfig(model: Fields, defaults: Readonly<Record<string, number>>): Fields {
+function fromModelConfig(model: Fields, defaults: Readonly<Record<string, number>>): Map<string, unknown> {
   const values = new Map<string, unknown>(Object.entries(defaults));
   for (const name of model.names) {
-    if (name in NEUTRAL || UNDERSTOOD.has(name)) values.set(name, model.raw(name));
+    if (isGenerationOption(name)) values.set(name, model.raw(name));
   }
-  return createFields(model.file, values);
+  return values;
 }
 
-function merge(fields: Fields, overrides: GenerationOverrides): Fields {
-  const values = new Map(fields.names.map((name) => [name, fields.raw(name)]));
-  for (const [name, value] of Object.entries(overrides)) values.set(name, value);
-  // A limit given by the caller replaces the checkpoint's, under whichever name that has one.
-  if (overrides.max_length !== undefined && overrides.max_new_tokens === undefined) values.delete('max_new_tokens');
-  return createFields(fields.file, values);
+/** A limit given by the caller replaces the checkpoint's, under whichever name that has one. */
+function longest(options: Options, limits: GenerationLimits, decoderOnly: boolean) {
+  const { positions } = limits;
+  const prompt = decoderOnly ? null : 1;
+  const total = options.integerOrNull('max_length', 1);
+  const totalWins = options.isOverridden('max_length') && !options.isOverridden('max_new_tokens');
+  const fresh = totalWins ? null : options.integerOrNull('max_new_tokens', 1);
+  // All positions hold a token that was fed; the last one that is generated never is.
+  const window = positions + 1;
+  const isDefault = !totalWins && (total ?? DEFAULT_MAX_LENGTH) === DEFAULT_MAX_LENGTH;
+  let maxNewTokens: number;
+  let maxLength = window;
+  if (fresh !== null) maxNewTokens = fresh;
+  else if (isDefault) {
+    maxLength = Math.min(DEFAULT_MAX_LENGTH + (prompt ?? positions), positions);
+    maxNewTokens = prompt === null ? DEFAULT_MAX_LENGTH : maxLength - prompt;
+  } else {
+    maxLength = total ?? DEFAULT_MAX_LENGTH;
+    maxNewTokens = maxLength - (prompt ?? 1);
+  }
+  if (maxNewTokens < 1 || maxNewTokens > positions) {
+    const name = fresh === null ? 'max_length' : 'max_new_tokens';
+    const message = `${maxNewTokens} new tokens are asked for; between 1 and the decoder's ${positions} positions are possible`;
+    throw options.error(name, message);
+  }
+  return { maxNewTokens, maxLength: decoderOnly ? Math.min(maxLength, window) : null };
 }
 
-function checkOption(fields: Fields, name: string, overrides: GenerationOverrides): void {
-  if (UNDERSTOOD.has(name) || WITHOUT_EFFECT.has(name)) return;
-  const value = fields.raw(name);
-  const neutral = NEUTRAL[name];
-  if (neutral && (value == null || neutral.includes(value))) return;
-  const shown = `${name} = ${JSON.stringify(value)}`;
-  if (name in overrides) throw new UsageError(`the generation option ${shown} is not implemented`);
-  if (!neutral && value == null) return;
-  throw fields.error(
-    neutral
-      ? `${shown} changes the result and is not implemented: override it with ${JSON.stringify(neutral[0] ?? null)} for plain greedy search`
-      : `${shown} is not a known generation option`,
-  );
+function shortest(options: Options, decoderOnly: boolean) {
+  const total = options.integer('min_length', 0, 0);
+  const totalWins = options.isOverridden('min_length') && !options.isOverridden('min_new_tokens');
+  const fresh = totalWins ? null : options.integerOrNull('min_new_tokens', 0);
+  if (fresh !== null) return { minNewTokens: fresh, minLength: 0 };
+  if (decoderOnly) return { minNewTokens: 0, minLength: total };
+  return { minNewTokens: Math.max(0, total - 1), minLength: 0 };
+}
+
+function readSearch(options: Options): Generation['search'] {
+  const beams = options.integer('num_beams', 1, 1);
+  const sampling = options.boolean('do_sample', false);
+  if (sampling && beams > 1) {
+    throw options.error(
+      ['do_sample', 'num_beams'],
+      'do_sample and num_beams > 1 together are not implemented: ask for one of them',
+    );
+  }
+  if (sampling) {
+    return {
+      kind: 'sample',
+      temperature: options.number('temperature', 1, { above: 0 }),
+      topK: options.integer('top_k', 50, 0),
+      topP: options.number('top_p', 1, { least: 0, most: 1 }),
+      seed: options.integer('seed', 0, 0),
+    };
+  }
+  if (beams === 1) return { kind: 'greedy' };
+  const earlyStopping = options.raw('early_stopping') ?? false;
+  if (typeof earlyStopping !== 'boolean' && earlyStopping !== 'never') {
+    throw options.error(
+      'early_stopping',
+      `early_stopping is ${JSON.stringify(earlyStopping)}; true, false and "never" are possible`,
+    );
+  }
+  return { kind: 'beam', beams, lengthPenalty: options.number('length_penalty', 1), earlyStopping };
+}
+
+function checkTogether(options: Options, generation: Generation): void {
+  const { search, sequences } = generation;
+  if (search.kind === 'greedy' && sequences > 1) {
+    throw options.error(
+      ['num_return_sequences', 'num_beams', 'do_sample'],
+      'num_return_sequences > 1 needs num_beams > 1 or do_sample',
+    );
+  }
+  if (search.kind === 'beam' && sequences > search.beams) {
+    throw options.error(
+      ['num_return_sequences', 'num_beams'],
+      `num_return_sequences (${sequences}) must not be larger than num_beams (${search.beams})`,
+    );
+  }
+  const least = generation.minNewTokens;
+  if (least > generation.maxNewTokens) {
+    throw options.error(
+      ['min_length', 'min_new_tokens', 'max_length', 'max_new_tokens'],
+      `at least ${least} new tokens are asked for, but at most ${generation.maxNewTokens} are allowed: lower min_length or raise max_new_tokens`,
+    );
+  }
+  const suppressed = new Set(generation.suppressed);
+  const forced = [...(generation.firstToken === null ? [] : [generation.firstToken]), ...generation.lastTokens];
+  const contradiction = forced.find((token) => suppressed.has(token));
+  if (contradiction !== undefined) {
+    throw options.error(
+      ['suppress_tokens', 'forced_bos_token_id', 'forced_eos_token_id'],
+      `token ${contradiction} is both forced and suppressed`,
+    );
+  }
 }

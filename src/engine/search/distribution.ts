@@ -1,0 +1,46 @@
+import type { Sampling } from '../checkpoint/generation.ts';
+import type { Candidate } from './hypothesis.ts';
+
+/** Candidates that may be drawn, best first, with probabilities that sum to 1. */
+export interface Distribution {
+  readonly candidates: readonly Candidate[];
+  readonly probabilities: readonly number[];
+}
+
+/**
+ * What `temperature`, `top_k` and `top_p` leave, in this order as in transformers. At the edge of `top_k` the smaller of
+ * equal tokens stays; of `top_p` at least one token stays.
+ *
+ * @param candidates best first; at least `topK` of them where there are so many
+ */
+export function distribution(
+  candidates: readonly Candidate[],
+  { temperature, topK, topP }: Pick<Sampling, 'temperature' | 'topK' | 'topP'>,
+): Distribution {
+  const best = topK > 0 ? candidates.slice(0, topK) : candidates;
+  const highest = best[0]?.score ?? 0;
+  const weights = best.map(({ score }) => Math.exp((score - highest) / temperature));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let count = best.length;
+  if (topP < 1) {
+    // A token goes if it and all that are worse have no more than 1 - top_p together.
+    let tail = 0;
+    while (count > 1) {
+      tail += weights[count - 1] ?? 0;
+      if (tail / total > 1 - topP) break;
+      count -= 1;
+    }
+  }
+  const left = weights.slice(0, count).reduce((sum, weight) => sum + weight, 0);
+  return { candidates: best.slice(0, count), probabilities: weights.slice(0, count).map((weight) => weight / left) };
+}
+
+/** The candidate at a place of the cumulated distribution. @param place from 0 to below 1 */
+export function draw({ candidates, probabilities }: Distribution, place: number): Candidate | undefined {
+  let sum = 0;
+  for (const [i, candidate] of candidates.entries()) {
+    sum += probabilities[i] ?? 0;
+    if (place < sum) return candidate;
+  }
+  return candidates.at(-1);
+}
