@@ -13,7 +13,7 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   /** `REDIS_URL`: Redis to use; unset means a private one, or Postgres as the queue where no redis-server is found. */
   readonly redisUrl: string | undefined;
-  /** `DETOXQ_HOME`: embedded services, compiled graphs. Default `.detoxq` in the working folder. */
+  /** `DETOXQ_HOME`: embedded services, pulled checkpoints, compiled graphs. Default `.detoxq` in the working folder. */
   readonly home: string;
   /** `DETOXQ_QUEUE`: name of the queue; workers and producers of one installation share it. Default `detoxq`. */
   readonly queueName: string;
@@ -25,6 +25,22 @@ export interface Config {
   readonly searchPath: string;
   /** `NO_COLOR` (no-color.org). */
   readonly color: boolean;
+  /** Where `models pull` finds checkpoints. */
+  readonly hub: HubConfig;
+}
+
+/** Under the names that Hugging Face's own tools use. */
+export interface HubConfig {
+  /** `HF_ENDPOINT`: a hub, or a mirror of one. Default https://huggingface.co. No slash at its end. */
+  readonly endpoint: string;
+  /** `HF_TOKEN`: for closed repositories. Sent to the endpoint and nowhere else. */
+  readonly token: string | undefined;
+  /** `HF_HUB_OFFLINE`: 1 forbids every connection. */
+  readonly offline: boolean;
+  /** `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`, in capitals or not, as curl knows them. */
+  readonly httpProxy: string | undefined;
+  readonly httpsProxy: string | undefined;
+  readonly noProxy: string | undefined;
 }
 
 const url = (name: string, protocols: readonly string[]) =>
@@ -35,6 +51,11 @@ const url = (name: string, protocols: readonly string[]) =>
     .refine((value) => value === undefined || protocols.some((protocol) => value.startsWith(`${protocol}://`)), {
       error: `${name} must start with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
     });
+
+const text = z
+  .string()
+  .optional()
+  .transform((value) => (value === '' ? undefined : value));
 
 const environment = z.object({
   DATABASE_URL: url('DATABASE_URL', ['postgres', 'postgresql']),
@@ -48,6 +69,17 @@ const environment = z.object({
   DETOXQ_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).optional(),
   PATH: z.string().default(''),
   NO_COLOR: z.string().default(''),
+  HF_ENDPOINT: url('HF_ENDPOINT', ['http', 'https']),
+  HF_TOKEN: text.refine((value) => value === undefined || /^[\x21-\x7e]+$/.test(value), {
+    error: 'HF_TOKEN has characters that no token has',
+  }),
+  HF_HUB_OFFLINE: z.string().default(''),
+  HTTP_PROXY: text,
+  HTTPS_PROXY: text,
+  NO_PROXY: text,
+  http_proxy: text,
+  https_proxy: text,
+  no_proxy: text,
 });
 
 /** Reads the environment. Throws a UsageError that names the variable and what it must be. */
@@ -67,6 +99,14 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     logLevel: values.DETOXQ_LOG_LEVEL,
     searchPath: values.PATH,
     color: values.NO_COLOR === '',
+    hub: {
+      endpoint: (values.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/+$/, ''),
+      token: values.HF_TOKEN,
+      offline: ['1', 'true', 'yes', 'on'].includes(values.HF_HUB_OFFLINE.toLowerCase()),
+      httpProxy: values.http_proxy ?? values.HTTP_PROXY,
+      httpsProxy: values.https_proxy ?? values.HTTPS_PROXY,
+      noProxy: values.no_proxy ?? values.NO_PROXY,
+    },
   };
 }
 
@@ -75,7 +115,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
  * unless it is told not to before it loads. It has no business with the services and gets no passwords.
  */
 export function engineEnvironment(): NodeJS.ProcessEnv {
-  const { DATABASE_URL: _database, REDIS_URL: _redis, ...rest } = process.env;
+  const { DATABASE_URL: _database, REDIS_URL: _redis, HF_TOKEN: _token, ...rest } = process.env;
   return { ...rest, ORT_DISABLE_TELEMETRY: '1' };
 }
 

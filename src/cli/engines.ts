@@ -15,7 +15,7 @@ export function engineProcesses(asked: number | undefined): number {
 
 /** Which weights a name means here and now. @throws UsageError, CheckpointError */
 export async function identify(context: Context, name: string, precision: Precision): Promise<ModelIdentity> {
-  const { folder, name: known } = findCheckpoint(name, packageRoot);
+  const { folder, name: known } = findCheckpoint(name, packageRoot, context.config.home);
   return identifyCheckpoint({ folder, name: known, precision, cacheFolder: cacheFolder(context) });
 }
 
@@ -46,8 +46,8 @@ export function engineOpener(
   return (settings) =>
     createEngines({
       engine: {
-        scorer: findCheckpoint(settings.scorer.name, packageRoot),
-        detoxifier: findCheckpoint(settings.detoxifier.name, packageRoot),
+        scorer: findCheckpoint(settings.scorer.name, packageRoot, context.config.home),
+        detoxifier: findCheckpoint(settings.detoxifier.name, packageRoot, context.config.home),
         precision: settings.detoxifier.precision,
         threshold: settings.threshold,
         maxNewTokens: settings.generation.maxNewTokens,

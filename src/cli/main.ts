@@ -12,6 +12,8 @@ import { addMigrateCommand } from './migrate.ts';
 import { addModelsCommand } from './models.ts';
 import { addModelsCompareCommand } from './models-compare.ts';
 import { addModelsInspectCommand } from './models-inspect.ts';
+import { addModelsListCommand } from './models-list.ts';
+import { addModelsPullCommand } from './models-pull.ts';
 import { addQueryCommand } from './query.ts';
 import { addResumeCommand } from './resume.ts';
 import { addRetryCommand } from './retry.ts';
@@ -59,6 +61,8 @@ addQueryCommand(program);
 addMigrateCommand(program);
 addServicesCommand(program);
 const models = addModelsCommand(program);
+addModelsListCommand(models);
+addModelsPullCommand(models);
 addModelsInspectCommand(models);
 addModelsCompareCommand(models);
 

@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { packageRoot } from '../config.ts';
 import { UsageError } from '../contract/errors.ts';
-import { findCheckpoint } from '../engine/catalog.ts';
+import { bundledNames } from '../engine/catalog.ts';
 import { SYSTEMS } from '../engine/load.ts';
 import { compareDocument } from '../report/compare-document.ts';
 import type { ComparedSystem, Comparison } from '../report/comparison.ts';
@@ -73,20 +73,10 @@ async function findSystems(names: readonly string[]): Promise<ComparedSystem[]> 
   for (const name of wanted) {
     const inspection = await inspectByName(name);
     const standIn = SYSTEMS.find(({ alias }) => alias === name)?.standIn;
-    const needed = inspection.folder === null && standIn !== undefined && isBundled(standIn);
+    const needed = inspection.folder === null && standIn !== undefined && bundledNames(packageRoot).includes(standIn);
     systems.push({ name, inspection, standIn: needed ? await inspectByName(standIn) : null });
   }
   return systems;
-}
-
-function isBundled(name: string): boolean {
-  try {
-    findCheckpoint(name, packageRoot);
-    return true;
-  } catch (error) {
-    if (error instanceof UsageError) return false;
-    throw error;
-  }
 }
 
 function rendererFor(path: string): (typeof RENDERERS)['.md'] {

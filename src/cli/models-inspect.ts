@@ -34,10 +34,11 @@ known by their published configs also where they are not on disk.`,
 
 /** @throws UsageError when nothing is known by this name */
 export async function inspectByName(name: string): Promise<Inspection> {
-  const cacheFolder = join(readConfig().home, 'compiled');
+  const { home } = readConfig();
+  const cacheFolder = join(home, 'compiled');
   const published = publishedConfig(name, packageRoot);
   try {
-    const { folder, name: known } = findCheckpoint(name, packageRoot);
+    const { folder, name: known } = findCheckpoint(name, packageRoot, home);
     return await inspectCheckpoint({ name: known, folder, configFile: join(folder, 'config.json'), cacheFolder });
   } catch (error) {
     if (published === null || !(error instanceof UsageError)) throw error;

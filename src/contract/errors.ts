@@ -25,3 +25,8 @@ export class ServiceError extends DetoxqError {
 export class CheckpointError extends DetoxqError {
   override readonly name = 'CheckpointError';
 }
+
+/** A model hub cannot be reached, refuses us, or gives something else than it promised. */
+export class HubError extends DetoxqError {
+  override readonly name: string = 'HubError';
+}

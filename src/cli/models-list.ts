@@ -1,0 +1,96 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { packageRoot, readConfig } from '../config.ts';
+import { ALIASES, type Role } from '../engine/aliases.ts';
+import { bundledNames, bundledRoles, modelsFolder } from '../engine/catalog.ts';
+import { readArchitecture } from '../engine/checkpoint/identity.ts';
+import { DEFAULT_REVISION, listPulled, type PulledCheckpoint } from '../engine/checkpoint/pulled.ts';
+import { formatTable } from './format.ts';
+import { formatBytes } from './print-inspection.ts';
+
+/** A checkpoint that can be named. */
+interface Listed {
+  readonly name: string;
+  readonly kind: 'bundled' | 'alias' | 'pulled';
+  readonly roles: readonly Role[];
+  readonly prompt: string | null;
+  /** The hub's name of it. */
+  readonly hub: string | null;
+  readonly revisions: readonly string[];
+  readonly commit: string | null;
+  /** Null where it is not on this machine. */
+  readonly folder: string | null;
+  readonly bytes: number | null;
+  readonly architecture: string | null;
+}
+
+export function addModelsListCommand(models: Command): void {
+  models
+    .command('list')
+    .description('checkpoints that can be named: bundled, by alias, pulled; and what is on this machine')
+    .option('--json', 'print them as a JSON array')
+    .addHelpText(
+      'after',
+      '\nExample:\n  detoxq models list\n  detoxq models list --json | jq -r ".[] | select(.folder).name"',
+    )
+    .action((options: { json?: boolean }) => {
+      const listed = listModels(readConfig().home);
+      process.stdout.write(options.json ? `${JSON.stringify(listed, null, 2)}\n` : `${table(listed)}\n`);
+    });
+}
+
+function listModels(home: string): Listed[] {
+  const pulled = listPulled(modelsFolder(home));
+  const bundled = bundledNames(packageRoot).map((name): Listed => {
+    const folder = join(packageRoot, 'models', name);
+    const roles = bundledRoles(name);
+    return { name, kind: 'bundled', roles, prompt: null, hub: null, revisions: [], commit: null, ...onDisk(folder) };
+  });
+  const byAlias = new Set<PulledCheckpoint>();
+  const aliases = ALIASES.map(({ name, hub, roles, prompt = null }): Listed => {
+    const there = pulled.find(({ id, revisions }) => id === hub && revisions.includes(DEFAULT_REVISION));
+    if (there) byAlias.add(there);
+    const place = there ? onDisk(there.folder) : { folder: null, bytes: null, architecture: null };
+    const { commit = null, revisions = [] } = there ?? {};
+    return { name, kind: 'alias', roles, prompt, hub, revisions, commit, ...place };
+  });
+  const others = pulled
+    .filter((checkpoint) => !byAlias.has(checkpoint))
+    .map(({ id, commit, folder, revisions }): Listed => {
+      const name = revisions.includes(DEFAULT_REVISION) ? id : `${id}@${revisions[0] ?? commit}`;
+      return { name, kind: 'pulled', roles: [], prompt: null, hub: id, revisions, commit, ...onDisk(folder) };
+    });
+  return [...bundled, ...aliases, ...others];
+}
+
+function onDisk(folder: string): { folder: string; bytes: number; architecture: string | null } {
+  return { folder, bytes: sizeOf(folder), architecture: architectureOf(folder) };
+}
+
+function architectureOf(folder: string): string | null {
+  try {
+    return readArchitecture(folder);
+  } catch {
+    return null;
+  }
+}
+
+function sizeOf(folder: string): number {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => statSync(join(folder, name)))
+    .reduce((sum, stats) => sum + (stats.isFile() ? stats.size : 0), 0);
+}
+
+function table(listed: readonly Listed[]): string {
+  const rows = listed.map(({ name, roles, hub, bytes, architecture, kind, commit }) => [
+    name,
+    roles.join(', '),
+    bytes === null ? 'not here' : formatBytes(bytes),
+    architecture ?? '',
+    kind === 'bundled' ? 'bundled' : `${hub}${commit === null ? '' : `@${commit.slice(0, 12)}`}`,
+  ]);
+  const missing = listed.some(({ folder }) => folder === null);
+  const hint = missing ? '\n\nWhat is not here: detoxq models pull NAME' : '';
+  return formatTable(['name', 'for', 'size', 'class', 'from'], rows).trimEnd() + hint;
+}

@@ -1,0 +1,44 @@
+import { presentId } from './checkpoint/pulled.ts';
+
+/** What a checkpoint can be used for. */
+export type Role = 'detoxifier' | 'scorer' | 'similarity' | 'fluency';
+
+/** A short name for a checkpoint of a hub. */
+export interface Alias {
+  readonly name: string;
+  readonly hub: string;
+  readonly roles: readonly Role[];
+  /** What the model wants to read; `{text}` stands for the text of a row. Absent: the text alone. */
+  readonly prompt?: string;
+}
+
+export const ALIASES: readonly Alias[] = [
+  { name: 'bart-base-detox', hub: 's-nlp/bart-base-detox', roles: ['detoxifier'] },
+  {
+    name: 't5-paraphrase',
+    hub: 's-nlp/t5-paraphrase-paws-msrp-opinosis-paranmt',
+    roles: ['detoxifier'],
+    prompt: 'paraphrase: {text}',
+  },
+  { name: 't5-paranmt-detox', hub: 's-nlp/t5-paranmt-detox', roles: ['detoxifier'] },
+  // As published it continues a text; it rewrites by a prompt template or after fine-tuning.
+  { name: 'gpt2', hub: 'openai-community/gpt2', roles: ['detoxifier', 'fluency'] },
+  // As published it has no classifier head: a scorer once it is trained.
+  { name: 'bert-base-uncased', hub: 'google-bert/bert-base-uncased', roles: ['scorer', 'similarity'] },
+  { name: 'roberta-toxicity', hub: 's-nlp/roberta_toxicity_classifier', roles: ['scorer'] },
+  { name: 'minilm', hub: 'sentence-transformers/all-MiniLM-L6-v2', roles: ['similarity'] },
+  { name: 'labse', hub: 'sentence-transformers/LaBSE', roles: ['similarity'] },
+  // The judge of fluency of the ParaDetox evaluation: RoBERTa-large on CoLA (Krishna et al. 2020), converted from fairseq.
+  { name: 'roberta-cola', hub: 'cointegrated/roberta-large-cola-krishna2020', roles: ['fluency'] },
+];
+
+export function findAlias(name: string): Alias | undefined {
+  return ALIASES.find((alias) => alias.name === name);
+}
+
+/** The prompt template that a checkpoint is known to want, named by its alias or by the hub's name of it; else null. */
+export function promptFor(name: string): string | null {
+  const [id = ''] = name.split('@');
+  const alias = findAlias(name) ?? ALIASES.find(({ hub }) => hub === presentId(id));
+  return alias?.prompt ?? null;
+}

@@ -1,0 +1,214 @@
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { HubError } from '../contract/errors.ts';
+import { type Answer, type Http, reason, Unreachable } from './http.ts';
+import { type HubFile, type Repository, refusal } from './repository.ts';
+
+export interface DownloadRequest {
+  readonly http: Http;
+  readonly endpoint: string;
+  readonly repository: Repository;
+  readonly file: HubFile;
+  /** Where the file is put, under its own name; beside it `<name>.part` while it is not whole. */
+  readonly folder: string;
+  /** Bytes that came (positive), or that were there and are of no use (negative). */
+  readonly onBytes: (count: number) => void;
+}
+
+export interface Downloaded {
+  readonly size: number;
+  /** Of the whole file, as it lies on disk. */
+  readonly sha256: string;
+}
+
+/** A file that does not get its checksum the second time either is not the network's fault. */
+const TRIES_FOR_CHECKSUM = 2;
+
+/**
+ * Fetches one file of a commit. A broken connection is taken up where it broke (Range), also by a later call that finds
+ * the `.part`; the whole is checked against the size and the sha256 or Git blob id that the hub gave, and only then
+ * gets its name.
+ *
+ * @throws HubError if the hub cannot be reached in several tries, gives other bytes than it promised, or the disk is full
+ */
+export async function download(request: DownloadRequest): Promise<Downloaded> {
+  const { file, folder, repository } = request;
+  const target = join(folder, file.name);
+  const part = `${target}.part`;
+  await mkdir(dirname(target), { recursive: true });
+  const there = await hashesOf(target);
+  if (there !== null && difference(file, file.sha256, there) === null) {
+    request.onBytes(there.size);
+    return { size: there.size, sha256: there.sha256 };
+  }
+  // Without a checksum nothing says that an old part is of this file.
+  if (file.sha256 === null && file.blobId === null) await rm(part, { force: true });
+
+  const linked: { sha256: string | null } = { sha256: file.sha256 };
+  for (let attempt = 1; ; attempt++) {
+    await fetchRest(request, part, linked);
+    const hashes = await hashesOf(part);
+    if (hashes === null) throw new HubError(`${part} has gone while it was fetched`);
+    const problem = difference(file, linked.sha256, hashes);
+    if (problem === null) {
+      const handle = await open(part, 'r+');
+      await handle.sync();
+      await handle.close();
+      await rename(part, target);
+      return { size: hashes.size, sha256: hashes.sha256 };
+    }
+    await rm(part, { force: true });
+    request.onBytes(-hashes.size);
+    if (attempt === TRIES_FOR_CHECKSUM) {
+      throw new HubError(
+        `${file.name} of ${repository.id} came ${TRIES_FOR_CHECKSUM} times with other content than the hub promised (${problem}). Nothing was kept of it.`,
+      );
+    }
+  }
+}
+
+function difference(file: HubFile, sha256: string | null, got: Hashes): string | null {
+  if (file.size !== null && got.size !== file.size) return `${got.size} bytes instead of ${file.size}`;
+  if (sha256 !== null && got.sha256 !== sha256) return `sha256 ${got.sha256} instead of ${sha256}`;
+  if (file.blobId !== null && got.blobId !== file.blobId) return `Git blob ${got.blobId} instead of ${file.blobId}`;
+  return null;
+}
+
+/** Appends to the part until the server says that it is whole. */
+async function fetchRest(request: DownloadRequest, part: string, linked: { sha256: string | null }): Promise<void> {
+  const { http, endpoint, repository, file, onBytes } = request;
+  const path = file.name.split('/').map(encodeURIComponent).join('/');
+  const url = `${endpoint}/${repository.id}/resolve/${repository.commit}/${path}`;
+  let etag: string | null = null;
+  // A server that knows no ranges begins anew each time: only what is new counts as progress.
+  let furthest = 0;
+  let moved = false;
+  let counted = 0;
+
+  await http.retrying(
+    async () => {
+      moved = false;
+      const have = await sizeOf(part);
+      onBytes(have - counted);
+      counted = have;
+      furthest = Math.max(furthest, have);
+      if (have > 0 && have === file.size) return;
+      const range = have > 0 ? { range: `bytes=${have}-`, ...(etag ? { 'if-range': etag } : {}) } : {};
+      const answer = await http.get(url, range);
+      checkFirst(answer, repository, linked);
+      if (answer.response.status === 416) {
+        await answer.response.body?.cancel();
+        await rm(part, { force: true });
+        throw new Unreachable(`${answer.host} has less of ${file.name} than there was`);
+      }
+      if (!answer.response.ok) {
+        throw await refusal(http, endpoint, { id: repository.id, revision: repository.commit, answer });
+      }
+      const from = startOf(answer, have);
+      const strong = answer.response.headers.get('etag');
+      etag = strong?.startsWith('"') ? strong : null;
+      onBytes(from - counted);
+      counted = from;
+      await append(answer, { part, from, limit: file.size }, (count) => {
+        counted += count;
+        if (counted > furthest) {
+          furthest = counted;
+          moved = true;
+        }
+        onBytes(count);
+      });
+    },
+    () => moved,
+  );
+}
+
+/** What the hub itself says of the file, before it points to where the bytes are. */
+function checkFirst({ first, host }: Answer, repository: Repository, linked: { sha256: string | null }): void {
+  const commit = first.get('x-repo-commit');
+  if (commit !== null && commit !== repository.commit) {
+    throw new HubError(`${host} answers with commit ${commit} instead of ${repository.commit}`);
+  }
+  const etag = (first.get('x-linked-etag') ?? '').replaceAll('"', '');
+  if (linked.sha256 === null && /^[0-9a-f]{64}$/.test(etag)) linked.sha256 = etag;
+}
+
+/** Where the bytes of an answer begin: at 0 if the server sends the whole file, whatever it was asked. */
+function startOf({ response, host }: Answer, asked: number): number {
+  if (response.status !== 206) return 0;
+  const match = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '');
+  if (Number(match?.[1]) !== asked) throw new HubError(`${host} sends another part of the file than it was asked for`);
+  return asked;
+}
+
+interface Target {
+  readonly part: string;
+  readonly from: number;
+  readonly limit: number | null;
+}
+
+async function append({ response, host }: Answer, { part, from, limit }: Target, onBytes: (count: number) => void) {
+  const expected = response.headers.get('content-length');
+  const handle = await open(part, from === 0 ? 'w' : 'r+');
+  let at = from;
+  try {
+    for await (const chunk of read(response, host)) {
+      if (limit !== null && at + chunk.length > limit) {
+        throw new HubError(`${host} sends more of the file than the ${limit} bytes that it promised`);
+      }
+      await write(handle, chunk, at);
+      at += chunk.length;
+      onBytes(chunk.length);
+    }
+  } finally {
+    await handle.close();
+  }
+  const short = (limit !== null && at < limit) || (expected !== null && at - from < Number(expected));
+  if (short) throw new Unreachable(`the connection to ${host} ended before the file did`);
+}
+
+async function* read(response: Answer['response'], host: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of response.body ?? []) yield chunk;
+  } catch (cause) {
+    throw new Unreachable(`the connection to ${host} broke (${reason(cause)})`, { cause });
+  }
+}
+
+async function write(handle: Awaited<ReturnType<typeof open>>, chunk: Uint8Array, position: number): Promise<void> {
+  try {
+    for (let done = 0; done < chunk.length; ) {
+      done += (await handle.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
+    }
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
+    throw new HubError(
+      'No space is left on the disk of DETOXQ_HOME. What has come is kept: make room and give the same command again.',
+      { cause },
+    );
+  }
+}
+
+interface Hashes extends Downloaded {
+  /** As `git hash-object` gives it. */
+  readonly blobId: string;
+}
+
+async function sizeOf(file: string): Promise<number> {
+  const stats = await stat(file).catch(() => null);
+  return stats?.isFile() ? stats.size : 0;
+}
+
+async function hashesOf(file: string): Promise<Hashes | null> {
+  const stats = await stat(file).catch(() => null);
+  if (!stats?.isFile()) return null;
+  const sha256: Hash = createHash('sha256');
+  const blob = createHash('sha1').update(`blob ${stats.size}\0`);
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+    sha256.update(chunk);
+    blob.update(chunk);
+  }
+  return { size: stats.size, sha256: sha256.digest('hex'), blobId: blob.digest('hex') };
+}

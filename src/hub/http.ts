@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
+import { HubError } from '../contract/errors.ts';
+
+export interface HttpOptions {
+  /** The token goes to this origin and to no other. */
+  readonly endpoint: string;
+  readonly token: string | undefined;
+  readonly httpProxy: string | undefined;
+  readonly httpsProxy: string | undefined;
+  readonly noProxy: string | undefined;
+  /** First pause before another try, doubled each time. Default 500 ms. */
+  readonly retryDelayMs?: number;
+  /** A connection that is silent for this long is broken. Default 30 s. */
+  readonly silenceMs?: number;
+}
+
+export interface Answer {
+  /** The response after redirects. */
+  readonly response: Response;
+  /** Headers of the endpoint's own answer, before it pointed elsewhere: they describe the file. */
+  readonly first: Response['headers'];
+  /** Host that answered last, for messages. */
+  readonly host: string;
+}
+
+/** A client of one hub. */
+export interface Http {
+  /** One GET, following redirects. @throws Unreachable for a broken connection, HubError for a redirect that is refused */
+  get(url: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /**
+   * Does `work` again while it fails with `Unreachable`: pauses grow, and the count starts anew whenever `moved()` says
+   * that something came through since.
+   */
+  retrying<T>(work: () => Promise<T>, moved?: () => boolean): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** The connection failed, or the other side is in trouble for now: another try may succeed. */
+export class Unreachable extends HubError {
+  /** What the other side asked for (Retry-After), or null. */
+  readonly retryAfterMs: number | null;
+  constructor(message: string, options: { readonly cause?: unknown; readonly retryAfterMs?: number | null } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.retryAfterMs = options.retryAfterMs ?? null;
+  }
+}
+
+const MAX_REDIRECTS = 8;
+const TRIES = 6;
+const LONGEST_PAUSE_MS = 30_000;
+
+export function createHttp(options: HttpOptions): Http {
+  const { endpoint, token, retryDelayMs = 500, silenceMs = 30_000 } = options;
+  const home = new URL(endpoint).origin;
+  // An empty string: the agent would otherwise look at the environment itself.
+  const dispatcher = new EnvHttpProxyAgent({
+    httpProxy: options.httpProxy ?? '',
+    httpsProxy: options.httpsProxy ?? '',
+    noProxy: options.noProxy ?? '',
+    headersTimeout: silenceMs,
+    bodyTimeout: silenceMs,
+    connect: { timeout: Math.min(silenceMs, 10_000) },
+  });
+
+  async function once(url: URL, headers: Readonly<Record<string, string>>): Promise<Response> {
+    const authorization = token !== undefined && url.origin === home ? { authorization: `Bearer ${token}` } : {};
+    try {
+      return await fetch(url, {
+        dispatcher,
+        redirect: 'manual',
+        headers: { 'user-agent': 'detoxq', 'accept-encoding': 'identity', ...headers, ...authorization },
+      });
+    } catch (cause) {
+      throw new Unreachable(`${url.host} cannot be reached (${reason(cause)})`, { cause });
+    }
+  }
+
+  async function get(start: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    let url = new URL(start);
+    let first: Response['headers'] | undefined;
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      const response = await once(url, headers);
+      // A repository that has moved is pointed to on the same host: what describes the file comes after.
+      if (url.origin === home || first === undefined) first = response.headers;
+      const location = response.headers.get('location');
+      if (response.status < 300 || response.status > 399 || location === null) {
+        if (isTrouble(response.status)) {
+          await response.body?.cancel();
+          throw new Unreachable(`${url.host} answers with status ${response.status}`, {
+            retryAfterMs: retryAfter(response.headers.get('retry-after')),
+          });
+        }
+        return { response, first, host: url.host };
+      }
+      await response.body?.cancel();
+      const next = URL.canParse(location, url.href) ? new URL(location, url) : null;
+      if (next === null || !['http:', 'https:'].includes(next.protocol)) {
+        throw new HubError(`${url.host} redirects to what is no web address`);
+      }
+      if (url.protocol === 'https:' && next.protocol === 'http:') {
+        throw new HubError(`${url.host} redirects to ${next.host} without encryption: refused`);
+      }
+      url = next;
+    }
+    throw new HubError(`${url.host} redirects more than ${MAX_REDIRECTS} times`);
+  }
+
+  async function retrying<T>(work: () => Promise<T>, moved: () => boolean = () => false): Promise<T> {
+    for (let failures = 0; ; ) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof Unreachable)) throw error;
+        failures = moved() ? 1 : failures + 1;
+        if (failures >= TRIES) throw error;
+        const pause = Math.min(LONGEST_PAUSE_MS, retryDelayMs * 2 ** (failures - 1));
+        await sleep(Math.max(pause, Math.min(LONGEST_PAUSE_MS, error.retryAfterMs ?? 0)));
+      }
+    }
+  }
+
+  return { get, retrying, close: () => dispatcher.close() };
+}
+
+function isTrouble(status: number): boolean {
+  return status >= 500 || status === 408 || status === 429;
+}
+
+function retryAfter(header: string | null): number | null {
+  const seconds = Number(header);
+  return header !== null && Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null;
+}
+
+/** The system's word for a broken connection: undici hides it below "fetch failed". */
+export function reason(error: unknown): string {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if (at instanceof AggregateError && at.errors[0] instanceof Error) return reason(at.errors[0]);
+    if ('code' in at && typeof at.code === 'string') return at.code;
+    if (at.cause === undefined) return at.message;
+  }
+  return 'unknown reason';
+}

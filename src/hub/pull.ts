@@ -1,0 +1,143 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HubError } from '../contract/errors.ts';
+import {
+  checkpointFolder,
+  DEFAULT_REVISION,
+  findPulled,
+  type HubName,
+  presentId,
+} from '../engine/checkpoint/pulled.ts';
+import { type Downloaded, download } from './download.ts';
+import type { Http } from './http.ts';
+import { getRepository, type HubFile, type Repository } from './repository.ts';
+import { selectFiles, selectShards } from './selection.ts';
+import { openStaging, writeRef } from './staging.ts';
+
+export interface PullRequest extends HubName {
+  readonly http: Http;
+  readonly endpoint: string;
+  /** `HF_HUB_OFFLINE`: nothing is asked of the hub. */
+  readonly offline: boolean;
+  readonly modelsFolder: string;
+  readonly onProgress: (progress: PullProgress) => void;
+}
+
+export interface PullProgress {
+  /** The file that is being fetched. */
+  readonly file: string;
+  /** Of all files of the checkpoint, as far as they are known: shards are when their index has come. */
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+export interface Pulled {
+  readonly id: string;
+  readonly commit: string;
+  readonly folder: string;
+  readonly bytes: number;
+  /** False if the checkpoint was there before. */
+  readonly fetched: boolean;
+  /** The name that the hub has for it now, if it is not the one that was asked for. */
+  readonly movedTo: string | null;
+}
+
+/** Written beside the files of a pulled checkpoint: where it came from, and what was checked. */
+export const PULL_RECORD = 'pulled.json';
+
+/** Room that is left over for whatever else writes. */
+const SPARE_BYTES = 64 << 20;
+
+/**
+ * Brings a checkpoint of a hub into the models folder: config, tokenizer and one form of weights, nothing else. What is
+ * there already is not fetched again; a broken download goes on where it broke.
+ *
+ * @throws UsageError, HubError, CheckpointError
+ */
+export async function pull(request: PullRequest): Promise<Pulled> {
+  const { http, endpoint, modelsFolder } = request;
+  const id = presentId(request.id);
+  const revision = request.revision ?? DEFAULT_REVISION;
+  if (request.offline) return pullOffline(request, id);
+
+  const repository = await getRepository(http, endpoint, id, revision);
+  const movedTo = repository.id.toLowerCase() === id.toLowerCase() ? null : repository.id;
+  const folder = checkpointFolder(modelsFolder, id, repository.commit);
+  const result = { id, commit: repository.commit, folder, movedTo };
+  const fetched = !existsSync(folder);
+  if (fetched) await fetchInto(request, repository, id, revision);
+  await writeRef(modelsFolder, id, revision, repository.commit);
+  return { ...result, fetched, bytes: recordedBytes(folder) };
+}
+
+function pullOffline(request: PullRequest, id: string): Pulled {
+  const there = findPulled(request.modelsFolder, request);
+  if (there) {
+    return { ...there, bytes: recordedBytes(there.folder), fetched: false, movedTo: null };
+  }
+  const revision = request.revision === null ? '' : `@${request.revision}`;
+  throw new HubError(
+    `${id}${revision} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it. On a machine with a network: ` +
+      `detoxq models pull ${id}${revision}; then copy DETOXQ_HOME/models/${id} to the same place here.`,
+  );
+}
+
+async function fetchInto(request: PullRequest, repository: Repository, id: string, revision: string): Promise<void> {
+  const { http, endpoint, modelsFolder, onProgress } = request;
+  const { files, weights, sharded } = selectFiles(repository);
+  const staging = await openStaging(modelsFolder, id, repository.commit);
+  const checked: Record<string, Downloaded> = {};
+  let bytesTotal = sizeOf([...files, weights]);
+  let bytesDone = 0;
+
+  async function fetch(file: HubFile): Promise<void> {
+    const onBytes = (count: number) => {
+      bytesDone += count;
+      onProgress({ file: file.name, bytesDone, bytesTotal });
+    };
+    checked[file.name] = await download({ http, endpoint, repository, file, folder: staging.folder, onBytes });
+  }
+
+  try {
+    await requireSpace(staging.folder, bytesTotal);
+    for (const file of files) await fetch(file);
+    await fetch(weights);
+    if (sharded) {
+      const index = readFileSync(join(staging.folder, weights.name), 'utf8');
+      const shards = selectShards(repository, weights.name, index);
+      bytesTotal += sizeOf(shards);
+      await requireSpace(staging.folder, bytesTotal - bytesDone);
+      for (const shard of shards) await fetch(shard);
+    }
+    const record = { id: repository.id, revision, commit: repository.commit, endpoint, files: checked };
+    await writeFile(join(staging.folder, PULL_RECORD), `${JSON.stringify(record, null, 2)}\n`);
+  } catch (error) {
+    await staging.leave();
+    throw error;
+  }
+  await staging.publish();
+}
+
+function sizeOf(files: readonly HubFile[]): number {
+  return files.reduce((sum, { size }) => sum + (size ?? 0), 0);
+}
+
+async function requireSpace(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  if (free >= bytes + SPARE_BYTES) return;
+  const mb = (count: number) => `${Math.ceil(count / 1e6)} MB`;
+  throw new HubError(
+    `The disk of ${folder} has ${mb(free)} left, the download takes ${mb(bytes)}: make room, or set DETOXQ_HOME elsewhere.`,
+  );
+}
+
+/** Size of the files of a pulled checkpoint, as they were checked. */
+function recordedBytes(folder: string): number {
+  const record: unknown = JSON.parse(readFileSync(join(folder, PULL_RECORD), 'utf8'));
+  const files = typeof record === 'object' && record !== null && 'files' in record ? record.files : null;
+  return Object.values(typeof files === 'object' && files !== null ? files : {})
+    .map((file: unknown) => (typeof file === 'object' && file !== null && 'size' in file ? Number(file.size) : 0))
+    .reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,149 @@
+import { HubError, UsageError } from '../contract/errors.ts';
+import { isCommit } from '../engine/checkpoint/pulled.ts';
+import { type Answer, type Http, reason, Unreachable } from './http.ts';
+
+export interface HubFile {
+  readonly name: string;
+  /** In bytes; null where the hub does not say. */
+  readonly size: number | null;
+  /** Of the content, where the hub says it: every large file (LFS) has a sha256, every other one a Git blob id. */
+  readonly sha256: string | null;
+  readonly blobId: string | null;
+}
+
+/** A repository at one commit. */
+export interface Repository {
+  /** The hub's present name of it. */
+  readonly id: string;
+  readonly commit: string;
+  readonly files: readonly HubFile[];
+  /** `base_model` of its card. */
+  readonly baseModels: readonly string[];
+}
+
+/** No answer of the API comes near this. */
+const MAX_JSON_BYTES = 32 << 20;
+
+/**
+ * Asks the hub for a repository at a revision: `GET /api/models/{id}/revision/{revision}?blobs=true`.
+ *
+ * @throws UsageError for a repository or revision that does not exist, HubError for one that is closed to us
+ */
+export async function getRepository(http: Http, endpoint: string, id: string, revision: string): Promise<Repository> {
+  const url = `${endpoint}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  const { answer, data } = await http.retrying(async () => {
+    const answer = await http.get(url);
+    if (!answer.response.ok) throw await refusal(http, endpoint, { id, revision, answer });
+    return { answer, data: await readJson(answer) };
+  });
+  const commit = data.sha;
+  if (typeof commit !== 'string' || !isCommit(commit) || !Array.isArray(data.siblings)) {
+    throw new HubError(`${answer.host} does not answer as a model hub does: check HF_ENDPOINT (${endpoint})`);
+  }
+  return {
+    id: typeof data.id === 'string' ? data.id : id,
+    commit,
+    files: data.siblings.flatMap(readFile),
+    baseModels: readBaseModels(data.cardData),
+  };
+}
+
+interface Refused {
+  readonly id: string;
+  readonly revision: string;
+  readonly answer: Answer;
+}
+
+/** What a status means is said by `X-Error-Code`: without a token a hub answers 401 for what does not exist, too. */
+export async function refusal(http: Http, endpoint: string, { id, revision, answer }: Refused): Promise<Error> {
+  const { status, headers } = answer.response;
+  await answer.response.body?.cancel();
+  const code = headers.get('x-error-code');
+  if (code === 'RevisionNotFound') {
+    const known = await revisions(http, endpoint, id);
+    return new UsageError(
+      `${id} has no revision ${JSON.stringify(revision)}${known.length > 0 ? `; it has ${known.join(', ')}` : ''}.`,
+    );
+  }
+  if (code === 'GatedRepo') {
+    return new HubError(
+      `${id} is gated: accept its terms at ${endpoint}/${id} and give a token of that account in HF_TOKEN (status ${status}).`,
+    );
+  }
+  if (status === 404 || code === 'RepoNotFound') {
+    return new UsageError(
+      `${answer.host} has no model ${id}${status === 401 ? ', or it is private and HF_TOKEN is missing or not valid' : ''}.`,
+    );
+  }
+  if (status === 401 || status === 403) {
+    return new HubError(
+      `${answer.host} does not let us read ${id} (status ${status}): set HF_TOKEN to a token that may, or check the one that is set.`,
+    );
+  }
+  return new HubError(`${answer.host} refuses ${id} with status ${status}.`);
+}
+
+/** Branches and tags, the first few; none if the hub does not say. */
+async function revisions(http: Http, endpoint: string, id: string): Promise<string[]> {
+  try {
+    const answer = await http.get(`${endpoint}/api/models/${id}/refs`);
+    if (!answer.response.ok) return [];
+    const { branches, tags } = await readJson(answer);
+    return [branches, tags]
+      .flatMap((list) => (Array.isArray(list) ? list : []))
+      .flatMap((ref: unknown) => (isRecord(ref) && typeof ref.name === 'string' ? [ref.name] : []))
+      .slice(0, 8);
+  } catch {
+    return [];
+  }
+}
+
+async function readJson({ response, host }: Answer): Promise<Record<string, unknown>> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response.body ?? []) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_JSON_BYTES) break;
+    }
+  } catch (cause) {
+    throw new Unreachable(`the connection to ${host} broke (${reason(cause)})`, { cause });
+  }
+  if (bytes > MAX_JSON_BYTES) throw new HubError(`${host} answers with more than ${MAX_JSON_BYTES} bytes of JSON`);
+  try {
+    const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    if (isRecord(value)) return value;
+  } catch (cause) {
+    throw new HubError(`${host} does not answer with JSON: is there a login page or a proxy in between?`, { cause });
+  }
+  throw new HubError(`${host} does not answer as a model hub does`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function readFile(value: unknown): HubFile[] {
+  if (!isRecord(value) || typeof value.rfilename !== 'string') return [];
+  const lfs = isRecord(value.lfs) ? value.lfs : {};
+  const size = [lfs.size, value.size].find((n) => Number.isSafeInteger(n));
+  return [
+    {
+      name: value.rfilename,
+      size: typeof size === 'number' && size >= 0 ? size : null,
+      sha256: hexOrNull(lfs.sha256 ?? lfs.oid, 64),
+      blobId: isRecord(value.lfs) ? null : hexOrNull(value.blobId, 40),
+    },
+  ];
+}
+
+function hexOrNull(value: unknown, length: number): string | null {
+  return typeof value === 'string' && value.length === length && /^[0-9a-f]+$/.test(value) ? value : null;
+}
+
+function readBaseModels(card: unknown): string[] {
+  if (!isRecord(card)) return [];
+  const value = card.base_model;
+  return (Array.isArray(value) ? value : [value]).filter((name) => typeof name === 'string');
+}

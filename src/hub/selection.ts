@@ -1,0 +1,83 @@
+import { CheckpointError } from '../contract/errors.ts';
+import { isShardName, WEIGHT_FORMS } from '../engine/checkpoint/weights.ts';
+import type { HubFile, Repository } from './repository.ts';
+
+/** Which files of a repository make a checkpoint. Everything else stays where it is: other frameworks' weights, code. */
+export interface Selection {
+  /** Small files; those that the repository has. */
+  readonly files: readonly HubFile[];
+  /** The weights, or the index that names their shards. */
+  readonly weights: HubFile;
+  readonly sharded: boolean;
+}
+
+const CONFIG = 'config.json';
+const SMALL_FILES: ReadonlySet<string> = new Set([
+  CONFIG,
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'vocab.txt',
+  'spiece.model',
+  'known_words.txt',
+  // sentence-transformers: how the embedding of a text is made from those of its tokens
+  'modules.json',
+]);
+/** Modules of sentence-transformers. */
+const MODULE_FILE = /^\d_(Pooling|Dense|Normalize)\/(config\.json|model\.safetensors|pytorch_model\.bin)$/;
+
+/** @throws CheckpointError if the repository has no checkpoint that can be compiled here */
+export function selectFiles({ id, files, baseModels }: Repository): Selection {
+  const byName = new Map(files.map((file) => [file.name, file]));
+  const form = WEIGHT_FORMS.find(({ file }) => byName.has(file));
+  const weights = form && byName.get(form.file);
+  if (!form || !weights) {
+    if (files.some(({ name }) => name.endsWith('.onnx'))) {
+      const source = baseModels.length > 0 ? `: detoxq models pull ${baseModels[0]}` : ', which its card does not name';
+      throw new CheckpointError(
+        `${id} is an ONNX export for transformers.js and has no weights. detoxq compiles graphs of its own; pull the model that it was made from${source}`,
+      );
+    }
+    throw new CheckpointError(
+      `${id} has no weights that can be read: neither model.safetensors nor pytorch_model.bin, whole or in shards`,
+    );
+  }
+  if (!byName.has(CONFIG)) throw new CheckpointError(`${id} has no config.json: it is no checkpoint of transformers`);
+  const modules = new Set(files.map(({ name }) => name).filter((name) => MODULE_FILE.test(name)));
+  // One form of weights here, too.
+  for (const name of modules)
+    modules.delete(name.endsWith('safetensors') ? name.replace('model.safetensors', 'pytorch_model.bin') : '');
+  return {
+    files: files.filter(({ name }) => SMALL_FILES.has(name) || modules.has(name)),
+    weights,
+    sharded: form.index,
+  };
+}
+
+/** The shards that an index names. @throws CheckpointError for a name that is no shard's, or that the repository lacks */
+export function selectShards({ id, files }: Repository, indexName: string, index: string): HubFile[] {
+  const names = new Set<string>();
+  let map: unknown;
+  try {
+    const json: unknown = JSON.parse(index);
+    map = typeof json === 'object' && json !== null && 'weight_map' in json ? json.weight_map : null;
+  } catch (cause) {
+    throw new CheckpointError(`${indexName} of ${id} is not JSON`, { cause });
+  }
+  for (const name of typeof map === 'object' && map !== null ? Object.values(map) : []) {
+    if (typeof name !== 'string' || !isShardName(name)) {
+      throw new CheckpointError(`${indexName} of ${id} names a file ${JSON.stringify(name)}, which is no shard`);
+    }
+    names.add(name);
+  }
+  if (names.size === 0) throw new CheckpointError(`${indexName} of ${id} names no shards`);
+  return [...names].sort().map((name) => {
+    const file = files.find((known) => known.name === name);
+    if (!file) throw new CheckpointError(`${id} has no ${name}, which its ${indexName} names`);
+    return file;
+  });
+}

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { checkpointFolder, refFile, repositoryFolder } from '../engine/checkpoint/pulled.ts';
+
+/** A folder that a download fills. It is published as a whole, so nobody ever sees half a checkpoint. */
+export interface Staging {
+  readonly folder: string;
+  /** Gives the folder its place. If another download of the same commit was faster, that one stays: they are equal. */
+  publish(): Promise<void>;
+  /** Gives up, and leaves what has come to whoever tries next. */
+  leave(): Promise<void>;
+}
+
+/**
+ * A staging folder for one commit, that this process alone writes to: its name has host and process id. What a process
+ * that ended left behind is taken over, so that a broken download goes on; taking over is a rename, so only one can.
+ */
+export async function openStaging(modelsFolder: string, id: string, commit: string): Promise<Staging> {
+  const repository = repositoryFolder(modelsFolder, id);
+  const target = checkpointFolder(modelsFolder, id, commit);
+  await mkdir(repository, { recursive: true });
+  const folder = join(repository, stagingName(commit));
+  if (!(await takeOver(repository, commit, folder))) await mkdir(folder);
+  return {
+    folder,
+    async publish() {
+      try {
+        await rename(folder, target);
+      } catch (error) {
+        if (!isTaken(error)) throw error;
+        await rm(folder, { recursive: true, force: true });
+      }
+      await removeAbandoned(repository);
+    },
+    async leave() {
+      const empty = (await readdir(folder)).length === 0;
+      if (empty) await rm(folder, { recursive: true });
+      else await rename(folder, join(repository, `.${commit}.${host()}.left.${randomUUID()}`));
+      // Only a folder that never came to hold anything is removed by this.
+      if (empty) await rmdir(repository).catch(() => undefined);
+    },
+  };
+}
+
+/** Remembers which commit a revision is. */
+export async function writeRef(modelsFolder: string, id: string, revision: string, commit: string): Promise<void> {
+  const file = refFile(modelsFolder, id, revision);
+  await mkdir(dirname(file), { recursive: true });
+  const temporary = `${file}.${randomUUID()}.tmp`;
+  await writeFile(temporary, `${commit}\n`);
+  await rename(temporary, file);
+}
+
+let serial = 0;
+
+function stagingName(commit: string): string {
+  return `.${commit}.${host()}.${process.pid}.${serial++}`;
+}
+
+function host(): string {
+  return (
+    hostname()
+      .replace(/[^A-Za-z0-9-]/g, '-')
+      .slice(0, 60) || 'host'
+  );
+}
+
+async function takeOver(repository: string, commit: string, folder: string): Promise<boolean> {
+  for (const name of await readdir(repository)) {
+    if (!name.startsWith(`.${commit}.`) || !isAbandoned(name)) continue;
+    const taken = await rename(join(repository, name), folder).then(
+      () => true,
+      () => false,
+    );
+    if (taken) return true;
+  }
+  return false;
+}
+
+/** What downloads that ended left of this commit and of others. */
+async function removeAbandoned(repository: string): Promise<void> {
+  for (const name of await readdir(repository)) {
+    if (isAbandoned(name)) await rm(join(repository, name), { recursive: true, force: true });
+  }
+}
+
+/** Staging folders of this host whose process is gone. Those of another host are its own affair. */
+function isAbandoned(name: string): boolean {
+  const [, owner, pid] = /^\.[0-9a-f]{40}\.([A-Za-z0-9-]+)\.(\d+|left)\./.exec(name) ?? [];
+  return owner === host() && (pid === 'left' || !isAlive(Number(pid)));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: somebody else's process.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return ['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(code);
+}
