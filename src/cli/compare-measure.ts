@@ -1,5 +1,7 @@
+import { CheckpointError } from '../contract/errors.ts';
 import type { RowResult } from '../contract/outcome.ts';
-import { type RunReport, reportRun } from '../report/summary.ts';
+import type { MeasuredRun } from '../report/compare-measures.ts';
+import { reportRun } from '../report/summary.ts';
 import { readSummary } from '../store/progress.ts';
 import { streamResults } from '../store/results.ts';
 import type { Context } from './context.ts';
@@ -7,47 +9,77 @@ import { doJob } from './job.ts';
 import { prepareRun } from './new-run.ts';
 import type { RunOptions } from './options.ts';
 
-/** A pair of models that ran over the data, as an ordinary run. */
-export interface Measured {
-  readonly report: RunReport;
-  readonly results: readonly RowResult[];
-  /** Largest resident memory of an engine process after a group of rows, in bytes; null where there was no row. */
-  readonly memoryBytes: number | null;
+/** A checkpoint to be measured. */
+export interface Candidate {
+  readonly checkpoint: string;
+  /** The system it stands in for. */
+  readonly standsFor: string | null;
+  readonly role: 'detoxifier' | 'scorer';
+}
+
+export interface MeasureRequest {
+  readonly candidates: readonly Candidate[];
+  readonly file: string;
+  /** `detoxifier` and `scorer` are the partners of what is measured; `name` begins the names of the runs. */
+  readonly options: RunOptions;
+  readonly processes: number;
+}
+
+export interface MeasuredAll {
+  readonly detoxifiers: readonly MeasuredRun[];
+  readonly scorers: readonly MeasuredRun[];
+  /** Candidates that could not be measured, and why. */
+  readonly failed: readonly string[];
 }
 
 /**
- * Runs pairs of detoxifier and scorer over the same rows; a pair that ran already is not run again.
- *
- * @param name of the runs: `name: detoxifier, scorer`
+ * Runs every candidate over the rows of a file, as ordinary runs; a pair of models that ran already is not run again.
+ * @returns null when the user stopped it: the runs that were done stay
  */
-export function createMeasure(context: Context, file: string, options: RunOptions, processes: number, name: string) {
-  const done = new Map<string, Promise<Measured | null>>();
-
-  async function run(detoxifier: string, scorer: string): Promise<Measured | null> {
-    let memoryBytes = 0;
-    const own = { ...options, detoxifier, scorer, name: `${name}: ${detoxifier}, ${scorer}` };
-    const { dataset, settings, create } = await prepareRun(context, [file], own);
-    const { run: begun, ended } = await doJob(context, {
-      settings,
-      begin: create,
-      dataset,
-      processes,
-      onMemory: (rssBytes) => {
-        memoryBytes = Math.max(memoryBytes, rssBytes);
-      },
-    });
-    if (!ended) return null;
-    const results: RowResult[] = [];
-    for await (const result of streamResults(context.database, begun.id)) results.push(result);
-    const report = reportRun(begun, await readSummary(context.database, begun.id));
-    return { report, results, memoryBytes: memoryBytes === 0 ? null : memoryBytes };
+export async function measureAll(context: Context, request: MeasureRequest): Promise<MeasuredAll | null> {
+  const { candidates, options } = request;
+  const runs: Record<Candidate['role'], MeasuredRun[]> = { detoxifier: [], scorer: [] };
+  const done = new Map<string, RunOf>();
+  const failed: string[] = [];
+  for (const [at, { checkpoint, standsFor, role }] of candidates.entries()) {
+    process.stderr.write(`${at + 1} of ${candidates.length}: ${checkpoint}\n`);
+    const pair = { detoxifier: options.detoxifier, scorer: options.scorer, [role]: checkpoint };
+    const key = JSON.stringify([pair.detoxifier, pair.scorer]);
+    try {
+      const run = done.get(key) ?? (await runPair(context, request, pair));
+      if (run === null) return null;
+      done.set(key, run);
+      runs[role].push({ checkpoint, standsFor, ...run });
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      failed.push(`${checkpoint} was not measured: ${error.message}`);
+    }
   }
+  return { detoxifiers: runs.detoxifier, scorers: runs.scorer, failed };
+}
 
-  /** Null when the user stopped it. @throws CheckpointError for a checkpoint that cannot run */
-  return (detoxifier: string, scorer: string): Promise<Measured | null> => {
-    const key = JSON.stringify([detoxifier, scorer]);
-    const known = done.get(key) ?? run(detoxifier, scorer);
-    done.set(key, known);
-    return known;
-  };
+type RunOf = Omit<MeasuredRun, 'checkpoint' | 'standsFor'>;
+
+async function runPair(
+  context: Context,
+  { file, options, processes }: MeasureRequest,
+  pair: Pick<RunOptions, 'detoxifier' | 'scorer'>,
+): Promise<RunOf | null> {
+  const name = `${options.name ?? 'compare'}: ${pair.detoxifier}, ${pair.scorer}`;
+  const { dataset, settings, create } = await prepareRun(context, [file], { ...options, ...pair, name });
+  let memoryBytes = 0;
+  const { run, ended } = await doJob(context, {
+    settings,
+    begin: create,
+    dataset,
+    processes,
+    onMemory: (rssBytes) => {
+      memoryBytes = Math.max(memoryBytes, rssBytes);
+    },
+  });
+  if (!ended) return null;
+  const results: RowResult[] = [];
+  for await (const result of streamResults(context.database, run.id)) results.push(result);
+  const report = reportRun(run, await readSummary(context.database, run.id));
+  return { report, results, memoryBytes: memoryBytes === 0 ? null : memoryBytes };
 }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
-import type { Inspection } from '../../contract/inspection.ts';
-import { readBartConfig } from '../architectures/bart.ts';
+import type { Inspection, Role } from '../../contract/inspection.ts';
+import { GENERATORS } from '../architectures/registry.ts';
 import { readRobertaConfig } from '../architectures/roberta.ts';
 import { type Fields, readFields } from '../checkpoint/fields.ts';
 import { countParameters, weightMemory } from './count.ts';
@@ -23,6 +23,8 @@ export interface InspectRequest {
   /** Where hashes of weights are remembered. */
   readonly cacheFolder: string;
 }
+
+const SCORERS = { RobertaForSequenceClassification: readRobertaConfig } as const;
 
 /** What a published config does not say. */
 const PUBLISHED_NOTES: Readonly<Record<string, string>> = {
@@ -66,7 +68,11 @@ export async function inspectCheckpoint(request: InspectRequest): Promise<Inspec
     folder === null
       ? ['from its published config: its files are not on this machine', PUBLISHED_NOTES[name] ?? '']
       : [];
-  return { ...known, use: useOf(known, refusalOf(architecture, fields)), notes: notes.filter((note) => note !== '') };
+  return {
+    ...known,
+    use: useOf(known, (role) => refusalOf(role, architecture, fields)),
+    notes: notes.filter((note) => note !== ''),
+  };
 }
 
 function architectureOf(fields: Fields): string {
@@ -85,12 +91,13 @@ function tryDescribe(architecture: string, fields: Fields): { description: Descr
   }
 }
 
-/** Why the engine cannot run a checkpoint with this config, in its own words; null where it can. */
-function refusalOf(architecture: string, fields: Fields): string | null {
+/** Why the engine cannot run a checkpoint with this config in a role, in its own words; null where it can. */
+function refusalOf(role: Role, architecture: string, fields: Fields): string | null {
+  const readers: Readonly<Record<string, (fields: Fields) => unknown>> = role === 'scorer' ? SCORERS : GENERATORS;
+  const read = Object.hasOwn(readers, architecture) ? readers[architecture] : undefined;
+  if (read === undefined) return `the engine cannot run a ${architecture} as one`;
   try {
-    if (architecture === 'BartForConditionalGeneration') readBartConfig(fields);
-    else if (architecture === 'RobertaForSequenceClassification') readRobertaConfig(fields);
-    else return `the engine cannot run a ${architecture} yet`;
+    read(fields);
     return null;
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;

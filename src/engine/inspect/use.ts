@@ -1,6 +1,6 @@
 import type { Inspection, Role, Use } from '../../contract/inspection.ts';
 
-type Known = Pick<Inspection, 'name' | 'architecture' | 'traits' | 'weights'>;
+type Known = Pick<Inspection, 'name' | 'architecture' | 'traits' | 'weights' | 'tokenizer'>;
 
 /** What each class can serve as, once its weights are trained for it. */
 const ROLES: Readonly<Record<string, readonly Role[]>> = {
@@ -15,69 +15,69 @@ const ROLES: Readonly<Record<string, readonly Role[]>> = {
   RobertaModel: ['similarity'],
 };
 
+const AS: Readonly<Record<Role, string>> = {
+  detoxifier: 'a detoxifier',
+  scorer: 'a scorer',
+  similarity: 'a judge of similarity',
+  fluency: 'a judge of fluency',
+};
+
 /**
  * What can be done with a checkpoint here, or why not and what to do.
  *
- * @param refusal why the engine cannot run it, in its own words; null where it can
+ * @param refusal why the engine cannot run it in a role, in its own words; null where it can
  */
-export function useOf(checkpoint: Known, refusal: string | null): Use {
-  const { architecture, name, traits, weights } = checkpoint;
-  const roles = ROLES[architecture];
-  const quoted = /^[\w./@-]+$/.test(name) ? name : `'${name}'`;
-  if (roles === undefined) {
-    return {
-      roles: [],
-      advice: [
-        `nothing: ${architecture === '' ? 'its config names no class' : `${architecture} is no class that detoxq knows`}`,
-      ],
-    };
-  }
-  if (weights === null) {
-    return {
-      roles: [],
-      advice: [`nothing yet: its weights are not here${isPlainName(name) ? `; detoxq models pull ${quoted}` : ''}`],
-    };
-  }
-  const { check } = weights;
-  if (check !== null && check.mismatched.length > 0) {
-    return { roles: [], advice: ['nothing: its weights do not fit its config'] };
-  }
-  const headless = check?.missing.some((tensor) => tensor.startsWith('classifier.')) ?? false;
-  const broken = (check?.missing ?? []).filter((tensor) => !tensor.startsWith('classifier.'));
-  if (broken.length > 0 && !broken.every((tensor) => tensor.includes('pooler.'))) {
-    return { roles: [], advice: [`nothing: its weights lack ${broken.length} tensors that its config calls for`] };
-  }
+export function useOf(checkpoint: Known, refusal: (role: Role) => string | null): Use {
+  const { architecture, traits, weights, tokenizer } = checkpoint;
+  const name = /^[\w./@-]+$/.test(checkpoint.name) ? checkpoint.name : `'${checkpoint.name}'`;
+  const nothing = (why: string): Use => ({ roles: [], advice: [`nothing${why}`] });
+  const roles = Object.hasOwn(ROLES, architecture) ? ROLES[architecture] : undefined;
+  if (architecture === '') return nothing(': its config names no class');
+  if (roles === undefined) return nothing(`: ${architecture} is no class that detoxq knows`);
+  if (weights === null)
+    return nothing(` yet: its weights are not here${isAlias(name) ? `; detoxq models pull ${name}` : ''}`);
+  const lacks = weights.check?.missing ?? [];
+  const headless = lacks.some((tensor) => tensor.startsWith('classifier.'));
+  // A headless checkpoint of the family has no pooler either, or one that nobody reads.
+  const broken = lacks.filter((tensor) => !/^classifier\.|(^|\.)pooler\./.test(tensor));
+  if (weights.check !== null && weights.check.mismatched.length > 0)
+    return nothing(': its weights do not fit its config');
+  if (broken.length > 0) return nothing(`: its weights lack ${broken.length} tensors that its config calls for`);
+  if (tokenizer.file !== 'tokenizer.json') return nothing(' yet: the folder has no tokenizer.json');
+
+  const can: Role[] = [];
   const advice: string[] = [];
-  const can = new Set<Role>();
   for (const role of roles) {
-    if (role === 'scorer' && headless) {
-      advice.push(`not as a scorer: it has no trained classifier head. ${trainingAdvice(quoted)}`);
-    } else if (refusal !== null && role !== 'similarity') {
-      advice.push(`not as a ${role}: ${refusal}`);
-    } else {
-      can.add(role);
-      advice.push(adviceFor(role, quoted));
+    const why = refusal(role);
+    if (role === 'scorer' && headless)
+      advice.push(`not as a scorer: it has no trained classifier head. ${training('classify', name)}`);
+    else if (why !== null) advice.push(`not as ${AS[role]}: ${why}`);
+    else {
+      can.push(role);
+      advice.push(adviceFor(role, name));
     }
   }
   if (traits?.family === 'encoder' && !roles.includes('scorer')) {
-    advice.push(`not as a scorer: ${architecture} has no classifier head. ${trainingAdvice(quoted)}`);
+    advice.push(`not as a scorer: ${architecture} has no classifier head. ${training('classify', name)}`);
   }
-  return { roles: [...can], advice };
+  if (traits?.family === 'decoder' && can.includes('detoxifier')) {
+    advice.push(`a published one has never seen a detoxified sentence. ${training('detoxify', name)}`);
+  }
+  return { roles: can, advice };
 }
 
 function adviceFor(role: Role, name: string): string {
   if (role === 'detoxifier') return `detoxifier: detoxq run FILE --detoxifier ${name}`;
   if (role === 'scorer') return `scorer: detoxq run FILE --scorer ${name}`;
-  if (role === 'similarity')
-    return `similarity of two texts by the mean of its token vectors: detoxq evaluate --judge-sim ${name}`;
-  return `fluency by perplexity: detoxq evaluate --judge-fl ${name}`;
+  if (role === 'similarity') return `similarity of two texts: detoxq evaluate FILE --judge-sim ${name}`;
+  return `fluency by perplexity: detoxq evaluate FILE --judge-fl ${name}`;
 }
 
-function trainingAdvice(name: string): string {
-  return `Train one: python -m training.finetune --task classify --base ${name} --out FOLDER`;
+function training(task: 'classify' | 'detoxify', name: string): string {
+  return `Train it: python -m training.finetune --task ${task} --base ${name} --out FOLDER`;
 }
 
-/** An alias or hub id, which a pull would understand. */
-function isPlainName(name: string): boolean {
-  return /^[\w.-]+(\/[\w.-]+)?$/.test(name);
+/** Something that a pull would understand: an alias or a hub id. */
+function isAlias(name: string): boolean {
+  return /^[\w-][\w.-]*(\/[\w.-]+)?$/.test(name);
 }
