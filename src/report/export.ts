@@ -1,11 +1,11 @@
-import { open, rename, rm } from 'node:fs/promises';
 import { extname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import Papa from 'papaparse';
-import { DetoxqError, UsageError } from '../contract/errors.ts';
+import { UsageError } from '../contract/errors.ts';
 import type { Outcome, RowError, RowResult } from '../contract/outcome.ts';
 import type { JsonObject } from '../contract/row.ts';
+import { writeWholeFile } from './whole-file.ts';
 
 /** One line of an export: a result, or a row error under the outcome `failed`. */
 export interface ExportRow {
@@ -80,20 +80,7 @@ export async function exportToFile(
   options: ExportOptions = {},
 ): Promise<number> {
   const format = exportFormat(path);
-  const unfinished = `${path}.${process.pid}.part`;
-  try {
-    // Opened before anything can fail: a stream opens its file later, maybe after the clean-up below.
-    const file = await open(unfinished, 'w');
-    const count = await exportTo(file.createWriteStream(), format, rows, options);
-    await rename(unfinished, path);
-    return count;
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    if (error instanceof Error && 'code' in error && 'syscall' in error) {
-      throw new DetoxqError(`Cannot write ${path}: ${error.message}`, { cause: error });
-    }
-    throw error;
-  }
+  return writeWholeFile(path, (file) => exportTo(file.createWriteStream(), format, rows, options));
 }
 
 /** The same to a stream that is already open, e.g. standard output. */
