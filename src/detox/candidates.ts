@@ -1,6 +1,7 @@
-import type { Rewrite } from '../contract/models.ts';
+import type { RewriteCandidate } from '../contract/models.ts';
 import { chrf } from './chrf.ts';
 import { failedGuard, type Guard, stammers } from './guards.ts';
+import { lostNames } from './names.ts';
 import { changesOf } from './negation.ts';
 import { outputForms, planPieces } from './plan.ts';
 import type { Reading, ReadText } from './reading.ts';
@@ -13,6 +14,8 @@ interface Candidate {
   readonly reading: Reading;
   /** With every change of the model; the others leave some out. */
   readonly isWhole: boolean;
+  /** Words that may be names, and are in the source only. */
+  readonly lostNames: readonly string[];
 }
 
 /** What can be made of a model's rewrite of a segment. */
@@ -36,7 +39,7 @@ const LEAST_GAIN = 0.02;
 export function findCandidates(
   text: string,
   segment: Segment,
-  rewrite: Rewrite,
+  rewrite: Pick<RewriteCandidate, 'text' | 'finished'>,
   knownWords: ReadonlySet<string> | null,
   read: ReadText,
 ): Candidates {
@@ -59,8 +62,9 @@ export function findCandidates(
     if (seen.has(rewritten)) return;
     seen.add(rewritten);
     const failed = failedGuard(text, segment, pieces, rewritten, isSound);
-    if (failed === null) list.push({ reading: read(rewritten), isWhole: at === 0 });
-    else if (at === 0) guard = failed;
+    if (failed === null) {
+      list.push({ reading: read(rewritten), isWhole: at === 0, lostNames: lostNames(text, segment, pieces) });
+    } else if (at === 0) guard = failed;
   });
   return { segment, list, guard };
 }
@@ -86,34 +90,52 @@ function selections({ tokens }: Segment, words: readonly string[]): (readonly st
   ];
 }
 
+/** What the scorer says, and where the line is. */
+export interface Toxicities {
+  /** Of the segment as it was. */
+  readonly before: number;
+  readonly threshold: number;
+  of(reading: Reading): number;
+  /** Of a form by itself. */
+  ofForm(form: string): number;
+}
+
 /**
  * The candidate to take: of those that are harmless beyond doubt (below half the threshold, or at most as toxic as the
- * model's whole rewrite) the one most like the source; else the least toxic one. Null if none is clearly less toxic than
- * the segment was.
+ * model's whole rewrite) the one most like the source; else the least toxic one. Or the guard that left none, or null
+ * where the model changed nothing.
  */
 export function chooseCandidate(
   text: string,
-  { segment, list }: Candidates,
-  toxicity: { readonly before: number; readonly threshold: number; of(reading: Reading): number },
-): Reading | null {
+  { segment, list, guard }: Candidates,
+  toxicity: Toxicities,
+): { readonly chosen: Reading } | { readonly guard: Guard } | null {
   const source = text.slice(segment.start, segment.end);
-  const better = list
+  // What the scorer finds as harmless as this is no swear word, whatever its case.
+  const isName = (form: string): boolean => toxicity.ofForm(form) < toxicity.threshold / 2;
+  const named = list.filter(({ lostNames }) => !lostNames.some(isName));
+  const better = named
     .map(({ reading, isWhole }) => ({ reading, isWhole, toxicity: toxicity.of(reading) }))
     .filter((candidate) => {
       const gain = toxicity.before - candidate.toxicity;
       return gain > 0 && (candidate.toxicity < toxicity.threshold || gain >= LEAST_GAIN);
     });
-  const [only] = better;
-  if (better.length < 2) return only?.reading ?? null;
+  const [first] = better;
+  if (first === undefined) {
+    if (guard !== null) return { guard };
+    if (list.length === 0) return null;
+    return { guard: named.length === 0 ? 'name' : 'not_better' };
+  }
+  if (better.length === 1) return { chosen: first.reading };
   const whole = better.find(({ isWhole }) => isWhole);
   const enough = Math.max(toxicity.threshold / 2, Math.min(whole?.toxicity ?? 0, toxicity.threshold));
   const harmless = better.filter(
     (candidate) => candidate.toxicity <= enough && candidate.toxicity < toxicity.threshold,
   );
   const likeness = (reading: Reading): number => chrf(reading.text, source);
-  const ranked =
+  const [best = first] =
     harmless.length > 0
       ? harmless.toSorted((a, b) => likeness(b.reading) - likeness(a.reading))
       : better.toSorted((a, b) => a.toxicity - b.toxicity);
-  return ranked[0]?.reading ?? null;
+  return { chosen: best.reading };
 }

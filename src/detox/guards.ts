@@ -9,12 +9,13 @@ import type { Segment } from './sentences.ts';
  * Why a rewrite was thrown away.
  * - `empty`: no word is left
  * - `runaway`: the model did not come to an end, wrote far more than it read, or stammers
+ * - `name`: a word that looks like a name is gone, and the scorer finds no harm in it
  * - `link`, `number`: a link or mention, or a number, of the source is gone, or another one came
  * - `grammar`: the rewrite leaves a determiner or conjunction without what belongs to it (`such an, Kevin`)
  * - `meaning`: hardly anything of the source is left, or nothing but a negation has changed
  * - `not_better`: the scorer finds the rewrite about as toxic as the source, or more
  */
-export type Guard = 'empty' | 'runaway' | 'link' | 'number' | 'grammar' | 'meaning' | 'not_better';
+export type Guard = 'empty' | 'runaway' | 'link' | 'number' | 'name' | 'grammar' | 'meaning' | 'not_better';
 
 /** A rewrite may have this many times the words of its source, and a few more. */
 const MOST_WORDS_RATIO = 1.5;
@@ -67,13 +68,28 @@ export function failedGuard(
   return null;
 }
 
-/** Whether a model's output says one word three times running, which its source does not, or writes an endless one. */
+/**
+ * Whether a model's output says one word three times running, or a phrase of two to four words twice running, which its
+ * source does not, or writes an endless word.
+ */
 export function stammers(source: readonly string[], output: readonly string[]): boolean {
   const repeats = (forms: readonly string[]): boolean =>
     forms.some((form, i) => isWordyForm(form) && form === forms[i + 1] && form === forms[i + 2]);
   const own = new Set(source);
   const isEndless = output.some((form) => form.length > LONGEST_NEW_WORD && !own.has(form));
-  return isEndless || (repeats(output) && !repeats(source));
+  return isEndless || (repeats(output) && !repeats(source)) || (repeatsPhrase(output) && !repeatsPhrase(source));
+}
+
+/** `i do not like this i do not like this`; not `no no no no`, which is a word. */
+function repeatsPhrase(forms: readonly string[]): boolean {
+  const words = forms.filter(isWordyForm);
+  return [2, 3, 4].some((length) =>
+    words.some((word, i) => {
+      if (i + 2 * length > words.length) return false;
+      const phrase = words.slice(i, i + length);
+      return phrase.every((form, at) => form === words[i + length + at]) && phrase.some((form) => form !== word);
+    }),
+  );
 }
 
 function keepsPlaceholders(segment: Segment, pieces: readonly Piece[]): boolean {

@@ -1,12 +1,12 @@
 import type { Detoxifier, Rewrite, Score, Scorer } from '../contract/models.ts';
 import type { Outcome, RowResult } from '../contract/outcome.ts';
 import type { RowFault, SourceRow } from '../contract/row.ts';
+import { chooseAlternative, type Proposal, propose, scoredForms } from './alternatives.ts';
 import { type Answers, createAnswers } from './answers.ts';
-import { type Candidates, chooseCandidate, findCandidates } from './candidates.ts';
 import { chrf } from './chrf.ts';
 import type { Guard } from './guards.ts';
 import { createMemory } from './memory.ts';
-import { withGuards } from './notes.ts';
+import { type CandidateNote, withNotes } from './notes.ts';
 import { createReader, type Reading, toxicityOf } from './reading.ts';
 import type { Segment } from './sentences.ts';
 
@@ -58,6 +58,8 @@ interface Job {
   current: Reading;
   toxicity: number;
   readonly guards: Set<Guard>;
+  /** How the candidates of its segments did, where the model gave several. */
+  readonly candidates: CandidateNote[];
   /** What the models were asked about for this row. */
   readonly scored: Set<string>;
   readonly rewritten: Set<string>;
@@ -66,7 +68,7 @@ interface Job {
 export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): Policy {
   const read = createReader(scorer, detoxifier);
   const knownScores = createMemory<Score>(MEMORY_BYTES);
-  const knownRewrites = createMemory<Rewrite>(MEMORY_BYTES);
+  const knownRewrites = createMemory<Rewrite>(MEMORY_BYTES, ({ candidates }) => 1 + candidates.length);
 
   /** The segments to rewrite: the toxic ones; if only the text as a whole is toxic, its most toxic segment. */
   function targets({ current }: Job, scores: Answers<Score>): Segment[] {
@@ -77,19 +79,20 @@ export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): 
   }
 
   /** The text with the best candidates put in, or null if there are none. */
-  function accept(job: Job, proposed: readonly Candidates[], scores: Answers<Score>): Reading | null {
+  function accept(job: Job, proposals: readonly Proposal[], scores: Answers<Score>): Reading | null {
     const { text } = job.current;
     let changed = '';
     let at = 0;
-    for (const candidates of proposed) {
-      const { segment, list, guard } = candidates;
-      const before = scores.of(segment.form).toxicity;
+    for (const proposal of proposals) {
+      const { segment } = proposal;
+      const ofForm = (form: string): number => scores.of(form).toxicity;
       const of = (reading: Reading): number => toxicityOf(reading, scores.of);
-      const chosen = chooseCandidate(text, candidates, { before, threshold, of });
-      if (chosen !== null) {
-        changed += text.slice(at, segment.start) + chosen.text;
-        at = segment.end;
-      } else if (guard !== null || list.length > 0) job.guards.add(guard ?? 'not_better');
+      const choice = chooseAlternative(text, proposal, { before: ofForm(segment.form), threshold, of, ofForm });
+      for (const guard of choice.guards) job.guards.add(guard);
+      if (choice.scores.length > 0) job.candidates.push({ taken: choice.place, scores: choice.scores });
+      if (choice.reading === null) continue;
+      changed += text.slice(at, segment.start) + choice.reading.text;
+      at = segment.end;
     }
     return at === 0 ? null : read(changed + text.slice(at));
   }
@@ -121,12 +124,12 @@ export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): 
         const proposed = attempt('rewrite', aimed, ({ row, job, segments }) => {
           for (const { form } of segments) job.rewritten.add(form);
           const proposals = segments.map((segment) =>
-            findCandidates(job.current.text, segment, rewrites.of(segment.form), detoxifier.knownWords, read),
+            propose(job.current.text, segment, rewrites.of(segment.form), detoxifier.knownWords, read),
           );
-          for (const form of formsOf(proposals)) job.scored.add(form);
+          for (const form of proposals.flatMap(scoredForms)) job.scored.add(form);
           return { row, job, proposals };
         });
-        await scores.ask(proposed.flatMap(({ proposals }) => formsOf(proposals)));
+        await scores.ask(proposed.flatMap(({ proposals }) => proposals.flatMap(scoredForms)));
         const changed = attempt('rewrite', proposed, ({ row, job, proposals }) => ({
           row,
           job,
@@ -168,12 +171,17 @@ function aboutRow(row: SourceRow): { row: SourceRow } {
   return { row };
 }
 
-function formsOf(proposals: readonly Candidates[]): string[] {
-  return proposals.flatMap(({ list }) => list.flatMap(({ reading }) => reading.forms));
-}
-
 function newJob(row: SourceRow, current: Reading, toxicity: number, scored: Set<string>): Job {
-  return { row, toxicityBefore: toxicity, current, toxicity, guards: new Set(), scored, rewritten: new Set() };
+  return {
+    row,
+    toxicityBefore: toxicity,
+    current,
+    toxicity,
+    guards: new Set(),
+    candidates: [],
+    scored,
+    rewritten: new Set(),
+  };
 }
 
 /** Goes on with a changed text, unless it is more toxic as a whole than it was. */
@@ -205,7 +213,7 @@ function cleanResult(row: SourceRow, toxicity: number | null, tokensIn: number):
 }
 
 function rewrittenResult(job: Job, threshold: number, scores: Answers<Score>, rewrites: Answers<Rewrite>): RowResult {
-  const { row, current, toxicityBefore, toxicity, guards, scored, rewritten } = job;
+  const { row, current, toxicityBefore, toxicity, guards, candidates, scored, rewritten } = job;
   const isChanged = current.text !== row.text;
   const kind: Outcome = toxicity < threshold ? 'detoxified' : 'still_toxic';
   const refused: Outcome = guards.size > 0 ? 'rejected' : 'unchanged';
@@ -220,8 +228,8 @@ function rewrittenResult(job: Job, threshold: number, scores: Answers<Score>, re
     toxicityAfter: isChanged ? toxicity : null,
     similarity: isChanged ? chrf(current.text, row.text) : null,
     tokensIn,
-    tokensOut: countTokens(rewritten, rewrites, ({ tokens }) => tokens.length),
-    meta: withGuards(row.meta, [...guards]),
+    tokensOut: countTokens(rewritten, rewrites, writtenTokens),
+    meta: withNotes(row.meta, { guard: [...guards], candidates }),
   };
 }
 
@@ -229,6 +237,11 @@ function countTokens<T>(forms: ReadonlySet<string>, answers: Answers<T>, count: 
   let total = 0;
   for (const form of forms) total += count(answers.of(form));
   return total;
+}
+
+function writtenTokens({ tokens, candidates }: Rewrite): number {
+  const all = candidates.length > 0 ? candidates.map((candidate) => candidate.tokens) : [tokens];
+  return all.reduce((sum, { length }) => sum + length, 0);
 }
 
 function scoreInput({ inputTokens }: { readonly inputTokens: number }): number {
