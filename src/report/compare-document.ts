@@ -1,11 +1,13 @@
-import { compareLikeness, compareTraits, NONE, type Trait } from './compare-structure.ts';
-import type { Comparison, MeasuredDetoxifier, Speed } from './comparison.ts';
-import { QUALITY } from './comparison.ts';
+import { examples, rewriting, scoring } from './compare-measured.ts';
+import { withShortNames } from './compare-names.ts';
+import { compareLikeness, compareTraits, type Trait } from './compare-structure.ts';
+import { count, decimals, percent, plainBars } from './compare-words.ts';
+import type { Comparison } from './comparison.ts';
 import type { Bars, Block, Document, Section } from './document.ts';
-import { METRIC_NAMES } from './metrics.ts';
 
 /** A comparison as a report: every number in a table, the plots besides. Sections without content are left out. */
-export function compareDocument(comparison: Comparison): Document {
+export function compareDocument(full: Comparison): Document {
+  const comparison = withShortNames(full);
   const sections = [
     overview(comparison),
     ...structure(comparison),
@@ -111,7 +113,7 @@ function tokenizers({ tokenizers: found, overlaps, data }: Comparison): Section 
         tokensPerWord.toFixed(2),
       ]),
     },
-    plot(
+    plainBars(
       'Tokens a word',
       found.map(({ checkpoint, tokensPerWord }) => [checkpoint, tokensPerWord]),
       decimals(2),
@@ -121,171 +123,26 @@ function tokenizers({ tokenizers: found, overlaps, data }: Comparison): Section 
     blocks.push(
       {
         kind: 'text',
-        text: 'Tokens that stand for the same text in two vocabularies, whatever their spelling of a beginning word; the share is of the smaller vocabulary.',
+        text: 'Tokens that stand for the same text in two vocabularies, whatever their spelling of a beginning word, and their share of the smaller vocabulary:',
       },
-      {
-        kind: 'table',
-        columns: ['vocabularies of', 'shared tokens', 'share'],
-        rows: overlaps.map(({ a, b, shared, share }) => [`${a}, ${b}`, count(shared), percent(share)]),
-      },
+      overlapTable(overlaps),
     );
   }
   return { heading: `Tokenizers, on ${count(data.rows)} rows`, blocks };
 }
 
-function rewriting({ detoxifiers, judged }: Comparison): Section | null {
-  const [first] = detoxifiers;
-  if (first === undefined) return null;
-  const scorer = first.run.models.scorer;
-  const blocks: Block[] = [
-    {
-      kind: 'text',
-      text: `Each in an ordinary run with the scorer ${scorer.name} (${scorer.precision}), toxic from ${first.run.threshold} on. Toxicity is that scorer's mean over the rewritten rows. rows/s is the whole run: scoring, rewriting, scoring again, writing. Memory is that of an engine process with both models.`,
-    },
-    {
-      kind: 'table',
-      columns: [
-        'detoxifier',
-        'run',
-        'rows/s',
-        'ms a rewrite',
-        'memory',
-        ...Object.keys(first.run.outcomes),
-        'errors',
-        'toxicity before',
-        'after',
-      ],
-      rows: detoxifiers.map((detoxifier) => [
-        label(detoxifier),
-        detoxifier.run.run,
-        ...speed(detoxifier, detoxifier.msPerRewrite),
-        ...Object.values(detoxifier.run.outcomes).map(count),
-        count(detoxifier.run.rowErrors),
-        number(detoxifier.run.toxicityBefore, 3),
-        number(detoxifier.run.toxicityAfter, 3),
-      ]),
-    },
-  ];
-  if (judged !== null) blocks.push(...quality(detoxifiers, judged));
-  blocks.push(
-    plot(
-      'Rows a second, whole run',
-      detoxifiers.map((system) => [label(system), system.run.rowsPerSecond ?? 0]),
-      decimals(0),
-    ),
-    {
-      kind: 'bars',
-      title: 'Outcomes of all rows',
-      format: decimals(0),
-      bars: detoxifiers.map((system) => ({
-        label: label(system),
-        pieces: Object.entries(system.run.outcomes).map(([name, value]) => ({ name, value })),
-      })),
-    },
-  );
-  return { heading: 'Rewriting', blocks };
-}
-
-function quality(detoxifiers: readonly MeasuredDetoxifier[], judged: NonNullable<Comparison['judged']>): Block[] {
-  const { sta, sim, fl } = judged.judges;
-  const graded = detoxifiers.filter((system) => system.quality !== null);
-  const rows = graded.map((system) => [
-    label(system),
-    ...QUALITY.map((metric) => {
-      const value = system.quality?.[metric];
-      return value === undefined
-        ? NONE
-        : `${value.mean.toFixed(3)} [${value.low.toFixed(3)}, ${value.high.toFixed(3)}]`;
-    }),
-  ]);
-  return [
-    {
-      kind: 'text',
-      text: `Judged on the ${count(judged.rows)} rows that some run found toxic, with 95 % bootstrap intervals. STA: share that ${sta.name} calls neutral; SIM: cosine by ${sim.name}; FL: share that ${fl.name} calls acceptable; J: mean of their products, row by row. A row that a system left as it was counts as a copy.`,
-    },
-    { kind: 'table', columns: ['detoxifier', ...QUALITY.map((metric) => METRIC_NAMES[metric])], rows },
-    ...QUALITY.map(
-      (metric): Bars => ({
-        kind: 'bars',
-        title: METRIC_NAMES[metric],
-        format: decimals(3),
-        bars: graded.flatMap((system) => {
-          const value = system.quality?.[metric];
-          return value === undefined
-            ? []
-            : [{ label: label(system), pieces: [{ name: METRIC_NAMES[metric], value: value.mean }], interval: value }];
-        }),
-      }),
-    ),
-  ];
-}
-
-function examples({ examples: rows, detoxifiers }: Comparison): Section | null {
-  if (rows.length === 0) return null;
-  return {
-    heading: 'Examples',
-    blocks: [
-      {
-        kind: 'table',
-        long: true,
-        columns: ['row', 'text', ...detoxifiers.map(label)],
-        rows: rows.map(({ rowNo, text, outputs }) => [
-          String(rowNo),
-          text,
-          ...outputs.map((output) =>
-            output.text === null
-              ? `(${output.outcome})`
-              : `${output.text}${output.outcome === 'detoxified' ? '' : ` (${output.outcome})`}`,
-          ),
-        ]),
-      },
-    ],
+/** Each pair once, above the diagonal. */
+function overlapTable(overlaps: Comparison['overlaps']): Block {
+  const names = [...new Set(overlaps.flatMap(({ a, b }) => [a, b]))];
+  const cell = (a: string, b: string): string => {
+    const found = overlaps.find((pair) => pair.a === a && pair.b === b);
+    return found === undefined ? '' : `${count(found.shared)}, ${percent(found.share)}`;
   };
-}
-
-function scoring({ scorers, agreements, data }: Comparison): Section | null {
-  const [first] = scorers;
-  if (first === undefined) return null;
-  const labelled = data.labels !== null;
-  const blocks: Block[] = [
-    {
-      kind: 'text',
-      text: `Each in an ordinary run with the detoxifier ${first.run.models.detoxifier.name}, toxic from ${first.run.threshold} on. ms a row is engine time in the scorer, rewrites included.`,
-    },
-    {
-      kind: 'table',
-      columns: [
-        'scorer',
-        'run',
-        'rows/s',
-        'ms a row',
-        'memory',
-        'called toxic',
-        ...(labelled ? ['AUC', 'accuracy'] : []),
-      ],
-      rows: scorers.map((scorer) => [
-        label(scorer),
-        scorer.run.run,
-        ...speed(scorer, msPerRow(scorer.run.engineMs.score, scorer.run.rowsDone)),
-        percent(scorer.toxicShare),
-        ...(labelled ? [number(scorer.auc, 3), scorer.accuracy === null ? NONE : percent(scorer.accuracy)] : []),
-      ]),
-    },
-  ];
-  if (agreements.length > 0) {
-    blocks.push({
-      kind: 'table',
-      columns: ['scorers', 'same side of the threshold', 'correlation'],
-      rows: agreements.map(({ a, b, share, correlation }) => [`${a}, ${b}`, percent(share), number(correlation, 3)]),
-    });
-  }
-  const curves = scorers.flatMap((scorer) =>
-    scorer.curve === null ? [] : [{ label: label(scorer), points: scorer.curve }],
-  );
-  if (curves.length > 0) {
-    blocks.push({ kind: 'curves', title: 'ROC', x: 'false positives', y: 'true positives', curves });
-  }
-  return { heading: 'Scoring', blocks };
+  return {
+    kind: 'table',
+    columns: ['', ...names.slice(1)],
+    rows: names.slice(0, -1).map((a) => [a, ...names.slice(1).map((b) => cell(a, b))]),
+  };
 }
 
 function queries({ sql }: Comparison): Section | null {
@@ -299,39 +156,6 @@ function queries({ sql }: Comparison): Section | null {
   };
 }
 
-function label({ checkpoint, standsFor }: { readonly checkpoint: string; readonly standsFor: string | null }): string {
-  return standsFor === null ? checkpoint : `${checkpoint} (for ${standsFor})`;
-}
-
-function speed({ memoryBytes, rowsPerSecond }: Speed, ms: number | null): string[] {
-  return [
-    number(rowsPerSecond, 0),
-    number(ms, 1),
-    memoryBytes === null ? NONE : `${(memoryBytes / 1e6).toFixed(0)} MB`,
-  ];
-}
-
-function msPerRow(ms: number | undefined, rows: number): number | null {
-  return ms === undefined || rows === 0 ? null : ms / rows;
-}
-
-function plot(title: string, values: readonly (readonly [string, number])[], format: (value: number) => string): Bars {
-  return {
-    kind: 'bars',
-    title,
-    format,
-    bars: values.map(([name, value]) => ({ label: name, pieces: [{ name: title, value }] })),
-  };
-}
-
 function listOr(items: readonly string[], none: string): Block {
   return items.length === 0 ? { kind: 'text', text: none } : { kind: 'list', items };
 }
-
-const count = (value: number): string => value.toLocaleString('en-US');
-const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
-const decimals =
-  (digits: number) =>
-  (value: number): string =>
-    value.toFixed(digits);
-const number = (value: number | null, digits: number): string => (value === null ? NONE : value.toFixed(digits));

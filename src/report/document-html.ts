@@ -12,6 +12,7 @@ p, li { max-width: 62rem; } ul { padding-left: 1.25rem; }
 table { border-collapse: collapse; font-size: .875rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); min-width: 4rem; }
 th { color: var(--soft); font-weight: 600; } tbody th { white-space: pre; }
+th.number { text-align: right; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 table.long td { min-width: 13rem; overflow-wrap: anywhere; } table.long td.number { min-width: 2rem; }
 pre { background: var(--band); padding: .75rem 1rem; overflow-x: auto; font-size: .8125rem; }
@@ -77,7 +78,9 @@ function table({ columns, rows, long = false }: Table): string {
           : `<td${numeric[at] ? ' class="number"' : ''}>${escapeHtml(text)}</td>`,
       )
       .join('');
-  const head = columns.map((name) => `<th scope="col">${escapeHtml(name)}</th>`).join('');
+  const head = columns
+    .map((name, at) => `<th scope="col"${numeric[at] ? ' class="number"' : ''}>${escapeHtml(name)}</th>`)
+    .join('');
   return `<div class="scroll"><table${long ? ' class="long"' : ''}>
 <thead><tr>${head}</tr></thead>
 <tbody>
