@@ -38,8 +38,8 @@ SCHEDULES: dict[str, dict[str, Schedule]] = {
         "finetune": Schedule(steps=1000, batch=32, learning_rate=8e-4, warm_up=40),
     },
     "gpt2": {
-        "pretrain": Schedule(steps=500, batch=32, learning_rate=1.2e-3, warm_up=50),
-        "finetune": Schedule(steps=1000, batch=32, learning_rate=8e-4, warm_up=40),
+        "pretrain": Schedule(steps=350, batch=32, learning_rate=1.5e-3, warm_up=40),
+        "finetune": Schedule(steps=800, batch=32, learning_rate=1e-3, warm_up=40),
     },
 }
 LABEL_SMOOTHING = 0.1
