@@ -73,8 +73,8 @@ async function runPair(
     begin: create,
     dataset,
     processes,
-    onMemory: (rssBytes) => {
-      memoryBytes = Math.max(memoryBytes, rssBytes);
+    onMemory: (peakBytes) => {
+      memoryBytes = Math.max(memoryBytes, peakBytes);
     },
   });
   if (!ended) return null;

@@ -36,12 +36,12 @@ export async function requireSameModels(context: Context, settings: RunSettings)
 
 /**
  * Opens engines for the settings of a run, with the checkpoints of this machine.
- * @param onMemory called with the resident memory of an engine process, in bytes
+ * @param onMemory called with the highest resident memory of an engine process so far, in bytes
  */
 export function engineOpener(
   context: Context,
   processes: number,
-  onMemory?: (rssBytes: number) => void,
+  onMemory?: (peakBytes: number) => void,
 ): (settings: RunSettings) => Engines {
   return (settings) =>
     createEngines({

@@ -28,8 +28,8 @@ export interface Job {
   /** What is still to be read; null when the source was read to its end. */
   readonly dataset: Dataset | null;
   readonly processes: number;
-  /** Called with the resident memory of an engine process, in bytes. */
-  readonly onMemory?: (rssBytes: number) => void;
+  /** Called with the highest resident memory of an engine process so far, in bytes. */
+  readonly onMemory?: (peakBytes: number) => void;
 }
 
 /**

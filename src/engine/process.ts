@@ -100,7 +100,8 @@ async function load(options: EngineOptions): Promise<Loaded> {
         });
         flush();
         const timings = takeTimings(performance.now() - poolStart);
-        send({ type: 'pool-done', poolId, timings, rssBytes: process.memoryUsage.rss() });
+        const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+        send({ type: 'pool-done', poolId, timings, rssBytes: process.memoryUsage.rss(), peakRssBytes });
       } catch (error) {
         flush();
         takeTimings(0);

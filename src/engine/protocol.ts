@@ -54,6 +54,13 @@ export type FromEngine =
   /** The models cannot be loaded: another process would fail the same way. */
   | { readonly type: 'refused'; readonly message: string }
   | { readonly type: 'verdicts'; readonly poolId: number; readonly verdicts: readonly PooledVerdict[] }
-  | { readonly type: 'pool-done'; readonly poolId: number; readonly timings: EngineTimings; readonly rssBytes: number }
+  | {
+      readonly type: 'pool-done';
+      readonly poolId: number;
+      readonly timings: EngineTimings;
+      /** Resident memory of the process, now and at its highest. */
+      readonly rssBytes: number;
+      readonly peakRssBytes: number;
+    }
   /** A model threw on this pool; the process itself goes on. */
   | { readonly type: 'pool-failed'; readonly poolId: number; readonly message: string };

@@ -12,7 +12,7 @@ export function rewriting({ detoxifiers, judged }: Comparison): Section | null {
   const blocks: Block[] = [
     {
       kind: 'text',
-      text: `Each in an ordinary run with the scorer ${scorer.name} (${scorer.precision}), toxic from ${first.run.threshold} on. Toxicity is that scorer's mean over the rewritten rows. rows/s is the whole run: scoring, rewriting, scoring again, writing. Memory is that of an engine process with both models.`,
+      text: `Each in an ordinary run with the scorer ${scorer.name} (${scorer.precision}), toxic from ${first.run.threshold} on. Toxicity is that scorer's mean over the rewritten rows. rows/s is the whole run: scoring, rewriting, scoring again, writing. Peak memory is that of an engine process with both models.`,
     },
     {
       kind: 'table',
@@ -21,7 +21,7 @@ export function rewriting({ detoxifiers, judged }: Comparison): Section | null {
         'run',
         'rows/s',
         'ms a rewrite',
-        'memory',
+        'peak memory',
         ...Object.keys(first.run.outcomes),
         'errors',
         'toxicity before',
@@ -146,7 +146,7 @@ export function scoring({ scorers, agreements, data }: Comparison): Section | nu
         'run',
         'rows/s',
         'ms a row',
-        'memory',
+        'peak memory',
         'called toxic',
         ...(labelled ? ['AUC', 'accuracy'] : []),
       ],

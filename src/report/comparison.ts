@@ -58,7 +58,7 @@ export interface VocabularyOverlap {
 export interface Speed {
   /** First claim to last completion of the run, scoring and writing included. */
   readonly rowsPerSecond: number | null;
-  /** Largest resident memory of an engine process with scorer and detoxifier, in bytes; null where nothing was measured. */
+  /** Highest resident memory of an engine process, with scorer and detoxifier, in bytes; null where nothing was measured. */
   readonly memoryBytes: number | null;
 }
 

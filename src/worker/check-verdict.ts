@@ -25,7 +25,12 @@ export function isMessage(message: unknown): message is FromEngine {
         message.verdicts.every((each) => isObject(each) && typeof each.index === 'number')
       );
     case 'pool-done':
-      return typeof message.poolId === 'number' && isObject(message.timings) && Number.isFinite(message.rssBytes);
+      return (
+        typeof message.poolId === 'number' &&
+        isObject(message.timings) &&
+        Number.isFinite(message.rssBytes) &&
+        Number.isFinite(message.peakRssBytes)
+      );
     case 'pool-failed':
       return typeof message.poolId === 'number' && typeof message.message === 'string';
     default:

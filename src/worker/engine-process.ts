@@ -17,7 +17,7 @@ export interface EngineIdentities {
 
 export interface EngineListener {
   onVerdicts(poolId: number, verdicts: readonly PooledVerdict[]): void;
-  onPoolDone(poolId: number, timings: EngineTimings, rssBytes: number): void;
+  onPoolDone(poolId: number, timings: EngineTimings, rssBytes: number, peakRssBytes: number): void;
   onPoolFailed(poolId: number, message: string): void;
   /** The process ended without being asked to; `reason` says how, for logs and row errors. */
   onDeath(reason: string): void;
@@ -86,7 +86,7 @@ export function startEngineProcess(
         listener.onVerdicts(message.poolId, message.verdicts);
         break;
       case 'pool-done':
-        listener.onPoolDone(message.poolId, message.timings, message.rssBytes);
+        listener.onPoolDone(message.poolId, message.timings, message.rssBytes, message.peakRssBytes);
         break;
       case 'pool-failed':
         listener.onPoolFailed(message.poolId, message.message);

@@ -48,8 +48,8 @@ export interface EnginesOptions {
   readonly hangAfterMs?: number;
   /** A process above this is replaced after its group. Default 3 GiB. */
   readonly maxRssBytes?: number;
-  /** Called with the resident memory of a process after each group. */
-  readonly onMemory?: ((rssBytes: number) => void) | undefined;
+  /** Called after each group with the resident memory of its process at the highest so far. */
+  readonly onMemory?: ((peakRssBytes: number) => void) | undefined;
   readonly log: Log;
   /** Another module that speaks the engine protocol (tests, benchmarks of the queue). */
   readonly entry?: URL;
@@ -176,7 +176,7 @@ export function createEngines(options: EnginesOptions): Engines {
           const group = slot.inFlight.find((candidate) => candidate.id === groupId);
           if (group !== undefined) answer(group, verdicts);
         },
-        onPoolDone: (groupId, spent, rssBytes) => {
+        onPoolDone: (groupId, spent, rssBytes, peakRssBytes) => {
           const group = takeGroup(slot, groupId);
           if (group === undefined) return;
           timings = {
@@ -184,7 +184,7 @@ export function createEngines(options: EnginesOptions): Engines {
             rewriteMs: timings.rewriteMs + spent.rewriteMs,
             textMs: timings.textMs + spent.textMs,
           };
-          options.onMemory?.(rssBytes);
+          options.onMemory?.(peakRssBytes);
           adaptGroupSize(slot, group.tickets.length);
           const bad = group.tickets.some((ticket) => ticket.badAnswer);
           queue.settle(

@@ -102,6 +102,7 @@ process.on('message', (message: ToEngine) => {
     type: 'pool-done',
     poolId,
     timings: { scoreMs: 1, rewriteMs: 1, textMs: 0 },
+    peakRssBytes: process.resourceUsage().maxRSS * 1024,
     rssBytes: rows.some((row) => row.text.includes('!fat')) ? 2 ** 40 : process.memoryUsage.rss(),
   });
 });
