@@ -63,7 +63,7 @@ def generator_reference(model, tokenizer, text: str, max_input: int, prompt: str
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     generated = model.generate(input_ids=ids, attention_mask=mask, num_beams=1, do_sample=False)[0].tolist()
     before = 1 if model.config.is_encoder_decoder else ids.shape[1]
-    tokens = [token for token in generated[before:] if token != model.generation_config.pad_token_id]
+    tokens = generated[before:]
     return {
         "text": text,
         "input_tokens": ids[0].tolist(),

@@ -28,6 +28,7 @@ from transformers import (
 
 from training.checkpoints import BOS, EOS, PAD, save_tokenizer, save_weights, train_bpe
 from training.reference import classifier_reference, generator_reference
+from training.tiny_generators import T5_EOS, T5_VARIANTS, add_old_keys, raise_end_row, save_unigram_tokenizer, tiny_t5
 
 VOCABULARY = 480
 POSITIONS = 64
@@ -71,6 +72,9 @@ BART_VARIANTS: dict[str, dict[str, object]] = {
         forced_eos_token_id=EOS,
     ),
 }  # fmt: skip
+
+
+T5_SEEDS = {"tiny-t5": 40, "tiny-t5-gated": 8}
 
 
 def randomise(model: PreTrainedModel, generator: torch.Generator, position_gain: float = 3.0) -> None:
@@ -144,6 +148,25 @@ def write_reference(folder: Path, model: PreTrainedModel) -> list[dict[str, obje
     return rows
 
 
+def save_generator(folder: Path, model: PreTrainedModel) -> None:
+    save_weights(model, folder, half=False)
+    rows = write_reference(folder, model)
+    distinct = len({tuple(row["tokens"]) for row in rows})
+    ended = sum(len(row["tokens"]) < 38 for row in rows)
+    print(f"{folder.name}: {distinct} distinct outputs of {len(rows)}, {ended} end by themselves")
+
+
+def finish_generator(folder: Path, model: PreTrainedModel, end_token: int) -> None:
+    """Gives some outputs an end, then saves the model with its reference."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def count_ended() -> int:
+        return sum(len(generator_reference(model, tokenizer, text, POSITIONS)["tokens"]) < 38 for text in TEXTS)
+
+    raise_end_row(model, end_token, count_ended, len(TEXTS) // 4)
+    save_generator(folder, model)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
@@ -159,11 +182,14 @@ def main() -> None:
         save_tokenizer(folder, folder, "bart", POSITIONS)
         model = tiny_bart(options.seed + number, shape)
         raise_end_token(model, AutoTokenizer.from_pretrained(folder))
-        save_weights(model, folder, half=False)
-        rows = write_reference(folder, model)
-        distinct = len({tuple(row["tokens"]) for row in rows})
-        ended = sum(len(row["tokens"]) < 38 for row in rows)
-        print(f"{name}: {distinct} distinct outputs of {len(rows)}, {ended} end by themselves")
+        save_generator(folder, model)
+
+    for name in T5_VARIANTS:
+        folder = options.out / name
+        folder.mkdir(parents=True, exist_ok=True)
+        vocabulary = save_unigram_tokenizer(folder, list(TEXTS) * 2, POSITIONS)
+        finish_generator(folder, tiny_t5(name, T5_SEEDS[name], vocabulary), T5_EOS)
+    add_old_keys(options.out / "tiny-t5-gated")
 
     folder = options.out / "tiny-roberta"
     folder.mkdir(parents=True, exist_ok=True)

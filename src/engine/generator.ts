@@ -66,7 +66,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
     model,
   );
   const tokenizer = loadTokenizer(folder, model.vocabulary);
-  const maxInputTokens = Math.min(model.inputPositions, tokenizer.maxTokens ?? Infinity);
+  const maxInputTokens = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow);
   const end = { endTokens: generation.endTokens, padToken: generation.padToken };
   const compiled = await compileCheckpoint(
     { folder, cacheFolder, identity, weightLimit: await int8WeightLimit(), options: end },

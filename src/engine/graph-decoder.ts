@@ -1,6 +1,7 @@
+import { cacheNames, type DecoderShape } from './compile/decoder-plan.ts';
 import type { Decoder, Decoding, StepRequest, StepScores } from './decoder.ts';
 import type { Session, Value } from './session.ts';
-import { cacheNames, createSourceReader, type DecoderShape, type SourceOptions, type Sources } from './sources.ts';
+import { createSourceReader, type SourceOptions, type Sources } from './sources.ts';
 
 export interface GraphDecoderOptions extends Omit<SourceOptions, 'reuseMemory'> {
   /** The graph that `searchStep` makes. */

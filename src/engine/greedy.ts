@@ -1,7 +1,8 @@
 import { type EncodedRow, paddedLength } from './batches.ts';
 import type { GreedyGeneration } from './checkpoint/generation.ts';
+import { cacheNames, type DecoderShape } from './compile/decoder-plan.ts';
 import type { Session, Value } from './session.ts';
-import { cacheNames, createSourceReader, type DecoderShape, type Sources } from './sources.ts';
+import { createSourceReader, type Sources } from './sources.ts';
 
 export interface GreedyOptions {
   readonly encoder: Session;

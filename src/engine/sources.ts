@@ -1,13 +1,7 @@
 import { type Batch, batchByLength, batchInputs, type EncodedRow, paddedLength } from './batches.ts';
 import { MASKED } from './compile/blocks.ts';
+import { cacheNames, type DecoderShape } from './compile/decoder-plan.ts';
 import type { Session, Value } from './session.ts';
-
-/** What a search needs to know of a decoder. */
-export interface DecoderShape {
-  readonly layers: number;
-  readonly heads: number;
-  readonly headSize: number;
-}
 
 export interface SourceOptions {
   readonly encoder: Session;
@@ -37,11 +31,6 @@ export interface Sources {
    * @param narrowBelow gives up positions that no row needs any more if what is needed is at most this share of what is held
    */
   keep(places: readonly number[], narrowBelow: number): void;
-}
-
-/** Names of the decoder's caches; with `cross_` before them those of the source's keys and values. */
-export function cacheNames({ layers }: DecoderShape): string[] {
-  return Array.from({ length: layers }, (_, layer) => [`key_${layer}`, `value_${layer}`]).flat();
 }
 
 /**

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
-import { bartDecoder, bartEncoder, readBartConfig } from '../../src/engine/architectures/bart.ts';
+import { bartGenerator } from '../../src/engine/architectures/bart.ts';
 import { batchInputs, paddedLength } from '../../src/engine/batches.ts';
 import { readFields } from '../../src/engine/checkpoint/fields.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
@@ -25,21 +25,20 @@ afterAll(() => rmSync(cacheFolder, { recursive: true }));
 const STEPS = 7;
 
 async function openModel(precision: Precision) {
-  const config = readBartConfig(readFields(join(folder, 'config.json')));
+  const config = bartGenerator(readFields(join(folder, 'config.json')));
   const identity = await identifyCheckpoint({ folder, name, precision, cacheFolder });
   // No token ends a row: each runs all its steps.
   const end = { endTokens: [], padToken: 1 };
   const compiled = await compileCheckpoint(
     { folder, cacheFolder, identity, weightLimit: 127, options: 'bits' },
     (source) => ({
-      'encoder.onnx': bartEncoder(source, config),
-      'decoder.onnx': greedyDecoder(source, bartDecoder(source, config), end),
+      'encoder.onnx': config.encoder(source),
+      'decoder.onnx': greedyDecoder(source, config.decoder(source), end),
     }),
   );
   const encoder = await openSession(join(compiled, 'encoder.onnx'));
   const decoder = await openSession(join(compiled, 'decoder.onnx'));
-  const { layers, heads } = config.decoder;
-  const headSize = config.size / heads;
+  const { layers, heads, headSize } = config.shape;
   const parts = Array.from({ length: layers }, (_, layer) => [`key_${layer}`, `value_${layer}`]).flat();
 
   /** Keys and values of all layers after STEPS steps, one hex string a row. */

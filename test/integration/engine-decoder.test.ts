@@ -14,7 +14,10 @@ const BUNDLED = join(import.meta.dirname, '../../models');
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
 
-const NAMES = ['tiny-bart', 'tiny-bart-scaled', 'tiny-bart-untied'];
+const NAMES = ['tiny-bart', 'tiny-bart-scaled', 'tiny-bart-untied', 'tiny-t5', 'tiny-t5-gated'];
+
+/** Largest token that all of them have. */
+const LARGEST = 167;
 
 interface Reference {
   readonly input_tokens: readonly number[];
@@ -76,13 +79,13 @@ describe.each(NAMES)('%s', (name) => {
       const [decoder, lonely] = [await generator.openDecoder(), await alone.openDecoder()];
       await fc.assert(
         fc.asyncProperty(
-          fc.array(fc.array(fc.integer({ min: 5, max: 479 }), { minLength: 1, maxLength: 40 }), {
+          fc.array(fc.array(fc.integer({ min: 5, max: LARGEST }), { minLength: 1, maxLength: 40 }), {
             minLength: 1,
             maxLength: 5,
           }),
           fc.integer({ min: 1, max: 3 }),
           fc.array(fc.array(fc.nat(1000), { minLength: 1, maxLength: 8 }), { maxLength: 6 }),
-          fc.infiniteStream(fc.integer({ min: 5, max: 479 })),
+          fc.infiniteStream(fc.integer({ min: 5, max: LARGEST })),
           async (sources, copies, orders, numbers) => {
             const next = () => numbers.next().value as number;
             const decoding = await decoder.open(rowsOf(sources), copies);
@@ -95,7 +98,7 @@ describe.each(NAMES)('%s', (name) => {
               const tokens = hypotheses.map(() => (i === 0 ? 2 : next()));
               hypotheses = hypotheses.map(({ source, past }, h) => ({ source, past: [...past, tokens[h]!] }));
               const adjusted = hypotheses.map((_, h) =>
-                Array.from({ length: h % 3 }, (_, n) => (next() + n * 480) % 480),
+                Array.from({ length: h % 3 }, (_, n) => (next() + 7 * n) % LARGEST),
               );
               const together = await decoding.step(
                 { tokens, adjusted: adjusted.map((l) => [...new Set(l)]), top: 4 },
@@ -124,14 +127,14 @@ describe.each([...NAMES, 'nano-bart'])('%s', (name) => {
       const generator = await open(name, precision);
       const decoder = await generator.openDecoder();
       const rows = rowsOf([
-        [0, 9, 300, 2],
+        [0, 9, 130, 2],
         [0, 2],
         [0, 77, 78, 79, 80, 81, 2],
       ]);
       const tokens = [2, 2, 2];
       const size = generator.vocabulary;
       const whole = await (await decoder.open(rows, 1)).step({ tokens, adjusted: [[], [], []], top: size }, null);
-      const adjusted = [[7, 0, size - 1], [], [300, 11]];
+      const adjusted = [[7, 0, size - 1], [], [30, 11]];
       const part = await (await decoder.open(rows, 1)).step({ tokens, adjusted, top: 20 }, null);
       for (const row of [0, 1, 2]) {
         const order = [...whole.topTokens.subarray(row * size, (row + 1) * size)].map(Number);

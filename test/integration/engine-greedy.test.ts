@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bartDecoder, bartEncoder, readBartConfig } from '../../src/engine/architectures/bart.ts';
+import { bartGenerator } from '../../src/engine/architectures/bart.ts';
 import { readFields } from '../../src/engine/checkpoint/fields.ts';
 import type { GreedyGeneration } from '../../src/engine/checkpoint/generation.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
@@ -16,7 +16,7 @@ import { openSession, type Session, type Value } from '../../src/engine/session.
 const name = 'tiny-bart';
 const folder = join(import.meta.dirname, '../fixtures/checkpoints', name);
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
-const config = readBartConfig(readFields(join(folder, 'config.json')));
+const config = bartGenerator(readFields(join(folder, 'config.json')));
 const GENERATION: GreedyGeneration = {
   startToken: 2,
   padToken: 1,
@@ -51,8 +51,8 @@ beforeAll(async () => {
   const identity = await identifyCheckpoint({ folder, name, precision: 'fp32', cacheFolder });
   const request = { folder, cacheFolder, identity, weightLimit: 127, options: null };
   const compiled = await compileCheckpoint(request, (source) => ({
-    'encoder.onnx': bartEncoder(source, config),
-    'decoder.onnx': greedyDecoder(source, bartDecoder(source, config), { endTokens: [2], padToken: 1 }),
+    'encoder.onnx': config.encoder(source),
+    'decoder.onnx': greedyDecoder(source, config.decoder(source), { endTokens: [2], padToken: 1 }),
   }));
   encoder = recorded(await openSession(join(compiled, 'encoder.onnx')), encoded);
   decoder = recorded(await openSession(join(compiled, 'decoder.onnx')), decoded);

@@ -67,7 +67,7 @@ describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
     await alone.close();
   });
 
-  test.each(['tiny-bart', 'tiny-bart-scaled', 'tiny-bart-untied', 'tiny-bart-forced'])(
+  test.each(['tiny-bart', 'tiny-bart-scaled', 'tiny-bart-untied', 'tiny-bart-forced', 'tiny-t5', 'tiny-t5-gated'])(
     'rewrites of %s are the same alone and in any batch',
     async (name) => {
       const folder = join(FIXTURES, name);

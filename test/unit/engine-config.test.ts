@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/contract/errors.ts';
 import { readBartConfig } from '../../src/engine/architectures/bart.ts';
 import { readRobertaConfig } from '../../src/engine/architectures/roberta.ts';
+import { readT5Config } from '../../src/engine/architectures/t5.ts';
+import { bucketOf } from '../../src/engine/architectures/t5-positions.ts';
 import { createFields } from '../../src/engine/checkpoint/fields.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
@@ -85,5 +87,50 @@ describe('RoBERTa', () => {
   ])('%j is refused', (changes, message) => {
     expect(() => roberta(changes)).toThrow(CheckpointError);
     expect(() => roberta(changes)).toThrow(`config.json: ${message}`);
+  });
+});
+
+describe('T5', () => {
+  const t5 = (changes = {}) => readT5Config(config('tiny-t5', changes));
+
+  test('the shape of a checkpoint, and what old configs leave to transformers', () => {
+    const left = { feed_forward_proj: undefined, relative_attention_max_distance: undefined, num_decoder_layers: null };
+    expect(t5(left)).toEqual({
+      size: 32,
+      vocabulary: 168,
+      heads: 2,
+      headSize: 12,
+      inner: 64,
+      encoderLayers: 2,
+      decoderLayers: 2,
+      gated: false,
+      buckets: 32,
+      maxDistance: 128,
+      epsilon: 1e-6,
+      tied: true,
+    });
+    expect(t5({ feed_forward_proj: 'gated-gelu' }).gated).toBe(true);
+  });
+
+  test.each<[object, string]>([
+    [{ feed_forward_proj: 'gated-silu' }, 'feed_forward_proj "gated-silu" is not supported'],
+    [{ quantization_config: {} }, 'quantization_config is set'],
+    [{ relative_attention_num_buckets: 6 }, 'relative_attention_num_buckets 6 is no multiple of 4'],
+    [{ relative_attention_max_distance: 16 }, 'relative_attention_max_distance 16 must be more than half of 32'],
+    [{ d_kv: 0 }, 'd_kv'],
+  ])('%j is refused', (changes, message) => {
+    expect(() => t5(changes)).toThrow(`config.json: ${message}`);
+  });
+
+  test('distances share buckets as in transformers', () => {
+    const shape = { buckets: 32, maxDistance: 128 };
+    const distances = [-300, -128, -127, -64, -9, -8, -7, 0, 1, 7, 8, 12, 64, 91, 127, 128, 300];
+    // T5Attention._relative_position_bucket of transformers 4.57.6
+    expect(distances.map((distance) => bucketOf(distance, shape, true))).toEqual([
+      15, 15, 15, 14, 8, 8, 7, 0, 17, 23, 24, 25, 30, 31, 31, 31, 31,
+    ]);
+    expect(distances.map((distance) => bucketOf(distance, shape, false))).toEqual([
+      31, 31, 31, 26, 9, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ]);
   });
 });

@@ -1,11 +1,11 @@
 import type { Fields } from '../checkpoint/fields.ts';
 import type { Tensors } from '../checkpoint/safetensors.ts';
 import { type AttentionShape, attendAll, attendFromOne, closeAttention, feedForward } from '../compile/blocks.ts';
-import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
+import type { DecoderPlan, DecoderShape, Step, StepResult } from '../compile/decoder-plan.ts';
 import type { HeadShape } from '../compile/language-model-head.ts';
 import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
 import { createGraph, encodeModel } from '../onnx/graph.ts';
-import type { Generator } from './generator.ts';
+import { appendToCache, cachesOf, crossOutputs, crossSources, type Generator, tokenInputs } from './generator.ts';
 
 /** Shape of a `BartForConditionalGeneration` (transformers, models/bart). */
 export interface BartConfig {
@@ -70,16 +70,17 @@ export function readBartConfig(fields: Fields): BartConfig {
 
 export function bartGenerator(fields: Fields): Generator {
   const config = readBartConfig(fields);
-  const { layers, heads } = config.decoder;
   return {
-    shape: { layers, heads, headSize: config.size / heads },
+    shape: decoderShape(config),
     size: config.size,
     vocabulary: config.vocabulary,
     inputPositions: config.positions,
+    defaultWindow: config.positions,
     positions: config.positions,
+    decoderOnly: false,
     generationDefaults: BART_GENERATION_DEFAULTS,
-    encoder: (source) => bartEncoder(source, config),
-    decoder: (source) => bartDecoder(source, config),
+    encoder: (source) => encoder(source, config),
+    decoder: (source) => decoder(source, config),
   };
 }
 
@@ -122,67 +123,47 @@ function closeLayer(
   return feedForward(layers, { size, inner, activation, epsilon: EPSILON }, names, input);
 }
 
-/**
- * The encoder, with the keys and values that the decoder's layers make of its output.
- *
- * Inputs: `tokens` int64 [rows, length], `mask` int32 [rows, length] (1 for a token, 0 for padding).
- * Outputs for each decoder layer: `cross_key_N` and `cross_value_N`, fp32 [rows, heads, length, head size].
- */
-export function bartEncoder(source: Source, config: BartConfig): Uint8Array {
-  const { size, encoder } = config;
+function attentionOf({ size }: BartConfig, { heads }: { readonly heads: number }): AttentionShape {
+  return { size, heads, headSize: size / heads };
+}
+
+function encoder(source: Source, config: BartConfig): Uint8Array {
+  const { size } = config;
   const graph = createGraph('encoder');
   const layers = createLayers(graph, graph, source);
-  graph.input('tokens', 'i64', ['rows', 'length']);
-  graph.input('mask', 'i32', ['rows', 'length']);
-  const shape = graph.op('Shape', ['tokens']);
-  const length = graph.op('Squeeze', [graph.op('Shape', ['tokens'], { start: 1, end: 2 })]);
+  const { tokens, length, shape } = tokenInputs(graph);
   const offset = graph.constant('i64', POSITION_OFFSET);
   const positions = graph.op('Range', [offset, graph.op('Add', [length, offset]), graph.constant('i64', 1)]);
   const shape3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
 
-  let hidden = embed(layers, config, 'encoder', 'tokens', positions);
-  for (let layer = 0; layer < encoder.layers; layer++) {
+  let hidden = embed(layers, config, 'encoder', tokens, positions);
+  for (let layer = 0; layer < config.encoder.layers; layer++) {
     const name = `model.encoder.layers.${layer}`;
     const own = `${name}.self_attn`;
     const names = { query: `${own}.q_proj`, key: `${own}.k_proj`, value: `${own}.v_proj` };
-    const heads = { size, heads: encoder.heads };
+    const heads = attentionOf(config, config.encoder);
     const attended = attendAll(layers, heads, names, layers.operand(hidden), { shape3d, mask: 'mask' });
     const norm = { size, epsilon: EPSILON };
     hidden = closeAttention(layers, norm, closeNames(name, 'self_attn'), { attended, residual: hidden });
-    hidden = closeLayer(layers, config, encoder.inner, name, hidden);
+    hidden = closeLayer(layers, config, config.encoder.inner, name, hidden);
   }
-  crossOutputs(layers, config, hidden, shape);
+  const input = layers.operand(hidden);
+  crossOutputs(graph, decoderShape(config), shape, (layer, part) => {
+    const name = `model.decoder.layers.${layer}.encoder_attn.${part.charAt(0)}_proj`;
+    return layers.linear(input, name, size, size, { bias: null });
+  });
   return encodeModel(graph);
 }
 
-function crossOutputs(layers: Layers, { size, decoder }: BartConfig, hidden: string, shape: string): void {
-  const { graph } = layers;
-  const headSize = size / decoder.heads;
-  const shape4d = graph.op('Concat', [shape, graph.constant('i64', [decoder.heads, headSize])], { axis: 0 });
-  const input = layers.operand(hidden);
-  for (let layer = 0; layer < decoder.layers; layer++) {
-    for (const part of ['key', 'value'] as const) {
-      const name = `model.decoder.layers.${layer}.encoder_attn.${part.charAt(0)}_proj`;
-      const projected = graph.op('Reshape', [layers.linear(input, name, size, size, { bias: null }), shape4d]);
-      const output = `cross_${part}_${layer}`;
-      graph.op('Transpose', [projected], { perm: [0, 2, 1, 3] }, { outputs: [output] });
-      graph.output(output, 'f32', ['rows', decoder.heads, 'length', headSize]);
-    }
-  }
+function decoderShape({ size, decoder: { layers, heads } }: BartConfig): DecoderShape {
+  return { layers, heads, headSize: size / heads };
 }
 
-/**
- * The decoder. It reads, for each layer, `cross_key_N` and `cross_value_N` of the encoder under `cross_mask` (0 for a
- * token, -1e9 for padding); its caches are `key_N` and `value_N`, fp32 [rows, heads, past, head size].
- */
-export function bartDecoder(source: Source, config: BartConfig): DecoderPlan {
-  const { size, decoder } = config;
-  const headSize = size / decoder.heads;
-  const parts = Array.from({ length: decoder.layers }, (_, layer) => [`key_${layer}`, `value_${layer}`]).flat();
-  const cross = parts.map((part) => ({ name: `cross_${part}`, dims: ['rows', decoder.heads, 'length', headSize] }));
+function decoder(source: Source, config: BartConfig): DecoderPlan {
+  const shape = decoderShape(config);
   return {
-    sources: [{ name: 'cross_mask', dims: ['rows', 1, 1, 'length'] }, ...cross],
-    caches: parts.map((name) => ({ name, dims: ['rows', decoder.heads, 'past', headSize] })),
+    sources: crossSources(shape),
+    caches: cachesOf(shape),
     head: headOf(source.tensors, config),
     step: (step) => decoderStep(source, config, step),
   };
@@ -191,16 +172,12 @@ export function bartDecoder(source: Source, config: BartConfig): DecoderPlan {
 /** One token for each row. */
 function decoderStep(source: Source, config: BartConfig, { root, body, tokens, caches, texts }: Step): StepResult {
   const { size, decoder } = config;
-  const heads: AttentionShape = { size, heads: decoder.heads };
+  const heads = attentionOf(config, decoder);
   const norm = { size, epsilon: EPSILON };
   const layers = createLayers(root, body, source);
-  const query = { multiplier: 1 / Math.sqrt(size / decoder.heads) };
+  const query = { multiplier: 1 / Math.sqrt(heads.headSize) };
   const past = body.op('Shape', [caches[0] ?? ''], { start: 2, end: 3 });
   const position = body.op('Add', [past, body.constant('i64', [POSITION_OFFSET])]);
-  const append = (cache: string | undefined, value: string) => {
-    const row = body.op('Reshape', [value, body.constant('i64', [-1, decoder.heads, 1, size / decoder.heads])]);
-    return body.op('Concat', [cache ?? '', row], { axis: 2 });
-  };
 
   let hidden = embed(layers, config, 'decoder', tokens, position);
   const grown: string[] = [];
@@ -209,8 +186,18 @@ function decoderStep(source: Source, config: BartConfig, { root, body, tokens, c
     const own = `${name}.self_attn`;
     const input = layers.operand(hidden);
     const ownQuery = layers.linear(input, `${own}.q_proj`, size, size, query);
-    const keys = append(caches[2 * layer], layers.linear(input, `${own}.k_proj`, size, size, { bias: null }));
-    const values = append(caches[2 * layer + 1], layers.linear(input, `${own}.v_proj`, size, size, { bias: null }));
+    const keys = appendToCache(
+      body,
+      heads,
+      caches[2 * layer],
+      layers.linear(input, `${own}.k_proj`, size, size, { bias: null }),
+    );
+    const values = appendToCache(
+      body,
+      heads,
+      caches[2 * layer + 1],
+      layers.linear(input, `${own}.v_proj`, size, size, { bias: null }),
+    );
     grown.push(keys, values);
     const attended = attendFromOne(layers, heads, ownQuery, { keys, values, mask: null, texts: null });
     hidden = closeAttention(layers, norm, closeNames(name, 'self_attn'), { attended, residual: hidden });

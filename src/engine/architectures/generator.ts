@@ -1,6 +1,7 @@
-import type { DecoderPlan } from '../compile/decoder-plan.ts';
+import type { AttentionShape } from '../compile/blocks.ts';
+import { type Cache, cacheNames, type DecoderPlan, type DecoderShape } from '../compile/decoder-plan.ts';
 import type { Source } from '../compile/layers.ts';
-import type { DecoderShape } from '../sources.ts';
+import type { Graph } from '../onnx/graph.ts';
 
 /** What the engine needs to know of a class of checkpoints that generate text. */
 export interface Generator {
@@ -8,17 +9,76 @@ export interface Generator {
   /** Features of a hidden value: decides how many tokens fit one run. */
   readonly size: number;
   readonly vocabulary: number;
-  /** Longest input in tokens; Infinity if only the tokenizer sets a limit. */
+  /** Longest input in tokens that the positions allow, or Infinity. */
   readonly inputPositions: number;
-  /** Longest output in tokens, or Infinity. */
+  /** Longest input where neither the positions nor the tokenizer set a limit; or Infinity. */
+  readonly defaultWindow: number;
+  /** Longest output in tokens, or Infinity. Of a decoder-only model the input counts too. */
   readonly positions: number;
+  /** The output continues the input: there is no encoder, and the input's last token is the first that the decoder reads. */
+  readonly decoderOnly: boolean;
   /** Generation options that this class sets where `config.json` is silent and there is no `generation_config.json`. */
   readonly generationDefaults: Readonly<Record<string, number>>;
   /**
-   * The graph that reads the source. Inputs: `tokens` int64 [rows, length], `mask` int32 [rows, length] (1 for a token, 0 for
-   * padding). Outputs for each layer of the decoder: `cross_key_N` and `cross_value_N`, fp32 [rows, heads, length, head size].
+   * The graph that reads the source: the encoder, or the decoder over all tokens of the input but the last. Inputs: `tokens`
+   * int64 [rows, length], `mask` int32 [rows, length] (1 for a token, 0 for padding). Outputs for each layer of the decoder:
+   * `cross_key_N` and `cross_value_N`, fp32 [rows, heads, length, head size].
    */
   encoder(source: Source): Uint8Array;
-  /** Its sources are `cross_mask` and those outputs. */
+  /** Its sources are `crossSources`, its caches `cachesOf`. */
   decoder(source: Source): DecoderPlan;
+}
+
+/** `cross_mask` (0 for a token, -1e9 for padding), and the keys and values that each layer reads of the source. */
+export function crossSources(shape: DecoderShape): Cache[] {
+  const dims = ['rows', shape.heads, 'length', shape.headSize];
+  const cross = cacheNames(shape).map((part) => ({ name: `cross_${part}`, dims }));
+  return [{ name: 'cross_mask', dims: ['rows', 1, 1, 'length'] }, ...cross];
+}
+
+/** Keys and values of the tokens generated so far. */
+export function cachesOf(shape: DecoderShape): Cache[] {
+  return cacheNames(shape).map((name) => ({ name, dims: ['rows', shape.heads, 'past', shape.headSize] }));
+}
+
+/** A cache with the key or value of one more token, `value` [rows, heads × head size]. */
+export function appendToCache(
+  body: Graph,
+  { heads, headSize }: AttentionShape,
+  cache: string | undefined,
+  value: string,
+): string {
+  const row = body.op('Reshape', [value, body.constant('i64', [-1, heads, 1, headSize])]);
+  return body.op('Concat', [cache ?? '', row], { axis: 2 });
+}
+
+/** The inputs of an encoder: their shape int64 [2], and the padded length as a scalar. */
+export function tokenInputs(graph: Graph): { tokens: string; mask: string; shape: string; length: string } {
+  const tokens = graph.input('tokens', 'i64', ['rows', 'length']);
+  const mask = graph.input('mask', 'i32', ['rows', 'length']);
+  const length = graph.op('Squeeze', [graph.op('Shape', [tokens], { start: 1, end: 2 })]);
+  return { tokens, mask, length, shape: graph.op('Shape', [tokens]) };
+}
+
+/**
+ * The outputs of an encoder.
+ *
+ * @param shape int64 [2], texts and length
+ * @param project keys or values of a layer of the decoder, [texts × length, heads × head size]
+ */
+export function crossOutputs(
+  graph: Graph,
+  { layers, heads, headSize }: DecoderShape,
+  shape: string,
+  project: (layer: number, part: 'key' | 'value') => string,
+): void {
+  const shape4d = graph.op('Concat', [shape, graph.constant('i64', [heads, headSize])], { axis: 0 });
+  for (let layer = 0; layer < layers; layer++) {
+    for (const part of ['key', 'value'] as const) {
+      const output = `cross_${part}_${layer}`;
+      const split = graph.op('Reshape', [project(layer, part), shape4d]);
+      graph.op('Transpose', [split], { perm: [0, 2, 1, 3] }, { outputs: [output] });
+      graph.output(output, 'f32', ['rows', heads, 'length', headSize]);
+    }
+  }
 }

@@ -80,11 +80,12 @@ export function robertaClassifier(source: Source, config: RobertaConfig): Uint8A
   const graph = createGraph('classifier');
   const layers = createLayers(graph, graph, source);
   const { size, heads } = config;
+  const shape = { size, heads, headSize: size / heads };
   graph.input('tokens', 'i64', ['rows', 'length']);
   graph.input('mask', 'i32', ['rows', 'length']);
-  const shape = graph.op('Shape', ['tokens']);
-  const shape3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
-  const shape4d = graph.op('Concat', [shape, graph.constant('i64', [heads, size / heads])], { axis: 0 });
+  const tokens = graph.op('Shape', ['tokens']);
+  const shape3d = graph.op('Concat', [tokens, graph.constant('i64', [size])], { axis: 0 });
+  const shape4d = graph.op('Concat', [tokens, graph.constant('i64', [heads, size / heads])], { axis: 0 });
   const split = (value: string) =>
     graph.op('Transpose', [graph.op('Reshape', [value, shape4d])], { perm: [0, 2, 1, 3] });
 
@@ -103,9 +104,9 @@ export function robertaClassifier(source: Source, config: RobertaConfig): Uint8A
       hidden = graph.op('Gather', [graph.op('Reshape', [hidden, shape3d]), graph.constant('i64', 0)], { axis: 1 });
       const multiplier = 1 / Math.sqrt(size / heads);
       const query = layers.linear(layers.operand(hidden, { rows }), names.query, size, size, { multiplier });
-      attended = attendFromOne(layers, config, query, { keys, values, mask: additiveMask(graph), texts: null });
+      attended = attendFromOne(layers, shape, query, { keys, values, mask: additiveMask(graph), texts: null });
     } else {
-      attended = attendAll(layers, config, names, input, { shape3d, mask: 'mask' });
+      attended = attendAll(layers, shape, names, input, { shape3d, mask: 'mask' });
     }
     const output = `${name}.attention.output`;
     const closing = { output: `${output}.dense`, value: names.value, norm: `${output}.LayerNorm` };

@@ -47,10 +47,15 @@ export interface Layers {
   /** y = x Wᵀ + b of the checkpoint's `name.weight` [outputs, inputs] and `name.bias`. */
   linear(input: Operand, name: string, inputs: number, outputs: number, options?: LinearOptions): string;
   layerNorm(input: string, name: string, size: number, epsilon: number): string;
+  /** x / √(mean of x² + epsilon) × weight, without bias or mean; `name` is the tensor. */
+  rmsNorm(input: string, name: string, size: number, epsilon: number): string;
   activation(input: string, name: Activation): string;
 }
 
-export type Activation = 'gelu' | 'relu';
+/** `gelu_new` is the approximation of GELU by a hyperbolic tangent that GPT-2 began with. */
+export type Activation = 'gelu' | 'gelu_new' | 'relu';
+
+const OPERATORS = { gelu: 'Gelu', gelu_new: 'FastGelu' } as const;
 
 /**
  * @param root the outermost graph: it holds the weights
@@ -145,7 +150,12 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
         epsilon: { float: epsilon },
       });
     },
+    rmsNorm: (input, name, size, epsilon) =>
+      graph.op('SimplifiedLayerNormalization', [input, root.tensor(name, [size], tensors.read(name, [size]))], {
+        axis: -1,
+        epsilon: { float: epsilon },
+      }),
     activation: (input, name) =>
-      name === 'relu' ? graph.op('Relu', [input]) : graph.op('Gelu', [input], {}, { domain: 'com.microsoft' }),
+      name === 'relu' ? graph.op('Relu', [input]) : graph.op(OPERATORS[name], [input], {}, { domain: 'com.microsoft' }),
   };
 }

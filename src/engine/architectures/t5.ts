@@ -1,0 +1,213 @@
+import type { Fields } from '../checkpoint/fields.ts';
+import type { Tensors } from '../checkpoint/safetensors.ts';
+import { type AttentionShape, attendAll, attendFromOne } from '../compile/blocks.ts';
+import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
+import { createLayers, type Layers, type Operand, type Source } from '../compile/layers.ts';
+import { createGraph, encodeModel } from '../onnx/graph.ts';
+import { appendToCache, cachesOf, crossOutputs, crossSources, type Generator, tokenInputs } from './generator.ts';
+import { relativeBias } from './t5-positions.ts';
+
+/** Shape of a `T5ForConditionalGeneration` (transformers, models/t5): T5, T5 v1.1, Flan-T5. */
+export interface T5Config {
+  readonly size: number;
+  readonly vocabulary: number;
+  readonly heads: number;
+  readonly headSize: number;
+  readonly inner: number;
+  readonly encoderLayers: number;
+  readonly decoderLayers: number;
+  /** relu, or gelu_new of one projection times another. */
+  readonly gated: boolean;
+  readonly buckets: number;
+  readonly maxDistance: number;
+  readonly epsilon: number;
+  readonly tied: boolean;
+}
+
+/** What T5Config of transformers sets when `config.json` is silent. */
+const GENERATION_DEFAULTS = { pad_token_id: 0, eos_token_id: 1 } as const;
+/** Positions are relative, so no table ends anywhere; this is what the published checkpoints were trained with. */
+const DEFAULT_WINDOW = 512;
+
+export function readT5Config(fields: Fields): T5Config {
+  const projection = fields.string('feed_forward_proj', 'relu');
+  if (projection !== 'relu' && projection !== 'gated-gelu') {
+    throw fields.error(`feed_forward_proj "${projection}" is not supported: relu and gated-gelu are`);
+  }
+  if (fields.raw('quantization_config') !== undefined) {
+    throw fields.error('quantization_config is set: only float weights can be read');
+  }
+  const encoderLayers = fields.size('num_layers', 6);
+  const buckets = fields.size('relative_attention_num_buckets', 32);
+  if (buckets % 4 !== 0) throw fields.error(`relative_attention_num_buckets ${buckets} is no multiple of 4`);
+  const maxDistance = fields.size('relative_attention_max_distance', 128);
+  if (maxDistance <= buckets / 2) {
+    throw fields.error(`relative_attention_max_distance ${maxDistance} must be more than half of ${buckets} buckets`);
+  }
+  return {
+    size: fields.size('d_model', 512),
+    vocabulary: fields.size('vocab_size', 32128),
+    heads: fields.size('num_heads', 8),
+    headSize: fields.size('d_kv', 64),
+    inner: fields.size('d_ff', 2048),
+    encoderLayers,
+    decoderLayers: fields.raw('num_decoder_layers') == null ? encoderLayers : fields.size('num_decoder_layers'),
+    gated: projection === 'gated-gelu',
+    buckets,
+    maxDistance,
+    epsilon: fields.number('layer_norm_epsilon', 1e-6),
+    tied: fields.boolean('tie_word_embeddings', true),
+  };
+}
+
+export function t5Generator(fields: Fields): Generator {
+  const config = readT5Config(fields);
+  return {
+    shape: { layers: config.decoderLayers, heads: config.heads, headSize: config.headSize },
+    size: config.size,
+    vocabulary: config.vocabulary,
+    inputPositions: Number.POSITIVE_INFINITY,
+    defaultWindow: DEFAULT_WINDOW,
+    positions: Number.POSITIVE_INFINITY,
+    decoderOnly: false,
+    generationDefaults: GENERATION_DEFAULTS,
+    encoder: (source) => encoder(source, config),
+    decoder: (source) => decoder(source, config),
+  };
+}
+
+/** One table for both sides; files hold it under the name that the writer met first. */
+function embeddingName(tensors: Tensors): string {
+  const names = ['shared.weight', 'encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'];
+  return names.find((name) => tensors.has(name)) ?? 'shared.weight';
+}
+
+function embed(layers: Layers, { size, vocabulary }: T5Config, tokens: string): string {
+  const { graph } = layers;
+  const words = layers.parameter(embeddingName(layers.tensors), [vocabulary, size]);
+  const gathered = graph.op('Gather', [words, tokens]);
+  return graph.op('Reshape', [gathered, graph.constant('i64', [-1, size])]);
+}
+
+function encoder(source: Source, config: T5Config): Uint8Array {
+  const { size, heads, headSize, encoderLayers, epsilon } = config;
+  const graph = createGraph('encoder');
+  const layers = createLayers(graph, graph, source);
+  const { tokens, length, shape } = tokenInputs(graph);
+  const shape3d = graph.op('Concat', [shape, graph.constant('i64', [heads * headSize])], { axis: 0 });
+  const places = graph.op('Range', [graph.constant('i64', 0), length, graph.constant('i64', 1)]);
+  const row = graph.op('Unsqueeze', [places, graph.constant('i64', [0])]);
+  const column = graph.op('Unsqueeze', [places, graph.constant('i64', [1])]);
+  const bias = relativeBias(layers, config, 'encoder', graph.op('Sub', [row, column]));
+  const scoreBias = graph.op('Unsqueeze', [bias, graph.constant('i64', [0])]);
+
+  let hidden = embed(layers, config, tokens);
+  for (let layer = 0; layer < encoderLayers; layer++) {
+    const name = `encoder.block.${layer}.layer`;
+    const own = `${name}.0.SelfAttention`;
+    const input = layers.operand(layers.rmsNorm(hidden, `${name}.0.layer_norm.weight`, size, epsilon));
+    const names = { query: `${own}.q`, key: `${own}.k`, value: `${own}.v` };
+    const options = { shape3d, mask: 'mask', scoreBias, scale: 1, biased: false };
+    const attended = attendAll(layers, attentionOf(config), names, input, options);
+    hidden = graph.op('Add', [hidden, project(layers, config, own, attended)]);
+    hidden = forward(layers, config, `${name}.1`, hidden);
+  }
+  const output = layers.operand(layers.rmsNorm(hidden, 'encoder.final_layer_norm.weight', size, epsilon));
+  const cross = (layer: number, part: 'key' | 'value') =>
+    layers.linear(
+      output,
+      `decoder.block.${layer}.layer.1.EncDecAttention.${part.charAt(0)}`,
+      ...([size, heads * headSize] as const),
+      { bias: null },
+    );
+  crossOutputs(graph, { layers: config.decoderLayers, heads, headSize }, shape, cross);
+  return encodeModel(graph);
+}
+
+function attentionOf({ size, heads, headSize }: T5Config): AttentionShape {
+  return { size, heads, headSize };
+}
+
+/** Output projection of an attention. */
+function project(layers: Layers, { size, heads, headSize }: T5Config, name: string, attended: string): string {
+  return layers.linear(layers.operand(attended), `${name}.o`, heads * headSize, size, { bias: null });
+}
+
+/**
+ * hidden + wo(relu(wi(norm(hidden)))), or wo(gelu(wi_0(…)) × wi_1(…)). In half precision `wo` and the sum overflow in
+ * trained checkpoints: whoever builds this for a GPU keeps both in fp32, as transformers does (`_keep_in_fp32_modules`).
+ */
+function forward(layers: Layers, { size, inner, epsilon, gated }: T5Config, name: string, hidden: string): string {
+  const { graph } = layers;
+  const input = layers.operand(layers.rmsNorm(hidden, `${name}.layer_norm.weight`, size, epsilon));
+  const open = (part: string) => layers.linear(input, `${name}.DenseReluDense.${part}`, size, inner, { bias: null });
+  let active: Operand;
+  if (gated) {
+    active = layers.operand(graph.op('Mul', [layers.activation(open('wi_0'), 'gelu_new'), open('wi_1')]));
+  } else {
+    active = layers.operand(layers.activation(open('wi'), 'relu'), { lowerBound: 0 });
+  }
+  const closed = layers.linear(active, `${name}.DenseReluDense.wo`, inner, size, { bias: null });
+  return graph.op('Add', [hidden, closed]);
+}
+
+function decoder(source: Source, config: T5Config): DecoderPlan {
+  const { size, vocabulary, tied, heads, headSize, decoderLayers } = config;
+  const shape = { layers: decoderLayers, heads, headSize };
+  return {
+    sources: crossSources(shape),
+    caches: cachesOf(shape),
+    head: { weight: tied ? embeddingName(source.tensors) : 'lm_head.weight', size, vocabulary, bias: null },
+    step: (step) => decoderStep(source, config, step),
+  };
+}
+
+/** Bias of the scores of one token at place `past` of its output, fp32 [1, heads, 1, past + 1]. */
+function stepBias(layers: Layers, config: T5Config, past: string): string {
+  const { graph } = layers;
+  const { constant } = graph;
+  const last = graph.op('Squeeze', [past]);
+  const places = graph.op('Range', [
+    constant('i64', 0),
+    graph.op('Add', [last, constant('i64', 1)]),
+    constant('i64', 1),
+  ]);
+  const bias = relativeBias(layers, config, 'decoder', graph.op('Sub', [places, last]));
+  return graph.op('Unsqueeze', [bias, constant('i64', [0, 2])]);
+}
+
+/** One token for each row. */
+function decoderStep(source: Source, config: T5Config, { root, body, tokens, caches, texts }: Step): StepResult {
+  const { size, heads, headSize, decoderLayers, epsilon, tied } = config;
+  const layers = createLayers(root, body, source);
+  const shape = attentionOf(config);
+  const past = body.op('Shape', [caches[0] ?? ''], { start: 2, end: 3 });
+  const bias = stepBias(layers, config, past);
+  const linear = (input: Operand, name: string) => layers.linear(input, name, size, heads * headSize, { bias: null });
+  const normed = (value: string, name: string) => layers.operand(layers.rmsNorm(value, name, size, epsilon));
+
+  let hidden = embed(layers, config, tokens);
+  const grown: string[] = [];
+  for (let layer = 0; layer < decoderLayers; layer++) {
+    const name = `decoder.block.${layer}.layer`;
+    const own = `${name}.0.SelfAttention`;
+    const input = normed(hidden, `${name}.0.layer_norm.weight`);
+    const query = linear(input, `${own}.q`);
+    const keys = appendToCache(body, shape, caches[2 * layer], linear(input, `${own}.k`));
+    const values = appendToCache(body, shape, caches[2 * layer + 1], linear(input, `${own}.v`));
+    grown.push(keys, values);
+    const attended = attendFromOne(layers, shape, query, { keys, values, mask: bias, texts: null });
+    hidden = body.op('Add', [hidden, project(layers, config, own, attended)]);
+
+    const across = `${name}.1.EncDecAttention`;
+    const crossQuery = linear(normed(hidden, `${name}.1.layer_norm.weight`), `${across}.q`);
+    const cross = { keys: `cross_key_${layer}`, values: `cross_value_${layer}`, mask: 'cross_mask', texts };
+    const read = attendFromOne(layers, shape, crossQuery, cross);
+    hidden = body.op('Add', [hidden, project(layers, config, across, read)]);
+    hidden = forward(layers, config, `${name}.2`, hidden);
+  }
+  const output = layers.rmsNorm(hidden, 'decoder.final_layer_norm.weight', size, epsilon);
+  // Tied embeddings are as large as words, not as an output matrix.
+  const scaled = tied ? body.op('Mul', [output, body.constant('f32', size ** -0.5)]) : output;
+  return { hidden: layers.operand(scaled), caches: grown };
+}
