@@ -40,7 +40,7 @@ const settings = {
   detoxifier: model,
   scorer: model,
   threshold: 0.5,
-  generation: { maxNewTokens: 64 },
+  generation: { max_new_tokens: 64 },
   similarity: 'chrf',
 } as const;
 
@@ -92,7 +92,7 @@ async function beWorker({ databaseUrl, redisUrl }: Place): Promise<void> {
     detoxifier: source,
     precision: 'int8',
     threshold: 0.5,
-    maxNewTokens: 64,
+    generation: { max_new_tokens: 64 },
     cacheFolder: '',
   } as const;
   const openEngines = () => createEngines({ engine, processes: 1, log: silent, entry: FAKE_ENGINE });

@@ -110,7 +110,7 @@ async function enqueue(databaseUrl: string, redisUrl: string, rows: number): Pro
         detoxifier: model,
         scorer: model,
         threshold: 0.5,
-        generation: { maxNewTokens: 64 },
+        generation: { max_new_tokens: 64 },
         similarity: 'chrf',
       },
     });

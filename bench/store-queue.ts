@@ -86,7 +86,7 @@ async function measureStore(database: Database, chunks: number): Promise<void> {
       detoxifier: model,
       scorer: model,
       threshold: 0.5,
-      generation: { maxNewTokens: 64 },
+      generation: { max_new_tokens: 64 },
       similarity: 'chrf',
     },
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../config.ts';
 import { CheckpointError } from '../contract/errors.ts';
 import type { ModelIdentity, Precision } from '../contract/models.ts';
-import type { RunSettings } from '../contract/settings.ts';
+import { generationOf, type RunSettings } from '../contract/settings.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import { identifyCheckpoint } from '../engine/load.ts';
 import { createEngines, type Engines } from '../worker/engines.ts';
@@ -50,7 +50,7 @@ export function engineOpener(
         detoxifier: findCheckpoint(settings.detoxifier.name, packageRoot, context.config.home),
         precision: settings.detoxifier.precision,
         threshold: settings.threshold,
-        maxNewTokens: settings.generation.maxNewTokens,
+        generation: generationOf(settings),
         cacheFolder: cacheFolder(context),
       },
       expected: { scorer: settings.scorer.digest, detoxifier: settings.detoxifier.digest },

@@ -11,6 +11,7 @@ import { addExportCommand } from './export.ts';
 import { addMigrateCommand } from './migrate.ts';
 import { addModelsCommand } from './models.ts';
 import { addModelsCompareCommand } from './models-compare.ts';
+import { addModelsGenerateCommand } from './models-generate.ts';
 import { addModelsInspectCommand } from './models-inspect.ts';
 import { addModelsListCommand } from './models-list.ts';
 import { addModelsPullCommand } from './models-pull.ts';
@@ -65,6 +66,7 @@ addModelsListCommand(models);
 addModelsPullCommand(models);
 addModelsInspectCommand(models);
 addModelsCompareCommand(models);
+addModelsGenerateCommand(models);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((verb) => verb.commands)]) {
   command.exitOverride();

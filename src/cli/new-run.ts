@@ -1,10 +1,16 @@
+import { packageRoot } from '../config.ts';
+import type { GenerationOverrides } from '../contract/generation.ts';
+import type { ModelIdentity } from '../contract/models.ts';
 import type { Run } from '../contract/run.ts';
 import type { RunSettings } from '../contract/settings.ts';
+import { findCheckpoint } from '../engine/catalog.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
 import { createRun } from '../store/runs.ts';
 import type { Context } from './context.ts';
 import { identify } from './engines.ts';
-import type { RunOptions } from './options.ts';
+import { givenGeneration } from './generation-options.ts';
+import { RUN_MAX_NEW_TOKENS, type RunOptions } from './options.ts';
+import { resolveGeneration } from './resolve-generation.ts';
 
 /** A run that is about to begin: what it reads, and the settings that are frozen with it. */
 export interface NewRun {
@@ -14,11 +20,12 @@ export interface NewRun {
 }
 
 export async function prepareRun(context: Context, files: readonly string[], options: RunOptions): Promise<NewRun> {
+  const detoxifier = await identify(context, options.detoxifier, options.precision);
   const settings: RunSettings = {
-    detoxifier: await identify(context, options.detoxifier, options.precision),
+    detoxifier,
     scorer: await identify(context, options.scorer, options.precision),
     threshold: options.threshold,
-    generation: { maxNewTokens: options.maxNewTokens },
+    generation: runGeneration(context, detoxifier, options),
     similarity: 'chrf',
   };
   const dataset = await openDataset(files, {
@@ -39,4 +46,16 @@ export async function prepareRun(context: Context, files: readonly string[], opt
         settings,
       }),
   };
+}
+
+/** What is asked for, with a limit: a run that nobody limits is not one that should take a checkpoint's own 1024 tokens. */
+function runGeneration(context: Context, { architecture }: ModelIdentity, options: RunOptions): GenerationOverrides {
+  const { folder } = findCheckpoint(options.detoxifier, packageRoot, context.config.home);
+  const given = givenGeneration(options);
+  const limited = 'max_new_tokens' in given || 'max_length' in given;
+  return resolveGeneration(
+    { folder, architecture },
+    limited ? given : { max_new_tokens: RUN_MAX_NEW_TOKENS, ...given },
+    options.badWords,
+  );
 }

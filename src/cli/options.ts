@@ -1,9 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { BUNDLED } from '../engine/catalog.ts';
 import { FORMATS, type Format } from '../producer/format.ts';
+import { addGenerationOptions, type GivenOptions } from './generation-options.ts';
+import { wholeNumber } from './whole-number.ts';
 
-/** Options of the verbs that begin a run. */
-export interface RunOptions {
+/** Options of the verbs that begin a run; generation options beside those named here. */
+export interface RunOptions extends GivenOptions {
   readonly textColumn?: string;
   readonly idColumn?: string;
   readonly format?: Format;
@@ -13,12 +15,16 @@ export interface RunOptions {
   readonly scorer: string;
   readonly threshold: number;
   readonly precision: 'int8' | 'fp32';
-  readonly maxNewTokens: number;
+  /** File with words that are never produced. */
+  readonly badWords?: string;
   readonly name?: string;
 }
 
+/** Longest rewrite of a sentence in tokens where nothing is said. */
+export const RUN_MAX_NEW_TOKENS = 64;
+
 export function addRunOptions(command: Command): Command {
-  return command
+  command
     .option(
       '--text-column <name>',
       'column that holds the text (default: text, comment_text, comment, sentence, toxic, source, or the only string column)',
@@ -33,24 +39,12 @@ export function addRunOptions(command: Command): Command {
     .addOption(
       new Option('--precision <precision>', 'int8 is quantized row by row').choices(['int8', 'fp32']).default('int8'),
     )
-    .option('--max-new-tokens <tokens>', 'longest rewrite of a sentence', wholeNumber(1, 1024), 64)
     .option('--name <name>', 'a name for the run, shown by status');
+  return addGenerationOptions(command, { sequences: false, longest: `${RUN_MAX_NEW_TOKENS}, a sentence at a time` });
 }
 
 export function addProcessesOption(command: Command): Command {
   return command.option('--processes <count>', 'engine processes (default: one a core)', wholeNumber(1, 1024));
-}
-
-/** A parser of whole numbers within bounds, for commander. */
-export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (value: string) => number {
-  return (value) => {
-    const number = Number(value);
-    if (!/^\d+$/.test(value) || number < least || number > most) {
-      const bounds = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
-      throw new InvalidArgumentError(`It must be a whole number ${bounds}.`);
-    }
-    return number;
-  };
 }
 
 function probability(value: string): number {

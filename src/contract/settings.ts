@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { type GenerationOverrides, generationOverrides } from './generation.ts';
 
 const modelIdentity = z.strictObject({
   name: z.string().min(1),
@@ -14,14 +15,18 @@ export const runSettings = z.strictObject({
   scorer: modelIdentity,
   /** Toxic from here on (probability, 0 to 1). */
   threshold: z.number().min(0).max(1),
-  generation: z.strictObject({
-    /** Longest rewrite of a sentence, in tokens. */
-    maxNewTokens: z.number().int().min(1),
-  }),
+  /** What was asked for beside the detoxifier's own options. Read it by `generationOf`. */
+  generation: generationOverrides,
   /** Metric of the column `similarity`. */
   similarity: z.literal('chrf'),
 });
 export type RunSettings = z.infer<typeof runSettings>;
+
+/** Generation options of a run. The first runs knew one, under a name of its own. */
+export function generationOf({ generation }: Pick<RunSettings, 'generation'>): GenerationOverrides {
+  const { maxNewTokens, ...overrides } = generation;
+  return maxNewTokens === undefined ? overrides : { ...overrides, max_new_tokens: maxNewTokens };
+}
 
 /** sha256 (hex) of the settings as JSON with sorted keys: equal settings have equal hashes. */
 export function settingsHash(settings: RunSettings): string {

@@ -10,8 +10,6 @@ import { createSearch } from './search/search.ts';
 import { createTurns } from './turns.ts';
 
 export interface DetoxifierOptions extends CheckpointReference {
-  /** Longest rewrite in tokens, end token included (default: the checkpoint's own limit). */
-  readonly maxNewTokens?: number;
   /**
    * Generation options under their Hugging Face names, which win over the checkpoint's, and `seed` (docs/generation.md).
    * Plain greedy search, where they and the checkpoint ask for nothing else, is the fastest by far.
@@ -26,6 +24,8 @@ export interface DetoxifierOptions extends CheckpointReference {
 }
 
 export interface LoadedDetoxifier extends Detoxifier {
+  /** Token ids of what the model reads for a text, special tokens included. */
+  encode(text: string): readonly number[];
   /** Frees the sessions. Rewrites under way come to their end first. */
   close(): Promise<void>;
 }
@@ -38,14 +38,15 @@ const MAX_HYPOTHESES = 128;
  * Texts longer than `maxInputTokens` lose their end, as in transformers.
  */
 export async function loadDetoxifier(options: DetoxifierOptions): Promise<LoadedDetoxifier> {
-  const limit = options.maxNewTokens === undefined ? {} : { max_new_tokens: options.maxNewTokens };
-  const generator = await loadGenerator({ ...options, generation: { ...options.generation, ...limit } });
+  const generator = await loadGenerator({ ...options, generation: options.generation ?? {} });
   const { identity, tokenizer, maxInputTokens } = generator;
   const search = await openSearch(generator, options);
   const takeTurns = createTurns();
 
+  const encode = (text: string): number[] => tokenizer.encode(text, maxInputTokens);
+
   async function rewrite(texts: readonly string[]): Promise<Rewrite[]> {
-    const rows = texts.map((text, index) => ({ index, tokens: tokenizer.encode(text, maxInputTokens) }));
+    const rows = texts.map((text, index) => ({ index, tokens: encode(text) }));
     const generated = await search(rows);
     return generated.map((outputs, i) => {
       const candidates = outputs.map((output) => ({ ...output, text: tokenizer.decode(output.tokens) }));
@@ -61,6 +62,7 @@ export async function loadDetoxifier(options: DetoxifierOptions): Promise<Loaded
     maxInputTokens,
     knownWords: readKnownWords(join(options.folder, 'known_words.txt')),
     countTokens: tokenizer.count,
+    encode,
     rewrite: (texts) => takeTurns(() => rewrite(texts)),
     close: () => takeTurns(() => generator.close()),
   };

@@ -51,20 +51,7 @@ const MAX_ROWS = 128;
 export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGenerator> {
   const { folder, cacheFolder } = options;
   const identity = await identifyCheckpoint(options);
-  const read = GENERATORS[identity.architecture];
-  if (!read) {
-    const known = Object.keys(GENERATORS).join(', ');
-    throw new CheckpointError(`${folder} is a ${identity.architecture}; a detoxifier must be one of ${known}`);
-  }
-  const config = readFields(join(folder, 'config.json'));
-  const model = read(config);
-  const generation = readGeneration(
-    generationFields(folder),
-    config,
-    model.generationDefaults,
-    options.generation,
-    model,
-  );
+  const { model, generation } = readModel(folder, identity.architecture, options.generation);
   const tokenizer = loadTokenizer(folder, model.vocabulary);
   const maxInputTokens = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow);
   const end = { endTokens: generation.endTokens, padToken: generation.padToken };
@@ -114,6 +101,28 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
       sessions.clear();
       for (const session of opened) await (await session).close();
     },
+  };
+}
+
+/**
+ * Refuses options that a checkpoint cannot have, before anything is loaded.
+ * @throws UsageError about the caller's options, CheckpointError about the checkpoint
+ */
+export function checkGeneration(folder: string, architecture: string, overrides: GenerationOverrides): void {
+  readModel(folder, architecture, overrides);
+}
+
+function readModel(folder: string, architecture: string, overrides: GenerationOverrides) {
+  const read = GENERATORS[architecture];
+  if (!read) {
+    const known = Object.keys(GENERATORS).join(', ');
+    throw new CheckpointError(`${folder} is a ${architecture}; a detoxifier must be one of ${known}`);
+  }
+  const config = readFields(join(folder, 'config.json'));
+  const model = read(config);
+  return {
+    model,
+    generation: readGeneration(generationFields(folder), config, model.generationDefaults, overrides, model),
   };
 }
 

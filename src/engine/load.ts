@@ -1,6 +1,8 @@
 /** The door of this room: what an engine process and the commands that need no queue use of it. */
+export { badWordIds, readLexicon } from './bad-words.ts';
 export { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 export { type DetoxifierOptions, type LoadedDetoxifier, loadDetoxifier } from './detoxifier.ts';
+export { checkGeneration } from './generator.ts';
 export { PRINTED_BY } from './inspect/describe.ts';
 export { type InspectRequest, inspectCheckpoint, publishedConfig } from './inspect/inspect.ts';
 export { SYSTEMS } from './inspect/systems.ts';

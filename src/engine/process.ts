@@ -36,7 +36,7 @@ async function load(options: EngineOptions): Promise<Loaded> {
   const start = performance.now();
   const shared = { precision: options.precision, cacheFolder: options.cacheFolder };
   const scorer = await loadScorer({ ...options.scorer, ...shared });
-  const detoxifier = await loadDetoxifier({ ...options.detoxifier, ...shared, maxNewTokens: options.maxNewTokens });
+  const detoxifier = await loadDetoxifier({ ...options.detoxifier, ...shared, generation: options.generation });
   send({
     type: 'ready',
     scorer: scorer.identity,

@@ -1,3 +1,4 @@
+import type { GenerationOverrides } from '../contract/generation.ts';
 import type { ModelIdentity, Precision } from '../contract/models.ts';
 import type { RowResult } from '../contract/outcome.ts';
 import type { RowFault, SourceRow } from '../contract/row.ts';
@@ -15,7 +16,7 @@ export interface EngineOptions {
   readonly detoxifier: CheckpointSource;
   readonly precision: Precision;
   readonly threshold: number;
-  readonly maxNewTokens: number;
+  readonly generation: GenerationOverrides;
   /** Where compiled graphs are kept. */
   readonly cacheFolder: string;
 }

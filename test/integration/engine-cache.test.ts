@@ -85,7 +85,7 @@ describe('compiled graphs', () => {
     expect(graphs()).toHaveLength(3);
     await (await loadDetoxifier({ ...bart, generation: { eos_token_id: 7 } })).close();
     expect(graphs()).toHaveLength(4);
-    await (await loadDetoxifier({ ...bart, maxNewTokens: 3 })).close();
+    await (await loadDetoxifier({ ...bart, generation: { max_new_tokens: 3 } })).close();
     expect(graphs()).toHaveLength(4);
   });
 

@@ -72,7 +72,7 @@ describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
     async (name) => {
       const folder = join(FIXTURES, name);
       const open = (batching: { maxPaddedTokens: number; maxRows: number }) =>
-        loadDetoxifier({ folder, name, precision, cacheFolder, maxNewTokens: 60, ...batching });
+        loadDetoxifier({ folder, name, precision, cacheFolder, generation: { max_new_tokens: 60 }, ...batching });
       const alone = await open({ maxPaddedTokens: 1, maxRows: 1 });
       await fc.assert(
         fc.asyncProperty(texts, limits, async (batch, batching) => {

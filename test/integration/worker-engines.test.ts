@@ -15,7 +15,7 @@ function open(overrides: Partial<EnginesOptions> & { scorer?: string } = {}): En
       detoxifier: { name: 'fake', folder: '' },
       precision: 'fp32',
       threshold: 0.5,
-      maxNewTokens: 8,
+      generation: { max_new_tokens: 8 },
       cacheFolder: '',
     },
     processes: 2,

@@ -41,7 +41,7 @@ const worker = await startWorker({
         detoxifier: { name: 'fake', folder: '' },
         precision: 'fp32',
         threshold: 0.5,
-        maxNewTokens: 8,
+        generation: { max_new_tokens: 8 },
         cacheFolder: '',
       },
       processes: options.processes,

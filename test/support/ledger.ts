@@ -25,7 +25,7 @@ export const SETTINGS: RunSettings = {
   detoxifier: DETOXIFIER,
   scorer: SCORER,
   threshold: 0.5,
-  generation: { maxNewTokens: 64 },
+  generation: { max_new_tokens: 64 },
   similarity: 'chrf',
 };
 

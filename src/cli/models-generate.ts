@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { packageRoot, readConfig } from '../config.ts';
+import type { Precision, Rewrite, RewriteCandidate } from '../contract/models.ts';
+import { findCheckpoint } from '../engine/catalog.ts';
+import { identifyCheckpoint, loadDetoxifier } from '../engine/load.ts';
+import { visible } from './format.ts';
+import { addGenerationOptions, type GivenOptions, givenGeneration } from './generation-options.ts';
+import { resolveGeneration } from './resolve-generation.ts';
+import { textGroups } from './texts.ts';
+
+interface Options extends GivenOptions {
+  readonly precision: Precision;
+  readonly badWords?: string;
+  readonly json?: boolean;
+}
+
+export function addModelsGenerateCommand(models: Command): void {
+  const command = models
+    .command('generate')
+    .argument('<checkpoint>', 'a bundled checkpoint, an alias, or a folder')
+    .argument('[texts...]', 'texts (default: the lines of standard input)')
+    .description('let a model write: no queue, no database')
+    .addOption(precisionOption());
+  addGenerationOptions(command, { sequences: true, longest: "the checkpoint's own" })
+    .option('--json', 'one JSON object a text: text, input_tokens, tokens, output, logprob, …')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  detoxq models generate nano-bart "who the hell wrote this ?"
+  detoxq models generate nano-bart --num-beams 5 --num-return-sequences 3 --json < texts.txt
+  detoxq models generate ./my-model --do-sample --top-p 0.9 --seed 7 "this is a damn mess ."
+
+The model gets the text as it is, and what it writes is printed as it is, so that you can compare with transformers: in
+fp32 the tokens are those of model.generate() with the same options. A run puts texts into the form that the model was
+trained on, takes long ones apart and fits the answers in: try that with "detoxq run".`,
+    )
+    .action(async (name: string, texts: string[], options: Options) => {
+      const { home } = readConfig();
+      const { folder, name: known } = findCheckpoint(name, packageRoot, home);
+      const source = { folder, name: known, precision: options.precision, cacheFolder: join(home, 'compiled') };
+      const identity = await identifyCheckpoint(source);
+      const generation = resolveGeneration(
+        { folder, architecture: identity.architecture },
+        givenGeneration(options),
+        options.badWords,
+      );
+      const model = await loadDetoxifier({ ...source, generation, logprobs: true });
+      try {
+        for await (const group of textGroups(texts)) {
+          const rewrites = await model.rewrite(group);
+          rewrites.forEach((rewrite, i) => {
+            const text = group[i] ?? '';
+            process.stdout.write(options.json ? jsonLine(text, model.encode(text), rewrite) : plainLines(rewrite));
+          });
+        }
+      } finally {
+        await model.close();
+      }
+    });
+}
+
+/** fp32 by default: what people compare with transformers is not quantized there. */
+export function precisionOption(): Option {
+  return new Option('--precision <precision>', 'int8 is what runs use by default')
+    .choices(['fp32', 'int8'])
+    .default('fp32');
+}
+
+function jsonLine(text: string, inputTokens: readonly number[], rewrite: Rewrite): string {
+  const several = rewrite.candidates.length > 0 ? { candidates: rewrite.candidates.map(toJson) } : {};
+  return `${JSON.stringify({ text, input_tokens: inputTokens, ...toJson(rewrite), ...several })}\n`;
+}
+
+function toJson({ tokens, text, logprob, score, finished }: RewriteCandidate) {
+  return { tokens, output: text, logprob, score, finished };
+}
+
+function plainLines({ text, candidates }: Rewrite): string {
+  if (candidates.length === 0) return `${visible(text)}\n`;
+  const lines = candidates.map(({ score, text: output }) => `${(score ?? 0).toFixed(4)}  ${visible(output)}\n`);
+  return `${lines.join('')}\n`;
+}

@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { generationOf, runSettings, settingsHash } from '../../src/contract/settings.ts';
+import { SETTINGS } from '../support/ledger.ts';
+
+test('the settings of the first runs are still understood, and their hash is what it was', () => {
+  const old = { ...SETTINGS, generation: { maxNewTokens: 48 } };
+  expect(generationOf(runSettings.parse(old))).toEqual({ max_new_tokens: 48 });
+  expect(settingsHash(runSettings.parse(old))).toBe(settingsHash(old));
+});
+
+test('any generation option is part of the hash, the words of a lexicon too', () => {
+  const settings = (generation: object) => runSettings.parse({ ...SETTINGS, generation });
+  const hashes = [
+    settings({ max_new_tokens: 64 }),
+    settings({ max_new_tokens: 64, num_beams: 4 }),
+    settings({ max_new_tokens: 64, bad_words_ids: [[3], [4, 5]] }),
+    settings({ max_new_tokens: 64, bad_words_ids: [[3], [4, 6]] }),
+    settings({ max_new_tokens: 64, early_stopping: 'never' }),
+  ].map(settingsHash);
+  expect(new Set(hashes).size).toBe(hashes.length);
+});
