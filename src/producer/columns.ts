@@ -21,9 +21,17 @@ export function chooseIdColumn(sample: ColumnSample, asked: string | undefined):
   return findColumn(sample.columns, asked) ?? missing(sample, asked, '--id-column');
 }
 
-/** `--text-column`, or the first of the usual names, or the only column of strings. Throws UsageError when unsure. */
-export function chooseTextColumn(sample: ColumnSample, asked: string | undefined, idColumn: string | null): string {
-  if (asked !== undefined) return findColumn(sample.columns, asked) ?? missing(sample, asked, '--text-column');
+/**
+ * The column that was asked for (by `option`), or the first of the usual names, or the only column of strings.
+ * Throws UsageError when unsure.
+ */
+export function chooseTextColumn(
+  sample: ColumnSample,
+  asked: string | undefined,
+  idColumn: string | null,
+  option = '--text-column',
+): string {
+  if (asked !== undefined) return findColumn(sample.columns, asked) ?? missing(sample, asked, option);
   for (const name of TEXT_COLUMNS) {
     const column = findColumn(sample.columns, name);
     if (column !== null && (!DOUBTFUL.has(name) || sample.values(column).some(hasWords))) return column;
@@ -50,7 +58,12 @@ export function findColumn(columns: readonly string[], name: string): string | n
   return columns.find((column) => column.toLowerCase() === folded) ?? null;
 }
 
-function missing(sample: ColumnSample, asked: string, option: string): never {
+/** A column that was asked for by `option`. Throws UsageError, with the columns that there are, when it is not there. */
+export function requireColumn(file: string, columns: readonly string[], asked: string, option: string): string {
+  return findColumn(columns, asked) ?? missing({ file, columns }, asked, option);
+}
+
+function missing(sample: Pick<ColumnSample, 'file' | 'columns'>, asked: string, option: string): never {
   throw new UsageError(`${sample.file}: has no column "${asked}" (${option}). Columns: ${listed(sample.columns)}`);
 }
 

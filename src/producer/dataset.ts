@@ -13,6 +13,8 @@ export interface DatasetOptions {
   readonly format?: Format | undefined;
   /** Default: `text`, `comment_text`, `comment`, `sentence`, `toxic`, `source`, or the only column of strings. */
   readonly textColumn?: string | undefined;
+  /** The option that `textColumn` came by, for messages. Default: `--text-column`. */
+  readonly textColumnOption?: string | undefined;
   /** Column of the row keys. Default: `id` where there is one. */
   readonly idColumn?: string | undefined;
   /** Rows to read at most, over all files. Default: all. */
@@ -75,7 +77,11 @@ export async function openDataset(
       const format = options.format ?? formatOfName(name);
       // The first file that has columns decides for the others.
       const before = opened.find((file) => file.layout.textColumn !== null)?.layout.textColumn;
-      const choice = { textColumn: options.textColumn ?? before ?? undefined, idColumn: options.idColumn };
+      const choice = {
+        textColumn: options.textColumn ?? before ?? undefined,
+        textColumnOption: options.textColumnOption,
+        idColumn: options.idColumn,
+      };
       opened.push(await openFile(input, format, choice, maxTextBytes));
     }
     const withColumns = opened.find((file) => file.layout.textColumn !== null);

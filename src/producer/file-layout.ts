@@ -22,6 +22,8 @@ export interface FileLayout {
 
 export interface ColumnChoice {
   readonly textColumn: string | undefined;
+  /** The option that it came by, for messages. */
+  readonly textColumnOption?: string | undefined;
   readonly idColumn: string | undefined;
 }
 
@@ -78,7 +80,7 @@ function delimitedLayout(
     values: (column) => rows.map((row) => row.fields[columns.indexOf(column)] ?? ''),
   };
   const idColumn = chooseIdColumn(sample, choice.idColumn);
-  const textColumn = chooseTextColumn(sample, choice.textColumn, idColumn);
+  const textColumn = chooseTextColumn(sample, choice.textColumn, idColumn, choice.textColumnOption);
   const layout = {
     columns,
     textIndex: columns.indexOf(textColumn),
@@ -128,7 +130,7 @@ function jsonLayout(
     values: (column) => objects.flatMap((object) => (Object.hasOwn(object, column) ? [object[column] ?? null] : [])),
   };
   const idColumn = chooseIdColumn(sample, choice.idColumn);
-  const textColumn = chooseTextColumn(sample, choice.textColumn, idColumn);
+  const textColumn = chooseTextColumn(sample, choice.textColumn, idColumn, choice.textColumnOption);
   const read = createJsonRowReader(name, { textColumn, idColumn }, maxTextBytes);
   return { columns: sample.columns, textColumn, idColumn, hasHeader: false, read };
 }

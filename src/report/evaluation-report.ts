@@ -79,10 +79,10 @@ function failures({ leftOut, failedAsCopies }: RowTally, systems: readonly Evalu
   const warnings =
     lost === 0
       ? []
-      : [`${lost} rows failed (${codes}) and could not be judged: who fails on hard rows looks better than it is.`];
+      : [`${counted(lost)} failed (${codes}) and could not be judged: who fails on hard rows looks better than it is.`];
   systems.forEach(({ name }, at) => {
     const copies = failedAsCopies[at] ?? 0;
-    if (copies > 0) warnings.push(`${copies} rows failed in ${name} only: there they count as copies of the source.`);
+    if (copies > 0) warnings.push(`${counted(copies)} failed in ${name} only: copies of the source are judged there.`);
   });
   return warnings;
 }
@@ -90,5 +90,9 @@ function failures({ leftOut, failedAsCopies }: RowTally, systems: readonly Evalu
 function cutTexts({ judges }: Evaluation, part: keyof Judges): string[] {
   const { name, rowsCut } = judges[part];
   if (rowsCut === 0) return [];
-  return [`${rowsCut} rows are longer than the ${ROLES[part]} judge ${name} can read: it did not see their end.`];
+  return [`The ${ROLES[part]} judge ${name} did not see the end of ${counted(rowsCut)}, longer than it can read.`];
+}
+
+function counted(rows: number): string {
+  return rows === 1 ? '1 row' : `${rows} rows`;
 }

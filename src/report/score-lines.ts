@@ -37,7 +37,7 @@ export function scoreLines(path: string, systems: readonly string[]): ScoreLines
     rows.flatMap((row) =>
       row.outputs.map((scores, at) => {
         const metrics = metricsOf(scores);
-        const values = METRICS.map((metric) => (Number.isNaN(metrics[metric]) ? null : metrics[metric]));
+        const values = METRICS.map((metric) => (Number.isNaN(metrics[metric]) ? null : round(metrics[metric])));
         return [row.rowNo, row.rowKey, systems[at], ...values, scores.isCopy, scores.isBlank];
       }),
     );
@@ -51,4 +51,9 @@ export function scoreLines(path: string, systems: readonly string[]): ScoreLines
         .map((values) => `${JSON.stringify(object(values))}\n`)
         .join(''),
   };
+}
+
+/** To six decimals: what float32 vouches for. */
+function round(value: number): number {
+  return Number(value.toFixed(6));
 }

@@ -1,0 +1,90 @@
+import { basename } from 'node:path';
+import { UsageError } from '../contract/errors.ts';
+import { isRejected, type JsonValue } from '../contract/row.ts';
+import { requireColumn } from '../producer/columns.ts';
+import { type Dataset, openDataset } from '../producer/dataset.ts';
+import { FORMATS, type Format, formatOfName } from '../producer/format.ts';
+import { type ReadReferences, referenceReader } from '../report/run-rows.ts';
+import type { SystemRow } from '../report/system-rows.ts';
+import type { EvaluatedSource } from './evaluate-sources.ts';
+
+export interface PairColumns {
+  readonly srcColumn: string;
+  readonly outColumn: string;
+  /** Null: `ref`, `ref1`, `ref2`, … where they are. */
+  readonly refColumn: readonly string[] | null;
+  readonly format?: Format;
+}
+
+export const DEFAULT_COLUMNS = { src: 'src', out: 'out' } as const;
+const REFERENCE = /^ref\d*$/i;
+
+/** Files of pairs, a system each. @throws UsageError, DatasetError for files and columns that do not fit */
+export async function openPairFiles(files: readonly string[], columns: PairColumns): Promise<EvaluatedSource[]> {
+  const names =
+    new Set(files.map((file) => basename(file))).size === files.length ? files.map((file) => basename(file)) : files;
+  const sources: EvaluatedSource[] = [];
+  try {
+    for (const [at, file] of files.entries()) sources.push(await openPairs(file, names[at] ?? file, columns));
+    return sources;
+  } catch (error) {
+    for (const source of sources) source.close();
+    throw error;
+  }
+}
+
+async function openPairs(file: string, name: string, asked: PairColumns): Promise<EvaluatedSource> {
+  const format = asked.format ?? formatOfName(file);
+  if (format === 'txt') {
+    const formats = FORMATS.filter((other) => other !== 'txt').join(', ');
+    throw new UsageError(`${file}: lines of text are no pairs: it takes columns for source and output (${formats})`);
+  }
+  const dataset = await openDataset([file], {
+    format,
+    textColumn: asked.srcColumn,
+    textColumnOption: '--src-column',
+  });
+  try {
+    const { columns } = dataset;
+    const outColumn = requireColumn(file, columns, asked.outColumn, '--out-column');
+    const references =
+      asked.refColumn?.map((column) => requireColumn(file, columns, column, '--ref-column')) ??
+      columns.filter((column) => REFERENCE.test(column));
+    return {
+      name,
+      models: {},
+      hasReferences: references.length > 0,
+      rows: fileRows(dataset, outColumn, referenceReader(references)),
+      share: () => (dataset.bytesTotal === null ? null : dataset.bytesRead() / dataset.bytesTotal),
+      close: dataset.close,
+    };
+  } catch (error) {
+    dataset.close();
+    throw error;
+  }
+}
+
+async function* fileRows(
+  dataset: Dataset,
+  outColumn: string,
+  readReferences: ReadReferences,
+): AsyncGenerator<SystemRow> {
+  for await (const rows of dataset.batches()) {
+    for (const row of rows) {
+      const { rowNo, rowKey } = row;
+      if (isRejected(row)) yield { kind: 'failed', rowNo, rowKey, reason: row.fault.code };
+      else {
+        const output: JsonValue | undefined = row.meta?.[outColumn];
+        yield {
+          kind: 'output',
+          rowNo,
+          rowKey,
+          source: row.text,
+          output: typeof output === 'string' ? output : null,
+          references: readReferences(row.meta),
+          isClean: false,
+        };
+      }
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openPairFiles } from '../../src/cli/evaluate-files.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'detoxq-pairs-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function file(name: string, content: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+const COLUMNS = { srcColumn: 'src', outColumn: 'out', refColumn: null };
+
+async function read(path: string, columns = {}) {
+  const [source] = await openPairFiles([path], { ...COLUMNS, ...columns });
+  const rows = [];
+  for await (const row of source!.rows) rows.push(row);
+  source!.close();
+  return { rows, hasReferences: source!.hasReferences };
+}
+
+const output = (rowNo: number, source: string, text: string | null, references: string[] = []) => ({
+  ...{ kind: 'output', rowNo, rowKey: null, source, output: text, references, isClean: false },
+});
+
+describe('files of pairs', () => {
+  it('finds the columns of pairs and references, in CSV as in JSONL', async () => {
+    const csv = await read(await file('a.csv', 'ref,out,src,ref2,reference\nr,o,"s, s",,x\n'));
+    expect(csv).toEqual({ rows: [output(0, 's, s', 'o', ['r'])], hasReferences: true });
+    const jsonl = await read(await file('a.jsonl', '{"src":"s","out":"o"}\n{"src":"t","out":null}\n{"src":"u"}\n'));
+    expect(jsonl).toEqual({
+      rows: [output(0, 's', 'o'), output(1, 't', null), output(2, 'u', null)],
+      hasReferences: false,
+    });
+  });
+
+  it('takes the columns that are named', async () => {
+    const path = await file('b.tsv', 'toxic\tneutral1\tmine\nbad\tgood\tfine\n');
+    const columns = { srcColumn: 'toxic', outColumn: 'mine', refColumn: ['neutral1'] };
+    expect((await read(path, columns)).rows).toEqual([output(0, 'bad', 'fine', ['good'])]);
+  });
+
+  it('counts a row that cannot be read as failed, in its place', async () => {
+    const { rows } = await read(await file('c.csv', 'src,out\na,b\nc\nd,e\n'));
+    expect(rows[1]).toEqual({ kind: 'failed', rowNo: 1, rowKey: null, reason: 'wrong_field_count' });
+    expect(rows).toHaveLength(3);
+  });
+
+  it('says which column is missing, and by which option it is named', async () => {
+    const path = await file('d.csv', 'source,output\na,b\n');
+    await expect(read(path)).rejects.toThrow('has no column "src" (--src-column). Columns: source, output');
+    await expect(read(path, { srcColumn: 'source' })).rejects.toThrow('has no column "out" (--out-column)');
+    const named = { srcColumn: 'source', outColumn: 'output', refColumn: ['ref'] };
+    await expect(read(path, named)).rejects.toThrow('has no column "ref" (--ref-column)');
+    await expect(read(await file('d.txt', 'a line\n'))).rejects.toThrow(/d\.txt/);
+  });
+
+  it('names files by their last part, unless two are called the same', async () => {
+    const a = await file('a.csv', 'src,out\na,b\n');
+    const b = await file('b.csv', 'src,out\na,b\n');
+    const names = async (files: string[]) => (await openPairFiles(files, COLUMNS)).map(({ name }) => name);
+    expect(await names([a, b])).toEqual(['a.csv', 'b.csv']);
+    expect(await names([a, a])).toEqual([a, a]);
+  });
+});
