@@ -1,7 +1,8 @@
-import { join } from 'node:path';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { CheckpointError } from '../contract/errors.ts';
-import { type Fields, readFields } from './checkpoint/fields.ts';
+import { createCharsmap } from './checkpoint/charsmap.ts';
+import type { Fields } from './checkpoint/fields.ts';
+import { readTokenizerFiles, type TokenizerFiles } from './checkpoint/tokenizer-files.ts';
 
 export interface Tokenizer {
   /** Longest input that the tokenizer's own configuration allows, special tokens included; null if it sets none. */
@@ -18,21 +19,23 @@ export interface Tokenizer {
 const NO_LIMIT = 1e15;
 
 /**
- * Loads `tokenizer.json` and `tokenizer_config.json`; ids are those of transformers' fast tokenizers.
+ * Loads `tokenizer.json`, or the files that older checkpoints have instead, and `tokenizer_config.json` where there is
+ * one; ids are those of transformers' fast tokenizers.
  *
  * @param vocabulary rows of the model's embedding table: a tokenizer with more tokens belongs to another model
  */
 export function loadTokenizer(folder: string, vocabulary: number): Tokenizer {
-  const config = readFields(join(folder, 'tokenizer_config.json'));
+  const files = readTokenizerFiles(folder);
+  const { config } = files;
   if (config.string('truncation_side', 'right') !== 'right') {
     throw config.error('truncation_side is "left"; only truncation of the end is implemented');
   }
-  const tokenizer = parse(readFields(join(folder, 'tokenizer.json')), config);
+  const tokenizer = parse(files);
   const largest = Math.max(...tokenizer.get_vocab(true).values());
   if (largest >= vocabulary) {
     throw config.error(`the tokenizer has token ${largest}, but the model's vocabulary ends at ${vocabulary - 1}`);
   }
-  const { before, after } = specialTokens(tokenizer, folder);
+  const { before, after } = specialTokens(tokenizer, files.file);
 
   return {
     maxTokens: readLimit(config),
@@ -51,16 +54,53 @@ export function loadTokenizer(folder: string, vocabulary: number): Tokenizer {
   };
 }
 
-function toObject(fields: Fields): object {
-  return Object.fromEntries(fields.names.map((name) => [name, fields.raw(name)]));
+function parse({ file, tokenizer, config, special }: TokenizerFiles): HuggingFaceTokenizer {
+  const settings = Object.fromEntries([...special, ...config.names.map((name) => [name, config.raw(name)] as const)]);
+  try {
+    const parsed = new HuggingFaceTokenizer(tokenizer, settings);
+    correct(file, parsed.normalizer);
+    return parsed;
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError(`${file} is not a tokenizer that can be loaded`, { cause });
+  }
 }
 
-function parse(model: Fields, config: Fields): HuggingFaceTokenizer {
-  try {
-    return new HuggingFaceTokenizer(toObject(model), toObject(config));
-  } catch (cause) {
-    throw new CheckpointError(`${model.file} is not a tokenizer that can be loaded`, { cause });
+/** A normalizer of the library: a sequence of others, one with the table of a SentencePiece model, or another one. */
+interface Normalizer {
+  readonly config: { readonly type?: string; readonly strip_left?: boolean; readonly strip_right?: boolean };
+  readonly normalizers?: readonly (Normalizer | null)[];
+  readonly charsmap?: unknown;
+  normalize(text: string): string;
+}
+
+/**
+ * Puts right what the library only comes near to: it replaces the table of a SentencePiece model by NFKC and a list of
+ * its own, and strips what JavaScript calls white space (U+FEFF is, U+0085 is not) instead of what Unicode does.
+ */
+function correct(file: string, normalizer: Normalizer | null): void {
+  if (normalizer === null) return;
+  for (const step of normalizer.normalizers ?? []) correct(file, step);
+  if (typeof normalizer.charsmap === 'string') {
+    normalizer.normalize = createCharsmap(file, Buffer.from(normalizer.charsmap, 'base64'));
   }
+  const { type, strip_left: left, strip_right: right } = normalizer.config;
+  if (type === 'Strip') {
+    normalizer.normalize = (text) => strip(text, left ?? false, right ?? false);
+  }
+}
+
+/** By hand: a pattern for the end of a text takes time in the square of a run of spaces. */
+function strip(text: string, left: boolean, right: boolean): string {
+  let start = 0;
+  let end = text.length;
+  while (left && start < end && isSpace(text, start)) start++;
+  while (right && end > start && isSpace(text, end - 1)) end--;
+  return text.slice(start, end);
+}
+
+function isSpace(text: string, at: number): boolean {
+  return /^\p{White_Space}$/u.test(text.charAt(at));
 }
 
 function readLimit(config: Fields): number | null {
@@ -69,14 +109,12 @@ function readLimit(config: Fields): number | null {
 }
 
 /** How many special tokens the tokenizer puts before and after a text. */
-function specialTokens(tokenizer: HuggingFaceTokenizer, folder: string): { before: number; after: number } {
+function specialTokens(tokenizer: HuggingFaceTokenizer, file: string): { before: number; after: number } {
   const plain = tokenizer.encode('a', { add_special_tokens: false }).ids;
   const { ids } = tokenizer.encode('a');
   for (let before = 0; before + plain.length <= ids.length; before++) {
     if (plain.every((id: number, i: number) => id === ids[before + i]))
       return { before, after: ids.length - before - plain.length };
   }
-  throw new CheckpointError(
-    `${folder}/tokenizer.json: the tokens of a text do not appear among those with special tokens`,
-  );
+  throw new CheckpointError(`${file}: the tokens of a text do not appear among those with special tokens`);
 }

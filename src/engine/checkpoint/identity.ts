@@ -2,15 +2,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { CheckpointError } from '../../contract/errors.ts';
 import type { ModelIdentity, Precision } from '../../contract/models.ts';
 import { writeFileAtomically } from '../compile/atomic.ts';
 import { readFields } from './fields.ts';
+import { tokenizerFileNames } from './tokenizer-files.ts';
 import { weightFiles } from './weights.ts';
-
-/** Every file of a checkpoint that can change a result, besides its weights, in the order of the digest. */
-const FILES = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'known_words.txt'];
-const OPTIONAL: ReadonlySet<string> = new Set(['generation_config.json', 'known_words.txt']);
 
 export interface CheckpointReference {
   /** Folder in Hugging Face's layout. */
@@ -30,11 +26,10 @@ export async function identifyCheckpoint(reference: CheckpointReference): Promis
   const { folder, name, precision, cacheFolder } = reference;
   const architecture = readArchitecture(folder);
   const digest = createHash('sha256');
-  for (const file of FILES) {
+  // In this order for ever: results name the digest.
+  const small = ['config.json', 'generation_config.json', ...tokenizerFileNames(folder), 'known_words.txt'];
+  for (const file of small) {
     const hash = await hashIfThere(join(folder, file));
-    if (hash === null && !OPTIONAL.has(file)) {
-      throw new CheckpointError(`${folder} has no ${file}: it is not a complete checkpoint folder`);
-    }
     if (hash !== null) digest.update(`${file} ${hash}\n`);
   }
   for (const file of weightFiles(folder)) {
