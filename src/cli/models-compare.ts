@@ -8,11 +8,11 @@ import { compareDocument } from '../report/compare-document.ts';
 import type { ComparedSystem, Comparison } from '../report/comparison.ts';
 import { documentHtml } from '../report/document-html.ts';
 import { documentMarkdown } from '../report/document-markdown.ts';
+import { writeWholeFile } from '../report/whole-file.ts';
 import { type CompareOptions, compareSystems } from './compare-systems.ts';
 import { inspectByName } from './models-inspect.ts';
 import { addProcessesOption, addRunOptions } from './options.ts';
 import { documentText } from './print-document.ts';
-import { writeTextFile } from './write-text-file.ts';
 
 interface Options extends CompareOptions {
   readonly out?: readonly string[];
@@ -60,7 +60,8 @@ small bundled checkpoint of the same class is measured in its place, and the rep
 async function print(comparison: Comparison, { out = [], json }: Options): Promise<void> {
   const document = compareDocument(comparison);
   for (const path of out) {
-    await writeTextFile(path, rendererFor(path)(document));
+    const text = rendererFor(path)(document);
+    await writeWholeFile(path, (file) => file.writeFile(text));
     process.stderr.write(`Wrote ${path}.\n`);
   }
   const width = process.stdout.columns ?? PLAIN_WIDTH;

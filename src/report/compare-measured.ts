@@ -12,7 +12,7 @@ export function rewriting({ detoxifiers, judged }: Comparison): Section | null {
   const blocks: Block[] = [
     {
       kind: 'text',
-      text: `Each in an ordinary run with the scorer ${scorer.name} (${scorer.precision}), toxic from ${first.run.threshold} on. Toxicity is that scorer's mean over the rewritten rows. rows/s is the whole run: scoring, rewriting, scoring again, writing. Peak memory is that of an engine process with both models.`,
+      text: `Each in an ordinary run with the scorer ${scorer.name} (${scorer.precision}), toxic from ${first.run.threshold} on. Toxicity is that scorer's mean over the rewritten rows. rows/s is the whole run: scoring, rewriting, scoring again, writing. Peak memory is that of an engine process with both models.${standIns(detoxifiers)}`,
     },
     {
       kind: 'table',
@@ -28,7 +28,7 @@ export function rewriting({ detoxifiers, judged }: Comparison): Section | null {
         'after',
       ],
       rows: detoxifiers.map((detoxifier) => [
-        label(detoxifier),
+        detoxifier.checkpoint,
         detoxifier.run.run,
         ...speed(detoxifier, detoxifier.msPerRewrite),
         ...Object.values(detoxifier.run.outcomes).map(count),
@@ -42,7 +42,7 @@ export function rewriting({ detoxifiers, judged }: Comparison): Section | null {
   blocks.push(
     plainBars(
       'Rows a second, whole run',
-      detoxifiers.map((system) => [label(system), system.run.rowsPerSecond ?? 0]),
+      detoxifiers.map((system) => [system.checkpoint, system.run.rowsPerSecond ?? 0]),
       decimals(0),
     ),
     {
@@ -63,7 +63,7 @@ export function rewriting({ detoxifiers, judged }: Comparison): Section | null {
       title: 'Outcomes of all rows',
       format: decimals(0),
       bars: detoxifiers.map((system) => ({
-        label: label(system),
+        label: system.checkpoint,
         pieces: Object.entries(system.run.outcomes).map(([name, value]) => ({ name, value })),
       })),
     },
@@ -75,7 +75,7 @@ function quality(detoxifiers: readonly MeasuredDetoxifier[], judged: NonNullable
   const { sta, sim, fl } = judged.judges;
   const graded = detoxifiers.filter((system) => system.quality !== null);
   const rows = graded.map((system) => [
-    label(system),
+    system.checkpoint,
     ...QUALITY.map((metric) => {
       const value = system.quality?.[metric];
       return value === undefined
@@ -98,7 +98,13 @@ function quality(detoxifiers: readonly MeasuredDetoxifier[], judged: NonNullable
           const value = system.quality?.[metric];
           return value === undefined
             ? []
-            : [{ label: label(system), pieces: [{ name: METRIC_NAMES[metric], value: value.mean }], interval: value }];
+            : [
+                {
+                  label: system.checkpoint,
+                  pieces: [{ name: METRIC_NAMES[metric], value: value.mean }],
+                  interval: value,
+                },
+              ];
         }),
       }),
     ),
@@ -114,7 +120,7 @@ export function examples({ examples: rows, detoxifiers }: Comparison): Section |
       {
         kind: 'table',
         long: true,
-        columns: ['row', 'text', ...detoxifiers.map(label)],
+        columns: ['row', 'text', ...detoxifiers.map(({ checkpoint }) => checkpoint)],
         rows: rows.map(({ rowNo, text, outputs }) => [
           String(rowNo),
           text,
@@ -137,7 +143,7 @@ export function scoring({ scorers, agreements, data }: Comparison): Section | nu
   const blocks: Block[] = [
     {
       kind: 'text',
-      text: `Each in an ordinary run with the detoxifier ${first.run.models.detoxifier.name}, toxic from ${first.run.threshold} on. ms a row is engine time in the scorer, rewrites included.`,
+      text: `Each in an ordinary run with the detoxifier ${first.run.models.detoxifier.name}, toxic from ${first.run.threshold} on. ms a row is engine time in the scorer, rewrites included.${standIns(scorers)}`,
     },
     {
       kind: 'table',
@@ -151,7 +157,7 @@ export function scoring({ scorers, agreements, data }: Comparison): Section | nu
         ...(labelled ? ['AUC', 'accuracy'] : []),
       ],
       rows: scorers.map((scorer) => [
-        label(scorer),
+        scorer.checkpoint,
         scorer.run.run,
         ...speed(scorer, msPerRow(scorer.run.engineMs.score, scorer.run.rowsDone)),
         percent(scorer.toxicShare),
@@ -167,7 +173,7 @@ export function scoring({ scorers, agreements, data }: Comparison): Section | nu
     });
   }
   const curves = scorers.flatMap((scorer) =>
-    scorer.curve === null ? [] : [{ label: label(scorer), points: scorer.curve }],
+    scorer.curve === null ? [] : [{ label: scorer.checkpoint, points: scorer.curve }],
   );
   if (curves.length > 0) {
     blocks.push({ kind: 'curves', title: 'ROC', x: 'false positives', y: 'true positives', curves });
@@ -175,8 +181,11 @@ export function scoring({ scorers, agreements, data }: Comparison): Section | nu
   return { heading: 'Scoring', blocks };
 }
 
-function label({ checkpoint, standsFor }: { readonly checkpoint: string; readonly standsFor: string | null }): string {
-  return standsFor === null ? checkpoint : `${checkpoint} (for ${standsFor})`;
+/** Who stands in for whom, as a sentence; empty where nobody does. */
+function standIns(measured: readonly { readonly checkpoint: string; readonly standsFor: string | null }[]): string {
+  const named = measured.filter(({ standsFor }) => standsFor !== null);
+  if (named.length === 0) return '';
+  return ` Standing in: ${named.map(({ checkpoint, standsFor }) => `${checkpoint} for ${standsFor}`).join(', ')}.`;
 }
 
 function speed({ memoryBytes, rowsPerSecond }: Speed, ms: number | null): string[] {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, describe as group, it } from 'vitest';
 import { packageRoot } from '../../src/config.ts';
+import { bundledNames } from '../../src/engine/catalog.ts';
 import { createFields } from '../../src/engine/checkpoint/fields.ts';
 import { describe } from '../../src/engine/inspect/describe.ts';
 import { checkHeader } from '../../src/engine/inspect/header.ts';
@@ -42,6 +43,13 @@ group('what a checkpoint is', () => {
     // Beside the parameters the file holds one buffer, the bias of the logits.
     const onDisk = Object.values(found.weights?.dtypes ?? {}).reduce((sum, count) => sum + count, 0);
     expect(onDisk).toBe((found.parameters?.total ?? 0) + 6000);
+  });
+
+  it.each(bundledNames(packageRoot))('fits its weights: %s', async (name) => {
+    const found = await inspect(bundled(name), name);
+    expect(found.treeReason).toBeNull();
+    expect(found.weights?.check).toMatchObject({ missing: [], unexpected: [], mismatched: [] });
+    expect(found.tokenizer.file).toBe('tokenizer.json');
   });
 
   it('names the labels of the bundled scorer', async () => {
