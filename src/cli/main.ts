@@ -15,6 +15,7 @@ import { addModelsGenerateCommand } from './models-generate.ts';
 import { addModelsInspectCommand } from './models-inspect.ts';
 import { addModelsListCommand } from './models-list.ts';
 import { addModelsPullCommand } from './models-pull.ts';
+import { addModelsScoreCommand } from './models-score.ts';
 import { addQueryCommand } from './query.ts';
 import { addResumeCommand } from './resume.ts';
 import { addRetryCommand } from './retry.ts';
@@ -67,6 +68,7 @@ addModelsPullCommand(models);
 addModelsInspectCommand(models);
 addModelsCompareCommand(models);
 addModelsGenerateCommand(models);
+addModelsScoreCommand(models);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((verb) => verb.commands)]) {
   command.exitOverride();

@@ -17,6 +17,12 @@ export interface ScorerOptions extends CheckpointReference {
 }
 
 export interface LoadedScorer extends Scorer {
+  /** Names of the classifier's labels, in the order of the logits. */
+  readonly labels: readonly string[];
+  /** Token ids of what the model reads for a text, special tokens included. */
+  encode(text: string): readonly number[];
+  /** What the logits of a text mean, one a label. */
+  probabilities(logits: readonly number[]): readonly number[];
   /** Frees the session. Scores under way come to their end first. */
   close(): Promise<void>;
 }
@@ -46,8 +52,10 @@ export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> 
   const maxPaddedTokens = options.maxPaddedTokens ?? paddedTokensFor(config.size);
   const takeTurns = createTurns();
 
+  const encode = (text: string): number[] => tokenizer.encode(text, maxInputTokens);
+
   async function score(texts: readonly string[]): Promise<Score[]> {
-    const rows = texts.map((text, index) => ({ index, tokens: tokenizer.encode(text, maxInputTokens) }));
+    const rows = texts.map((text, index) => ({ index, tokens: encode(text) }));
     const scores = new Array<Score>(texts.length);
     for (const batch of batchByLength(rows, maxInputTokens, maxPaddedTokens)) {
       const logits = (await session.run(batchInputs(batch, config.padToken))).floats('logits');
@@ -63,7 +71,10 @@ export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> 
   return {
     identity,
     maxInputTokens,
+    labels: config.labels,
     countTokens: tokenizer.count,
+    encode,
+    probabilities: softmax,
     score: (texts) => takeTurns(() => score(texts)),
     close: () => takeTurns(() => session.close()),
   };
@@ -71,7 +82,9 @@ export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> 
 
 /** Softmax over two labels. */
 function toScore(logits: readonly number[], toxicLabel: number, inputTokens: number): Score {
-  const toxic = logits[toxicLabel] ?? Number.NaN;
-  const neutral = logits[1 - toxicLabel] ?? Number.NaN;
-  return { toxicity: 1 / (1 + Math.exp(neutral - toxic)), logits, inputTokens };
+  return { toxicity: softmax(logits)[toxicLabel] ?? Number.NaN, logits, inputTokens };
+}
+
+function softmax(logits: readonly number[]): number[] {
+  return logits.map((logit) => 1 / logits.reduce((sum, other) => sum + Math.exp(other - logit), 0));
 }

@@ -16,6 +16,8 @@ export interface RobertaConfig {
   readonly inner: number;
   readonly activation: Activation;
   readonly epsilon: number;
+  /** In the order of the logits. */
+  readonly labels: readonly string[];
   /** Index of the label that means toxic. */
   readonly toxicLabel: number;
 }
@@ -51,8 +53,15 @@ export function readRobertaConfig(fields: Fields): RobertaConfig {
     layers: fields.size('num_hidden_layers'),
     inner: fields.size('intermediate_size'),
     epsilon: fields.number('layer_norm_eps', 1e-12),
+    labels: readLabels(fields),
     toxicLabel: readToxicLabel(fields),
   };
+}
+
+function readLabels(fields: Fields): string[] {
+  const labels = fields.raw('id2label');
+  const names = new Map(typeof labels === 'object' && labels !== null ? Object.entries(labels) : []);
+  return Array.from({ length: LABELS }, (_, label) => String(names.get(String(label)) ?? `LABEL_${label}`));
 }
 
 /** The label named "toxic", or 1 where the labels have no names. Anything else could be the wrong way round. */

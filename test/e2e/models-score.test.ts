@@ -1,0 +1,48 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { runCli } from '../support/cli.ts';
+
+/* `detoxq models score` as a user calls it, against transformers. */
+
+const tinyRoberta = join(import.meta.dirname, '../fixtures/checkpoints/tiny-roberta');
+const home = mkdtempSync(join(tmpdir(), 'detoxq-score-'));
+afterAll(() => rmSync(home, { recursive: true }));
+
+interface Reference {
+  readonly text: string;
+  readonly input_tokens: number[];
+  readonly logits: number[];
+  readonly probabilities: number[];
+}
+
+const references: Reference[] = readFileSync(join(tinyRoberta, 'reference.jsonl'), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
+
+test('--json has tokens, labels, and the logits and probabilities of transformers for every text', async () => {
+  const texts = references.map(({ text }) => text);
+  const result = await runCli(['models', 'score', tinyRoberta, '--json', ...texts], { DETOXQ_HOME: home });
+  expect(result.stderr).toBe('');
+  const lines = result.stdout.trim().split('\n');
+  expect(lines).toHaveLength(references.length);
+  for (const [i, line] of lines.entries()) {
+    const scored = JSON.parse(line);
+    const { text, input_tokens, logits, probabilities } = references[i]!;
+    expect(scored).toMatchObject({ text, input_tokens, labels: ['neutral', 'toxic'] });
+    for (const label of [0, 1]) {
+      expect(Math.abs(scored.logits[label] - logits[label]!)).toBeLessThan(1e-4);
+      expect(scored.probabilities[label]).toBeCloseTo(probabilities[label]!, 4);
+    }
+  }
+});
+
+test('a line a text for people, and a checkpoint that does not classify is refused', async () => {
+  const shown = await runCli(['models', 'score', tinyRoberta, 'hello'], { DETOXQ_HOME: home });
+  expect(shown.stdout).toMatch(/^0\.\d{4} neutral {2}0\.\d{4} toxic {2}hello\n$/);
+  const refused = await runCli(['models', 'score', 'nano-bart', 'hello'], { DETOXQ_HOME: home });
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain('BartForConditionalGeneration');
+});
