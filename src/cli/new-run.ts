@@ -11,6 +11,7 @@ import { identify } from './engines.ts';
 import { givenGeneration } from './generation-options.ts';
 import { RUN_MAX_NEW_TOKENS, type RunOptions } from './options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
+import { withCandidates } from './with-candidates.ts';
 
 /** A run that is about to begin: what it reads, and the settings that are frozen with it. */
 export interface NewRun {
@@ -51,7 +52,7 @@ export async function prepareRun(context: Context, files: readonly string[], opt
 /** What is asked for, with a limit: a run that nobody limits is not one that should take a checkpoint's own 1024 tokens. */
 function runGeneration(context: Context, { architecture }: ModelIdentity, options: RunOptions): GenerationOverrides {
   const { folder } = findCheckpoint(options.detoxifier, packageRoot, context.config.home);
-  const given = givenGeneration(options);
+  const given = withCandidates(givenGeneration(options), options.candidates);
   const limited = 'max_new_tokens' in given || 'max_length' in given;
   return resolveGeneration(
     { folder, architecture },

@@ -14,6 +14,8 @@ export interface RunOptions extends GivenOptions {
   readonly detoxifier: string;
   readonly scorer: string;
   readonly threshold: number;
+  /** Rewrites to choose from. */
+  readonly candidates: number;
   readonly precision: 'int8' | 'fp32';
   /** File with words that are never produced. */
   readonly badWords?: string;
@@ -36,6 +38,7 @@ export function addRunOptions(command: Command): Command {
     .option('--detoxifier <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.detoxifier)
     .option('--scorer <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.scorer)
     .option('--threshold <probability>', 'toxic from here on, 0 to 1', probability, 0.5)
+    .option('--candidates <rewrites>', 'rewrites of a sentence to choose the best from', wholeNumber(1, 64), 1)
     .addOption(
       new Option('--precision <precision>', 'int8 is quantized row by row').choices(['int8', 'fp32']).default('int8'),
     )
