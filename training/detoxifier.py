@@ -45,7 +45,7 @@ SCHEDULES: dict[str, dict[str, Schedule]] = {
 LABEL_SMOOTHING = 0.1
 FINETUNE_DROPOUT = 0.1
 AVERAGE = 0.998
-PLAIN_TEXT = {"pretrain": 0.3, "finetune": 0.1}  # share of samples without a source, GPT-2 only
+PLAIN_TEXT = {"pretrain": 0.3, "finetune": 0.25}  # share of samples without a source, GPT-2 only
 
 
 def prepare_bpe(corpora: Corpora, folder: Path) -> None:
