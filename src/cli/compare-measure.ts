@@ -1,4 +1,4 @@
-import { CheckpointError } from '../contract/errors.ts';
+import { CheckpointError, UsageError } from '../contract/errors.ts';
 import type { RowResult } from '../contract/outcome.ts';
 import type { MeasuredRun } from '../report/compare-measures.ts';
 import { reportRun } from '../report/summary.ts';
@@ -35,12 +35,14 @@ export interface MeasuredAll {
 /**
  * Runs every candidate over the rows of a file, as ordinary runs; a pair of models that ran already is not run again.
  * @returns null when the user stopped it: the runs that were done stay
+ * @throws the first error when none of them could be run
  */
 export async function measureAll(context: Context, request: MeasureRequest): Promise<MeasuredAll | null> {
   const { candidates, options } = request;
   const runs: Record<Candidate['role'], MeasuredRun[]> = { detoxifier: [], scorer: [] };
   const done = new Map<string, RunOf>();
   const failed: string[] = [];
+  let first: unknown;
   for (const [at, { checkpoint, standsFor, role }] of candidates.entries()) {
     process.stderr.write(`${at + 1} of ${candidates.length}: ${checkpoint}\n`);
     const pair = { detoxifier: options.detoxifier, scorer: options.scorer, [role]: checkpoint };
@@ -51,10 +53,13 @@ export async function measureAll(context: Context, request: MeasureRequest): Pro
       done.set(key, run);
       runs[role].push({ checkpoint, standsFor, ...run });
     } catch (error) {
-      if (!(error instanceof CheckpointError)) throw error;
+      // Options may fit one model and not another.
+      if (!(error instanceof CheckpointError || error instanceof UsageError)) throw error;
+      first ??= error;
       failed.push(`${checkpoint} was not measured: ${error.message}`);
     }
   }
+  if (failed.length > 0 && done.size === 0) throw first;
   return { detoxifiers: runs.detoxifier, scorers: runs.scorer, failed };
 }
 

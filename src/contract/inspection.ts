@@ -112,6 +112,7 @@ export interface TokenizerFacts {
   readonly special: Readonly<Record<string, string>>;
 }
 
+/** What a checkpoint can be used for. */
 export type Role = 'detoxifier' | 'scorer' | 'similarity' | 'fluency';
 
 /** What can be done with a checkpoint here. */

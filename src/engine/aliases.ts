@@ -1,7 +1,7 @@
+import type { Role } from '../contract/inspection.ts';
 import { presentId } from './checkpoint/pulled.ts';
 
-/** What a checkpoint can be used for. */
-export type Role = 'detoxifier' | 'scorer' | 'similarity' | 'fluency';
+export type { Role };
 
 /** A short name for a checkpoint of a hub. */
 export interface Alias {
