@@ -45,7 +45,7 @@ export async function compareSystems(
   const { detoxifiers, scorers, failed } = measured;
   const all = [...detoxifiers, ...scorers];
   const labels = readLabels(all[0]?.results ?? [], options.labelColumn);
-  const present = systems.map(({ inspection, standIn }) => standIn ?? inspection).filter(hasFolder);
+  const present = systems.map(({ inspection, standIn }) => standIn ?? inspection).filter(hasTokenizer);
   const unjudged = 'SIM, FL and J were not measured: there is no judge of similarity and fluency here.';
   return {
     data: {
@@ -55,12 +55,7 @@ export async function compareSystems(
     },
     systems,
     tokenizers: present.flatMap((inspection) => tokenizerOf(inspection, texts)),
-    overlaps: vocabularyOverlaps(
-      present.flatMap(({ name, folder }) => {
-        const vocabulary = surfaceVocabulary(folder);
-        return vocabulary === null ? [] : [{ name, vocabulary }];
-      }),
-    ),
+    overlaps: vocabularyOverlaps(present.map(({ name, folder }) => ({ name, vocabulary: surfaceVocabulary(folder) }))),
     detoxifiers: detoxifiers.map(measureDetoxifier),
     judged: null,
     scorers: scorers.map((run) => measureScorer(run, labels.byRow)),
@@ -104,13 +99,14 @@ function findCandidates(systems: readonly ComparedSystem[]): { candidates: Candi
 
 type OnDisk = Inspection & { readonly folder: string };
 
-function hasFolder(inspection: Inspection): inspection is OnDisk {
-  return inspection.folder !== null;
+function hasTokenizer(inspection: Inspection): inspection is OnDisk {
+  return inspection.folder !== null && inspection.tokenizer.file !== null;
 }
 
 function tokenizerOf({ name, folder, traits, tokenizer }: OnDisk, texts: readonly string[]): ComparedTokenizer[] {
-  const counts = traits === null ? null : countTokens(folder, traits.vocabulary, texts);
-  if (counts === null || counts.words === 0) return [];
-  const tokensPerWord = counts.tokens / counts.words;
+  if (traits === null) return [];
+  const { words, tokens } = countTokens(folder, traits.vocabulary, texts);
+  if (words === 0) return [];
+  const tokensPerWord = tokens / words;
   return [{ checkpoint: name, kind: tokenizer.kind ?? '', tokens: tokenizer.vocabulary ?? 0, tokensPerWord }];
 }

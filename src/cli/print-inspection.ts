@@ -49,21 +49,16 @@ export function inspectionText(inspection: Inspection): string {
   return `${tree === null ? '' : `${tree}\n\n`}${facts.join('\n')}`;
 }
 
-function tokenizerLines({
-  kind,
-  file,
-  vocabulary,
-  lowercases,
-  maxTokens,
-  special,
-}: TokenizerFacts): [string, string][] {
+function tokenizerLines(tokenizer: TokenizerFacts): [string, string][] {
+  const { kind, file, vocabulary, lowercases, maxTokens, special, problem } = tokenizer;
   const words = [
     kind ?? 'not known',
     vocabulary === null ? null : `${formatCount(vocabulary)} tokens`,
     lowercases ? 'lower-cases' : null,
     maxTokens === null ? null : `at most ${formatCount(maxTokens)} tokens a text`,
-    file === null ? 'by its model type: no tokenizer on disk' : null,
-    file === null || file === 'tokenizer.json' ? null : `only as ${file}`,
+    file !== null || problem !== null ? null : 'by its model type: no tokenizer on disk',
+    file === null || file === 'tokenizer.json' ? null : `from ${file}`,
+    problem,
   ];
   const tokens = Object.entries(special).map(([role, token]) => `${role.replace('_token', '')} ${token}`);
   return [

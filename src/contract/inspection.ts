@@ -110,6 +110,8 @@ export interface TokenizerFacts {
   readonly maxTokens: number | null;
   /** Role (`bos_token`, …) and token. */
   readonly special: Readonly<Record<string, string>>;
+  /** Why what is on disk cannot be read; null where it can, or where nothing is. */
+  readonly problem: string | null;
 }
 
 /** What a checkpoint can be used for. */

@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { CheckpointError } from '../../contract/errors.ts';
 import type { TokenizerFacts } from '../../contract/inspection.ts';
 import { type Fields, readFields } from '../checkpoint/fields.ts';
+import { readTokenizerFiles, type TokenizerFiles, tokenizerFileNames } from '../checkpoint/tokenizer-files.ts';
 
 type Kind = TokenizerFacts['kind'];
+type Json = Readonly<Record<string, unknown>>;
 
 /** What transformers takes for a model type whose tokenizer is not on disk (models/auto/tokenization_auto.py). */
 const BY_MODEL_TYPE: Readonly<Record<string, Kind>> = {
@@ -14,58 +17,62 @@ const BY_MODEL_TYPE: Readonly<Record<string, Kind>> = {
   t5: 'Unigram',
 };
 
-/** Files of tokenizers without `tokenizer.json`, and what they hold. */
-const OLDER_FILES: readonly (readonly [file: string, kind: Kind])[] = [
-  ['merges.txt', 'byte-level BPE'],
-  ['vocab.txt', 'WordPiece'],
-  ['spiece.model', 'Unigram'],
-];
-
 /** transformers writes this, or more, for "no limit". */
 const NO_LIMIT = 1e15;
 
 /** @param folder null where only the config is known */
 export function tokenizerFacts(folder: string | null, modelType: string | null): TokenizerFacts {
-  const read = (file: string): Fields | null =>
-    folder !== null && existsSync(join(folder, file)) ? readFields(join(folder, file)) : null;
-  const config = read('tokenizer_config.json');
-  const special = specialTokens(config, read('special_tokens_map.json'));
-  const limit = config?.raw('model_max_length');
-  const maxTokens = typeof limit === 'number' && limit < NO_LIMIT ? limit : null;
-  const tokenizer = read('tokenizer.json');
-  if (tokenizer !== null) {
-    const model = object(tokenizer.raw('model'));
-    return {
-      kind: kindOf(tokenizer, model),
-      file: 'tokenizer.json',
-      vocabulary: vocabularySize(tokenizer, model),
-      lowercases: lowercases(tokenizer.raw('normalizer')),
-      maxTokens,
-      special,
-    };
-  }
-  const [file = null, kind = null] =
-    OLDER_FILES.find(([name]) => folder !== null && existsSync(join(folder, name))) ?? [];
-  return {
-    kind: kind ?? BY_MODEL_TYPE[modelType ?? ''] ?? null,
-    file,
+  const unknown = {
+    kind: BY_MODEL_TYPE[modelType ?? ''] ?? null,
+    file: null,
     vocabulary: null,
     lowercases: null,
-    maxTokens,
-    special,
+    maxTokens: null,
+    special: {},
+    problem: null,
+  };
+  if (folder === null || !hasTokenizer(folder)) return unknown;
+  try {
+    return factsOf(folder, readTokenizerFiles(folder));
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return { ...unknown, problem: error.message };
+  }
+}
+
+function hasTokenizer(folder: string): boolean {
+  try {
+    return tokenizerFileNames(folder).length > 0;
+  } catch (error) {
+    if (error instanceof CheckpointError) return false;
+    throw error;
+  }
+}
+
+function factsOf(folder: string, { file, tokenizer, config, special }: TokenizerFiles): TokenizerFacts {
+  const limit = config.raw('model_max_length');
+  const map = join(folder, 'special_tokens_map.json');
+  return {
+    kind: kindOf(tokenizer),
+    file: basename(file),
+    vocabulary: vocabularySize(tokenizer),
+    lowercases: lowercases(tokenizer.normalizer),
+    maxTokens: typeof limit === 'number' && limit < NO_LIMIT ? limit : null,
+    special: { ...Object.fromEntries(special), ...specialTokens(existsSync(map) ? readFields(map) : null, config) },
+    problem: null,
   };
 }
 
-function object(value: unknown): Readonly<Record<string, unknown>> {
+function object(value: unknown): Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
-function kindOf(tokenizer: Fields, { type }: Readonly<Record<string, unknown>>): Kind {
+/** Null for a kind that is not known. */
+export function kindOf({ model, pre_tokenizer: preTokenizer, decoder }: Json): Kind {
+  const { type } = object(model);
   if (type === 'WordPiece' || type === 'Unigram') return type;
   if (type !== 'BPE') return null;
-  return mentions(tokenizer.raw('pre_tokenizer'), 'ByteLevel') || mentions(tokenizer.raw('decoder'), 'ByteLevel')
-    ? 'byte-level BPE'
-    : 'BPE';
+  return mentions(preTokenizer, 'ByteLevel') || mentions(decoder, 'ByteLevel') ? 'byte-level BPE' : 'BPE';
 }
 
 /** Whether a pre-tokenizer, decoder or normalizer is, or has among its steps, one of this type. */
@@ -88,10 +95,10 @@ function hasTrue(value: unknown, name: string): boolean {
 }
 
 /** Largest id and one: ids are dense but for the places of removed tokens. */
-function vocabularySize(tokenizer: Fields, { vocab }: Readonly<Record<string, unknown>>): number {
+function vocabularySize({ model, added_tokens: added }: Json): number {
+  const { vocab } = object(model);
   let largest = Array.isArray(vocab) ? vocab.length - 1 : -1;
   for (const id of Object.values(object(vocab))) if (typeof id === 'number') largest = Math.max(largest, id);
-  const added = tokenizer.raw('added_tokens');
   for (const token of Array.isArray(added) ? added : []) {
     const { id } = object(token);
     if (typeof id === 'number') largest = Math.max(largest, id);

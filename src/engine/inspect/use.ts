@@ -43,7 +43,8 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
   if (weights.check !== null && weights.check.mismatched.length > 0)
     return nothing(': its weights do not fit its config');
   if (broken.length > 0) return nothing(`: its weights lack ${broken.length} tensors that its config calls for`);
-  if (tokenizer.file !== 'tokenizer.json') return nothing(' yet: the folder has no tokenizer.json');
+  if (tokenizer.problem !== null) return nothing(`: ${tokenizer.problem}`);
+  if (tokenizer.file === null) return nothing(' yet: the folder has no tokenizer');
 
   const can: Role[] = [];
   const advice: string[] = [];

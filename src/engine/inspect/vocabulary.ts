@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { readFields } from '../checkpoint/fields.ts';
+import { readTokenizerFiles } from '../checkpoint/tokenizer-files.ts';
 import { loadTokenizer } from '../tokenizer.ts';
-import { tokenizerFacts } from './tokenizer-facts.ts';
+import { kindOf } from './tokenizer-facts.ts';
 
 /** What a tokenizer makes of texts. */
 export interface TokenCounts {
@@ -15,10 +13,9 @@ export interface TokenCounts {
 /**
  * Counts the tokens of texts, whole, however long they are.
  * @param vocabulary rows of the model's embedding table
- * @returns null where the folder has no tokenizer that can be loaded here
+ * @throws CheckpointError where the folder has no tokenizer that can be loaded
  */
-export function countTokens(folder: string, vocabulary: number, texts: readonly string[]): TokenCounts | null {
-  if (!existsSync(join(folder, 'tokenizer.json'))) return null;
+export function countTokens(folder: string, vocabulary: number, texts: readonly string[]): TokenCounts {
   const tokenizer = loadTokenizer(folder, vocabulary);
   const special = tokenizer.count('');
   let words = 0;
@@ -33,16 +30,15 @@ export function countTokens(folder: string, vocabulary: number, texts: readonly 
 /**
  * The texts that the tokens of a checkpoint stand for, special ones left out, so that tokenizers of different kinds can be
  * compared: a space before a token means that it begins a word (`Ġthe`, `▁the` and WordPiece's `the` are all ` the`).
- * @returns null where there is no `tokenizer.json`, or one of a kind that is not known
+ * @throws CheckpointError where the folder has no tokenizer that can be read
  */
-export function surfaceVocabulary(folder: string): ReadonlySet<string> | null {
-  const { kind, file } = tokenizerFacts(folder, null);
-  if (file !== 'tokenizer.json' || kind === null) return null;
-  const fields = readFields(join(folder, file));
-  const special = specialTokens(fields.raw('added_tokens'));
-  const surface = { 'byte-level BPE': bytesOf, BPE: metaspace, Unigram: metaspace, WordPiece: wordPiece }[kind];
+export function surfaceVocabulary(folder: string): ReadonlySet<string> {
+  const { tokenizer } = readTokenizerFiles(folder);
+  const kind = kindOf(tokenizer);
+  const special = specialTokens(tokenizer.added_tokens);
+  const surface = kind === 'byte-level BPE' ? bytesOf : kind === 'WordPiece' ? wordPiece : metaspace;
   const found = new Set<string>();
-  for (const token of tokensOf(fields.raw('model'))) if (!special.has(token)) found.add(surface(token));
+  for (const token of tokensOf(tokenizer.model)) if (!special.has(token)) found.add(surface(token));
   return found;
 }
 
