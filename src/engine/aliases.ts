@@ -1,8 +1,6 @@
 import type { Role } from '../contract/inspection.ts';
 import { presentId } from './checkpoint/pulled.ts';
 
-export type { Role };
-
 /** A short name for a checkpoint of a hub. */
 export interface Alias {
   readonly name: string;

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError } from '../contract/errors.ts';
-import { ALIASES, findAlias, type Role } from './aliases.ts';
+import type { Role } from '../contract/inspection.ts';
+import { ALIASES, findAlias } from './aliases.ts';
 import { findPulled, parseHubName } from './checkpoint/pulled.ts';
 import type { CheckpointSource } from './protocol.ts';
 

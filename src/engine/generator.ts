@@ -31,6 +31,8 @@ export interface GeneratorOptions extends CheckpointReference {
 /** A checkpoint that generates, compiled; its sessions are opened when they are asked for. */
 export interface LoadedGenerator {
   readonly identity: ModelIdentity;
+  /** Folder of the compiled graphs. */
+  readonly graphs: string;
   readonly generation: Generation;
   readonly tokenizer: Tokenizer;
   readonly vocabulary: number;
@@ -83,6 +85,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
 
   return {
     identity,
+    graphs: compiled,
     generation,
     tokenizer,
     vocabulary: model.vocabulary,

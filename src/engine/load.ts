@@ -7,4 +7,5 @@ export { PRINTED_BY } from './inspect/describe.ts';
 export { type InspectRequest, inspectCheckpoint, publishedConfig } from './inspect/inspect.ts';
 export { SYSTEMS } from './inspect/systems.ts';
 export { countTokens, surfaceVocabulary } from './inspect/vocabulary.ts';
+export { type Prepared, prepareCheckpoint } from './prepare.ts';
 export { type LoadedScorer, loadScorer, type ScorerOptions } from './scorer.ts';

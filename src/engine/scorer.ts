@@ -17,6 +17,8 @@ export interface ScorerOptions extends CheckpointReference {
 }
 
 export interface LoadedScorer extends Scorer {
+  /** Folder of the compiled graphs. */
+  readonly graphs: string;
   /** Names of the classifier's labels, in the order of the logits. */
   readonly labels: readonly string[];
   /** Token ids of what the model reads for a text, special tokens included. */
@@ -70,6 +72,7 @@ export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> 
 
   return {
     identity,
+    graphs: compiled,
     maxInputTokens,
     labels: config.labels,
     countTokens: tokenizer.count,

@@ -47,6 +47,12 @@ test('a checkpoint is pulled by alias, listed, named by other verbs, and found o
   const after = await detoxq(['models', 'inspect', '--json', 'bart-base-detox']);
   expect(JSON.parse(after.stdout).folder).toBe(folder);
 
+  const compiled = await detoxq(['models', 'compile', '--json', 'bart-base-detox']);
+  expect(JSON.parse(compiled.stdout)).toMatchObject({ name: 'bart-base-detox', precision: 'int8', compiled: true });
+  const again = JSON.parse((await detoxq(['models', 'compile', '--json', 'bart-base-detox'])).stdout);
+  expect(again.compiled).toBe(false);
+  expect(again.files.map(({ file }: { file: string }) => file)).toContain('encoder.onnx');
+
   hub.requests.length = 0;
   const offline = await detoxq(['models', 'pull', 'bart-base-detox', '--json'], { HF_HUB_OFFLINE: '1' });
   expect(JSON.parse(offline.stdout)).toMatchObject({ commit: COMMIT, fetched: false, folder });

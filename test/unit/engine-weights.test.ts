@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,4 +106,18 @@ test('a folder without weights, or with those of another framework, says what to
   expect(() => openWeights(folder)).toThrow('has no weights');
   writeFileSync(join(folder, 'tf_model.h5'), '');
   expect(() => weightFiles(folder)).toThrow('only as tf_model.h5');
+});
+
+test.each([
+  ['base_model: facebook/bart-base', 'detoxq models pull facebook/bart-base'],
+  ['license: mit\nbase_model:\n- "owner/model"', 'detoxq models pull owner/model'],
+  ['license: mit', 'which its card does not name'],
+])('an ONNX export names what it was made from, where its card does: %j', (head, expected) => {
+  const folder = copyOf('whole-torch');
+  rmSync(join(folder, 'pytorch_model.bin'));
+  mkdirSync(join(folder, 'onnx'));
+  writeFileSync(join(folder, 'README.md'), `---\n${head}\n---\n# A model\n\nbase_model: not/this\n`);
+  expect(() => openWeights(folder)).toThrow(expected);
+  rmSync(join(folder, 'README.md'));
+  expect(() => openWeights(folder)).toThrow('which its card does not name');
 });

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import { readFields } from './fields.ts';
@@ -49,6 +49,13 @@ function findForm(folder: string): (typeof WEIGHT_FORMS)[number] {
   if (foreign) {
     throw new CheckpointError(
       `${folder} has its weights only as ${foreign}: load it in transformers (from_tf=True or from_flax=True) and save_pretrained it`,
+    );
+  }
+  if (existsSync(join(folder, 'onnx'))) {
+    const source = baseModel(folder);
+    throw new CheckpointError(
+      `${folder} is an ONNX export for transformers.js and has no weights. detoxq compiles graphs of its own from the model ` +
+        `that it was made from${source === null ? ', which its card does not name' : `: detoxq models pull ${source}`}`,
     );
   }
   throw new CheckpointError(
@@ -105,4 +112,12 @@ function openShards(folder: string, index: string, open: (file: string) => Tenso
     close();
     throw error;
   }
+}
+
+/** `base_model` of the card, a line of the YAML at the head of README.md; null where it has none that is a name. */
+function baseModel(folder: string): string | null {
+  const card = join(folder, 'README.md');
+  if (!existsSync(card)) return null;
+  const head = /^---\r?\n([\s\S]*?)\r?\n---/.exec(readFileSync(card, 'utf8'))?.[1] ?? '';
+  return /^base_model:\s*(?:-\s*)?["']?([A-Za-z0-9][\w./-]*)["']?\s*$/m.exec(head)?.[1] ?? null;
 }
