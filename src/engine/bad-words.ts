@@ -1,22 +1,28 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Tokenizer } from '@huggingface/tokenizers';
 import { UsageError } from '../contract/errors.ts';
-import { readFields } from './checkpoint/fields.ts';
+import { readTokenizerFiles } from './checkpoint/tokenizer-files.ts';
+import { parseTokenizer } from './tokenizer.ts';
 
 /**
- * `bad_words_ids` for words that must never be produced: each as the checkpoint's tokenizer writes it at the beginning of
- * a text and after a space, as the documentation of transformers advises. A word counts as it is spelled: another case or
- * ending is another word.
+ * `bad_words_ids` for words that must never be produced: each as the checkpoint's tokenizer writes it after a space and
+ * without one (`add_prefix_space`), as the documentation of transformers advises. A word counts as it is spelled: another
+ * case or ending is another word.
  */
 export function badWordIds(folder: string, words: readonly string[]): number[][] {
-  const tokenizers = [false, true].map((space) => openTokenizer(folder, space));
+  const files = readTokenizerFiles(folder);
+  const [spaced, bare] = [true, false].map((space) => {
+    const tokenizer = parseTokenizer({ ...files, tokenizer: withSpace(files.tokenizer, space) });
+    return (word: string) => {
+      const { ids } = tokenizer.encode(word, { add_special_tokens: false });
+      return { ids, text: ids.length === 0 ? '' : tokenizer.decode(ids).trim() };
+    };
+  });
   const known = new Map<string, number[]>();
   for (const word of words) {
-    for (const tokenizer of tokenizers) {
-      const ids = tokenizer.encode(word, { add_special_tokens: false }).ids;
-      if (ids.length > 0) known.set(ids.join(), ids);
-    }
+    const [after, alone] = [spaced?.(word), bare?.(word)];
+    // Tokenizers that split at spaces and write them only before words lose those of a phrase with the first one.
+    const forms = alone?.text === after?.text ? [alone, after] : [after];
+    for (const form of forms) if (form !== undefined && form.ids.length > 0) known.set(form.ids.join(), form.ids);
   }
   return [...known.values()];
 }
@@ -38,22 +44,16 @@ export function readLexicon(file: string): string[] {
   return [...words];
 }
 
-/** The tokenizer with or without a space before the first word (`add_prefix_space`). */
-function openTokenizer(folder: string, space: boolean): Tokenizer {
-  const [model, config] = ['tokenizer.json', 'tokenizer_config.json'].map((file) => {
-    const fields = readFields(join(folder, file));
-    return Object.fromEntries(fields.names.map((name) => [name, fields.raw(name)]));
-  });
-  return new Tokenizer(withSpace(model, space) as object, { ...config, add_prefix_space: space });
-}
-
 /** The same JSON with the choice in every part that has one: byte-level tokenizers and those of SentencePiece. */
-function withSpace(value: unknown, space: boolean): unknown {
-  if (Array.isArray(value)) return value.map((item) => withSpace(item, space));
-  if (value === null || typeof value !== 'object') return value;
-  const copy = Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withSpace(item, space)]));
-  if (copy.type === 'ByteLevel') return { ...copy, add_prefix_space: space };
-  if (copy.type === 'Metaspace')
+function withSpace(tokenizer: Readonly<Record<string, unknown>>, space: boolean): Record<string, unknown> {
+  const change = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(change);
+    if (value === null || typeof value !== 'object') return value;
+    const copy = Object.fromEntries(Object.entries(value).map(([name, item]) => [name, change(item)]));
+    if (copy.type === 'ByteLevel') return { ...copy, add_prefix_space: space };
+    if (copy.type !== 'Metaspace') return copy;
     return { ...copy, add_prefix_space: space, prepend_scheme: space ? 'always' : 'never' };
-  return copy;
+  };
+  const { model, ...parts } = tokenizer;
+  return { ...(change(parts) as object), model };
 }

@@ -30,7 +30,7 @@ export function loadTokenizer(folder: string, vocabulary: number): Tokenizer {
   if (config.string('truncation_side', 'right') !== 'right') {
     throw config.error('truncation_side is "left"; only truncation of the end is implemented');
   }
-  const tokenizer = parse(files);
+  const tokenizer = parseTokenizer(files);
   const largest = Math.max(...tokenizer.get_vocab(true).values());
   if (largest >= vocabulary) {
     throw config.error(`the tokenizer has token ${largest}, but the model's vocabulary ends at ${vocabulary - 1}`);
@@ -54,7 +54,8 @@ export function loadTokenizer(folder: string, vocabulary: number): Tokenizer {
   };
 }
 
-function parse({ file, tokenizer, config, special }: TokenizerFiles): HuggingFaceTokenizer {
+/** The library's tokenizer, put right. @throws CheckpointError */
+export function parseTokenizer({ file, tokenizer, config, special }: TokenizerFiles): HuggingFaceTokenizer {
   const settings = Object.fromEntries([...special, ...config.names.map((name) => [name, config.raw(name)] as const)]);
   try {
     const parsed = new HuggingFaceTokenizer(tokenizer, settings);

@@ -21,6 +21,17 @@ test('a word has the ids of transformers at the beginning of a text and after a 
   ]);
 });
 
+test('a SentencePiece vocabulary too, a phrase with its space', () => {
+  // tokenizers 0.22.2 with Metaspace(prepend_scheme='never' | 'always')
+  const tinyT5 = join(import.meta.dirname, '../fixtures/checkpoints/tiny-t5');
+  expect(badWordIds(tinyT5, ['door', 'that plan'])).toEqual([
+    [4, 22, 36],
+    [101, 36],
+    [9, 116, 59, 41],
+    [74, 59, 41],
+  ]);
+});
+
 test('a word that is given twice counts once', () => {
   expect(badWordIds(folder, ['door', 'door'])).toHaveLength(2);
 });
