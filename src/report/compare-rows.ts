@@ -9,17 +9,18 @@ export interface RowsOf {
   readonly results: readonly RowResult[];
 }
 
-/** Some rows that a detoxifier wrote for, spread evenly over the data, with what each made of them. */
+/**
+ * Some rows that a detoxifier wrote for, spread evenly over the data, with what each made of them; those on which they
+ * differ where there are enough.
+ */
 export function pickExamples(systems: readonly RowsOf[]): Example[] {
   const byRow = systems.map(({ results }) => new Map(results.map((result) => [result.rowNo, result])));
   const written = new Map<number, string>();
   for (const { results } of systems) {
     for (const { rowNo, text, outcome } of results) if (outcome !== 'clean') written.set(rowNo, text);
   }
-  const rows = [...written].sort(([a], [b]) => a - b);
-  const step = Math.max(1, rows.length / EXAMPLES);
-  return rows
-    .filter((_, at) => Math.floor(at / step) !== Math.floor((at - 1) / step))
+  const all = [...written]
+    .sort(([a], [b]) => a - b)
     .map(([rowNo, text]) => ({
       rowNo,
       text,
@@ -28,6 +29,10 @@ export function pickExamples(systems: readonly RowsOf[]): Example[] {
         return { checkpoint, outcome: result?.outcome ?? 'failed', text: result?.detoxified ?? null };
       }),
     }));
+  const different = all.filter(({ outputs }) => new Set(outputs.map(({ text, outcome }) => text ?? outcome)).size > 1);
+  const rows = different.length >= EXAMPLES ? different : all;
+  const step = Math.max(1, rows.length / EXAMPLES);
+  return rows.filter((_, at) => Math.floor(at / step) !== Math.floor((at - 1) / step));
 }
 
 /** The rows of several runs side by side. Run ids are letters and digits. */

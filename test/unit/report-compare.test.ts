@@ -153,6 +153,17 @@ describe('rows side by side', () => {
     expect(found.at(-1)?.rowNo).toBeGreaterThan(80);
   });
 
+  it('are those on which the systems differ, where there are enough', () => {
+    const first = Array.from({ length: 60 }, (_, n) => row(n, 'detoxified', `better ${n}`));
+    const second = first.map((same) => (same.rowNo % 3 === 0 ? row(same.rowNo, 'unchanged', null) : same));
+    const found = pickExamples([
+      { checkpoint: 'a', results: first },
+      { checkpoint: 'b', results: second },
+    ]);
+    expect(found).toHaveLength(8);
+    expect(found.every(({ rowNo }) => rowNo % 3 === 0)).toBe(true);
+  });
+
   it('come with SQL in which a name is no SQL', () => {
     expect(comparisonSql(["r1' or '1'='1"])).toContain("IN ('r1'' or ''1''=''1')");
   });
