@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** `npm run test:fault`: the cases of test/fault in full, one file after the other. */
 const FULL_FAULTS = 'full-faults';
+/** `npm run test:soak`. */
+const SOAK = 'soak';
 
 export default defineConfig(({ mode }) => ({
   test: {
@@ -11,6 +13,7 @@ export default defineConfig(({ mode }) => ({
     env: { ORT_DISABLE_TELEMETRY: '1' },
     globalSetup: ['test/support/scratch-folder.ts'],
     projects: [
+      ...(mode === SOAK ? [{ extends: true as const, test: { name: SOAK, include: ['test/soak/**/*.test.ts'] } }] : []),
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
         extends: true,

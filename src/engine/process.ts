@@ -1,7 +1,7 @@
-import { Worker } from 'node:worker_threads';
 import type { Detoxifier, Scorer } from '../contract/models.ts';
 import type { SourceRow } from '../contract/row.ts';
 import { createPolicy } from '../detox/policy.ts';
+import { endWithSupervisor } from './end-with-supervisor.ts';
 import { loadDetoxifier, loadScorer } from './load.ts';
 import type { EngineOptions, EngineTimings, FromEngine, PooledVerdict, ToEngine } from './protocol.ts';
 
@@ -109,19 +109,6 @@ async function load(options: EngineOptions): Promise<Loaded> {
       }
     },
   };
-}
-
-/**
- * A hung or busy native call never lets the event loop see that the supervisor has gone; a thread does.
- * Killed by SIGKILL: onnxruntime aborts noisily when a process exits in the middle of a run.
- */
-function endWithSupervisor(): void {
-  const watch = `const parent = process.ppid; setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 1000);`;
-  new Worker(watch, { eval: true }).unref();
-  process.on('disconnect', () => process.exit(0));
-  // A terminal's Ctrl-C reaches the whole group; the supervisor decides when an engine ends.
-  process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => {});
 }
 
 function main(): void {

@@ -1,3 +1,4 @@
+import { createConnection } from 'node:net';
 import pg from 'pg';
 import { UsageError } from '../contract/errors.ts';
 import { translatePostgresError } from './postgres-errors.ts';
@@ -24,8 +25,8 @@ export interface PoolOptions {
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string;
   /**
-   * A statement without an answer has failed after this long: behind a firewall that dropped the connection, none would
-   * come for 15 minutes. Default none, for what scans whole tables.
+   * A statement without an answer has failed after this long, and is cancelled: behind a firewall that dropped the
+   * connection, no answer would come for 15 minutes. Default none, for what scans whole tables.
    */
   readonly answerTimeoutMs?: number | undefined;
 }
@@ -55,10 +56,10 @@ export function createPool(url: string, options: PoolOptions): Database {
     types: { getTypeParser },
   });
   // An idle connection that breaks is replaced by the next query; unheard, the event would end the process.
-  pool.on('error', () => {});
+  pool.on('error', ignore);
 
   async function run<Row extends object>(
-    client: pg.Pool | pg.PoolClient,
+    client: pg.PoolClient,
     text: string,
     values?: readonly unknown[],
   ): Promise<Row[]> {
@@ -66,17 +67,39 @@ export function createPool(url: string, options: PoolOptions): Database {
       const result = values === undefined ? await client.query<Row>(text) : await client.query<Row>(text, [...values]);
       return result.rows;
     } catch (error) {
+      if (isOverdue(error)) cancelStatement(client);
       throw translatePostgresError(error, where, values !== undefined && values.length > 0);
     }
   }
 
-  async function transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  async function connect(): Promise<pg.PoolClient> {
     const client = await pool.connect().catch((error) => {
       throw translatePostgresError(error, where, false);
     });
     // A connection that breaks between two statements is noticed by the next one.
-    const onError = () => {};
-    client.on('error', onError);
+    client.on('error', ignore);
+    return client;
+  }
+
+  function release(client: pg.PoolClient, broken: boolean): void {
+    client.off('error', ignore);
+    client.release(broken);
+  }
+
+  async function query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]> {
+    const client = await connect();
+    let broken = true;
+    try {
+      const rows = await run<Row>(client, text, values);
+      broken = false;
+      return rows;
+    } finally {
+      release(client, broken);
+    }
+  }
+
+  async function transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const client = await connect();
     let broken = false;
     try {
       await run(client, 'BEGIN');
@@ -89,16 +112,40 @@ export function createPool(url: string, options: PoolOptions): Database {
       });
       throw error;
     } finally {
-      client.off('error', onError);
-      client.release(broken);
+      release(client, broken);
     }
   }
 
   return {
-    query: (text, values) => run(pool, text, values),
+    query,
     transaction,
     close: () => pool.end(),
   };
+}
+
+function ignore(): void {}
+
+function isOverdue(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
+}
+
+/**
+ * Frees what a statement that was given up has in the server: without this, one that waits for a lock would keep its
+ * connection for as long, and each further try another one.
+ */
+function cancelStatement(client: pg.PoolClient): void {
+  const { host, port, processID, secretKey } = { ...client } as Readonly<Record<string, unknown>>;
+  if (typeof host !== 'string' || typeof port !== 'number') return;
+  if (typeof processID !== 'number' || typeof secretKey !== 'number') return;
+  // https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST
+  const request = Buffer.alloc(16);
+  request.writeInt32BE(16, 0);
+  request.writeInt32BE(80877102, 4);
+  request.writeInt32BE(processID, 8);
+  request.writeInt32BE(secretKey, 12);
+  const socket = host.startsWith('/') ? createConnection(`${host}/.s.PGSQL.${port}`) : createConnection(port, host);
+  socket.on('error', ignore).setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy());
+  socket.unref().resume().end(request);
 }
 
 /**

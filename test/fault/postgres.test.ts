@@ -88,6 +88,8 @@ suite('6: a deadlock in which the worker is the victim', async () => {
   const other = new pg.Client({ connectionString: cluster.postgres.url });
   await other.connect();
   onTestFinished(() => other.end());
+  // The worker looks for a deadlock once, so long after it began to wait: by then there must be one.
+  await cluster.database.query("ALTER DATABASE postgres SET deadlock_timeout = '5s'");
   await other.query("SET deadlock_timeout = '10min'");
   await other.query('BEGIN');
   // The worker marks the chunk, and waits to insert its results; we wait for the chunk.

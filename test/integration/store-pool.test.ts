@@ -66,6 +66,23 @@ test('a lost connection is a ServiceError, and the next query has a new one', as
   expect(await pool.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
 });
 
+test('a statement that was given up does not wait on in the server', async () => {
+  const url = new URL(fixture.url);
+  const pool = createPool(url.href, { max: 1, applicationName: 'given-up', answerTimeoutMs: 200 });
+  onTestFinished(() => pool.close());
+  await database.transaction(async (connection) => {
+    await connection.query('LOCK TABLE numbers');
+    await expect(pool.query('SELECT * FROM numbers')).rejects.toThrow(ServiceError);
+    for (let waiting = 1; waiting > 0; ) {
+      const [row] = await connection.query<{ waiting: number }>(
+        "SELECT count(*) AS waiting FROM pg_stat_activity WHERE application_name = 'given-up' AND wait_event_type = 'Lock'",
+      );
+      waiting = row?.waiting ?? 0;
+    }
+  });
+  expect(await pool.query('SELECT count(*) AS rows FROM numbers')).toHaveLength(1);
+});
+
 test('large counts are numbers, and those beyond a safe number are refused', async () => {
   expect(await database.query('SELECT 9007199254740991::bigint AS large, NULL::bigint AS none')).toEqual([
     { large: Number.MAX_SAFE_INTEGER, none: null },

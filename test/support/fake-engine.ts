@@ -16,6 +16,7 @@
  * `!slow=5`: every row takes 5 ms.
  */
 import type { SourceRow } from '../../src/contract/row.ts';
+import { endWithSupervisor } from '../../src/engine/end-with-supervisor.ts';
 import type { FromEngine, PooledVerdict, ToEngine } from '../../src/engine/protocol.ts';
 import { verdictOf } from './fake-verdict.ts';
 
@@ -49,9 +50,7 @@ function garbage(kind: string, row: SourceRow): unknown {
   }
 }
 
-process.on('disconnect', () => process.exit(0));
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => {});
+endWithSupervisor();
 process.on('message', (message: ToEngine) => {
   if (message.type === 'start') {
     const { scorer, detoxifier, precision } = message.options;

@@ -73,7 +73,7 @@ export interface FaultCluster {
   cli(args: readonly string[], env?: Record<string, string>): Promise<CliResult>;
   startCli(args: readonly string[], env?: Record<string, string>): CliProcess;
   /** Reads on the source of a run (see fault-producer.ts). */
-  readOn(run: string): CliProcess;
+  readOn(run: string, env?: Record<string, string>): CliProcess;
   /** A worker process, when it is ready. */
   worker(options?: Partial<FaultWorkerOptions>): Promise<FaultWorker>;
   queue(): Promise<ChunkQueue>;
@@ -125,7 +125,7 @@ export async function startCluster(redisOptions: readonly string[] = []): Promis
     },
     cli: (args, extra = {}) => runCli(args, { ...env, ...extra }),
     startCli: (args, extra = {}) => startCli(args, { ...env, ...extra }),
-    readOn: (run) => startProgram(PRODUCER, [run], env),
+    readOn: (run, extra = {}) => startProgram(PRODUCER, [run], { ...env, ...extra }),
     async worker(options = {}) {
       const all: FaultWorkerOptions = {
         databaseUrl: postgres.url,

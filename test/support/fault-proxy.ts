@@ -17,6 +17,8 @@ export interface FaultProxy {
    * New ones pass.
    */
   halfOpen(): void;
+  /** Ends connections that fell silent, as keep-alive of both systems does after a while. */
+  endSilent(): void;
   /** Passes on again; connections that fell silent stay so. */
   mend(): void;
   close(): Promise<void>;
@@ -85,6 +87,13 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     },
     halfOpen() {
       for (const link of links) link.silent = true;
+    },
+    endSilent() {
+      for (const link of links) {
+        if (!link.silent) continue;
+        for (const socket of link.sockets) socket.destroy();
+        links.delete(link);
+      }
     },
     mend() {
       refusing = false;

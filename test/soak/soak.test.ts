@@ -1,0 +1,85 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, onTestFailed, test } from 'vitest';
+import { verifyRun } from '../../src/store/verify.ts';
+import { expectUndisturbed } from '../support/fault-rows.ts';
+import { canStartRedis } from '../support/private-redis.ts';
+import { createRandom, type Random } from '../support/random.ts';
+import { PROCESS_FAULTS, SERVICE_FAULTS } from '../support/soak-faults.ts';
+import { type SoakWorld, startSoakWorld } from '../support/soak-world.ts';
+
+/*
+ * All faults at random, in two lanes: something is done to a process while something else is done to a service.
+ * `npm run test:soak -- --seed N --minutes M` sets both variables. The same seed does the same things in the same order;
+ * what they meet depends on the machine.
+ */
+const seed = Number(process.env.DETOXQ_SOAK_SEED ?? 1);
+const minutes = Number(process.env.DETOXQ_SOAK_MINUTES ?? 10);
+const MINUTE_MS = 60_000;
+/** After the last fault: silent connections, locks of the dead, rows that kill their worker. */
+const REST_MS = 15 * MINUTE_MS;
+
+test.skipIf(!canStartRedis)(
+  `17: everything at random for ${minutes} minutes, seed ${seed}`,
+  {
+    timeout: minutes * MINUTE_MS + REST_MS,
+  },
+  async () => {
+    const random = createRandom(seed);
+    const world = await startSoakWorld(random.fork());
+    const survived = new Map<string, number>();
+    const count = (kind: string, times = 1) => survived.set(kind, (survived.get(kind) ?? 0) + times);
+    onTestFailed(() => tellState(world));
+
+    const until = performance.now() + minutes * MINUTE_MS;
+    const lane = async (faults: typeof PROCESS_FAULTS, chance: Random): Promise<void> => {
+      // Each kind once, in an order by chance, and again.
+      for (let left: string[] = []; performance.now() < until; ) {
+        if (left.length === 0) left = Object.keys(faults);
+        const [kind = ''] = left.splice(chance.integer(0, left.length - 1), 1);
+        world.note(kind);
+        if ((await faults[kind]?.(world, chance)) !== false) count(kind);
+        world.note(`${kind}: over`);
+        await pause(chance.integer(0, 3_000));
+      }
+    };
+    await Promise.all([lane(PROCESS_FAULTS, random.fork()), lane(SERVICE_FAULTS, random.fork())]);
+    world.note('no more faults');
+    await world.finish();
+
+    const { runs, counts } = world.feeder;
+    let rows = 0;
+    for (const { id, rows: source, errors, orders } of runs) {
+      expect(await verifyRun(world.database, id ?? '')).toMatchObject({ findings: [], holds: true });
+      await expectUndisturbed(world.database, id ?? '', source.rows, errors);
+      rows += source.rows.length;
+      for (const order of Object.values(orders)) count(`row that asks for ${order}`);
+    }
+    expect(world.report().blamed).toEqual([]);
+    count('producer killed', counts.producersKilled);
+    count('second producer on one source', counts.secondProducers);
+    const total = [...survived.values()].reduce((sum, times) => sum + times, 0);
+    const kinds = [...survived].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, times]) => `${times} × ${kind}`);
+    console.log(
+      `seed ${seed}: ${total} faults survived, ${runs.length} runs of ${rows} rows whole\n  ${kinds.join('\n  ')}`,
+    );
+  },
+);
+
+async function tellState(world: SoakWorld): Promise<void> {
+  const { blamed, log } = world.report();
+  const state = await world.database
+    .query(
+      `SELECT runs.name, run_progress.*, (SELECT max(attempts) FROM chunks WHERE chunks.run_id = runs.id) AS most_attempts
+       FROM run_progress JOIN runs ON runs.id = run_progress.run_id WHERE run_progress.chunks_done < (
+         SELECT count(*) FROM chunks WHERE chunks.run_id = runs.id) OR run_progress.row_errors > 0`,
+    )
+    .catch((error: unknown) => [{ unreadable: String(error) }]);
+  console.error(
+    [
+      `Seed ${seed}: npm run test:soak -- --seed ${seed} --minutes ${minutes}`,
+      ...blamed.map((what) => `blamed: ${what}`),
+      ...state.map((run) => JSON.stringify(run)),
+      ...log.slice(-200),
+    ].join('\n'),
+  );
+}
