@@ -3,9 +3,9 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Config, packageRoot, readConfig } from '../config.ts';
 import { HubError, UsageError } from '../contract/errors.ts';
-import { ALIASES, findAlias } from '../engine/aliases.ts';
+import { ALIASES, findAlias, hubNameOf } from '../engine/aliases.ts';
 import { bundledNames, modelsFolder } from '../engine/catalog.ts';
-import { type HubName, parseHubName, presentId } from '../engine/checkpoint/pulled.ts';
+import type { HubName } from '../engine/checkpoint/pulled.ts';
 import { openWeights, weightFiles } from '../engine/checkpoint/weights.ts';
 import { closest } from '../hub/closest.ts';
 import { createHttp, Unreachable } from '../hub/http.ts';
@@ -38,12 +38,14 @@ HTTPS_PROXY, HTTP_PROXY and NO_PROXY are heeded. Broken downloads go on where th
         if (options.json) process.stdout.write(`${JSON.stringify({ name, folder: here.folder })}\n`);
         return;
       }
-      const alias = findAlias(name);
-      const hubName = parseHubName(alias?.hub ?? name);
-      if (hubName === null)
+      const hubName = hubNameOf(name);
+      if (hubName === null) {
         throw new UsageError(`${JSON.stringify(name)} is no alias, no owner/name of a hub, and no folder.`);
-      const present = presentId(hubName.id);
-      if (present !== hubName.id) process.stderr.write(`${hubName.id} is now called ${present}.\n`);
+      }
+      const [asked = ''] = name.split('@');
+      if (findAlias(asked) === undefined && asked !== hubName.id) {
+        process.stderr.write(`${asked} is now called ${hubName.id}.\n`);
+      }
       const pulled = await pullWithProgress(hubName, config, name);
       if (options.json) process.stdout.write(`${JSON.stringify({ name, ...pulled }, null, 2)}\n`);
       else report(name, pulled);

@@ -1,5 +1,5 @@
 import type { Role } from '../contract/inspection.ts';
-import { presentId } from './checkpoint/pulled.ts';
+import { type HubName, parseHubName, presentId } from './checkpoint/pulled.ts';
 
 /** A short name for a checkpoint of a hub. */
 export interface Alias {
@@ -34,9 +34,15 @@ export function findAlias(name: string): Alias | undefined {
   return ALIASES.find((alias) => alias.name === name);
 }
 
+/** What a name means on a hub: `alias`, `name` or `owner/name`, with `@revision` or without; null if it is no such name. */
+export function hubNameOf(name: string): HubName | null {
+  const parsed = parseHubName(name);
+  const alias = parsed && findAlias(parsed.id);
+  return parsed && { ...parsed, id: presentId(alias?.hub ?? parsed.id) };
+}
+
 /** The prompt template that a checkpoint is known to want, named by its alias or by the hub's name of it; else null. */
 export function promptFor(name: string): string | null {
-  const [id = ''] = name.split('@');
-  const alias = findAlias(name) ?? ALIASES.find(({ hub }) => hub === presentId(id));
-  return alias?.prompt ?? null;
+  const id = hubNameOf(name)?.id;
+  return ALIASES.find(({ hub }) => hub === id)?.prompt ?? null;
 }

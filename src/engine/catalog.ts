@@ -2,8 +2,8 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError } from '../contract/errors.ts';
 import type { Role } from '../contract/inspection.ts';
-import { ALIASES, findAlias } from './aliases.ts';
-import { findPulled, parseHubName } from './checkpoint/pulled.ts';
+import { ALIASES, findAlias, hubNameOf } from './aliases.ts';
+import { findPulled } from './checkpoint/pulled.ts';
 import type { CheckpointSource } from './protocol.ts';
 
 /** Checkpoints that come with the package and are used where none is named: folders of `models/`. */
@@ -53,15 +53,14 @@ export function findCheckpoint(name: string, packageRoot: string, home: string):
   const bundled = join(packageRoot, 'models', name);
   if (isPlainName(name) && existsSync(join(bundled, 'config.json'))) return { name, folder: bundled };
 
-  const alias = findAlias(name);
-  const hubName = parseHubName(alias?.hub ?? name);
+  const hubName = hubNameOf(name);
   const pulled = hubName && findPulled(modelsFolder(home), hubName);
   if (pulled) return { name, folder: pulled.folder };
 
   const folder = resolve(name);
-  if (alias) {
+  if (hubName && findAlias(name.split('@')[0] ?? '')) {
     throw new UsageError(
-      `${name} (${alias.hub}) is not on this machine yet. Fetch it first: detoxq models pull ${name}`,
+      `${name} (${hubName.id}) is not on this machine yet. Fetch it first: detoxq models pull ${name}`,
     );
   }
   if (existsSync(folder)) {
@@ -71,9 +70,10 @@ export function findCheckpoint(name: string, packageRoot: string, home: string):
         'pytorch_model.bin) and tokenizer files, as Hugging Face publishes them.',
     );
   }
-  const pull = hubName?.id.includes('/')
-    ? ` If it is the name of a model on a hub, fetch it first: detoxq models pull ${name}.`
-    : '';
+  const pull =
+    hubName && name.includes('/')
+      ? ` If it is the name of a model on a hub, fetch it first: detoxq models pull ${name}.`
+      : '';
   throw new UsageError(
     `There is no checkpoint ${JSON.stringify(name)} on this machine.${pull} Give a bundled one ` +
       `(${bundledNames(packageRoot).join(', ')}), an alias (${ALIASES.map((known) => known.name).join(', ')}), ` +

@@ -72,3 +72,24 @@ test('the digest covers every shard and the index', async () => {
   }
   expect((await identifyCheckpoint(reference(shards))).digest).toBe(digest);
 });
+
+test('a checkpoint as old ones were published, weights as a pickle and no tokenizer.json, scores as transformers does', async () => {
+  const folder = rewritten('old', (at, tensors) => {
+    writeFileSync(join(at, 'pytorch_model.bin'), torchFile(tensors));
+    for (const name of ['tokenizer.json', 'special_tokens_map.json']) rmSync(join(at, name));
+  });
+  const rows: { text: string; input_tokens: number[]; logits: number[] }[] = readFileSync(
+    join(FIXTURE, 'reference.jsonl'),
+    'utf8',
+  )
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const scorer = await loadScorer(reference(folder));
+  const scores = await scorer.score(rows.map(({ text }) => text));
+  await scorer.close();
+  scores.forEach(({ inputTokens, logits }, i) => {
+    expect(inputTokens).toBe(rows[i]!.input_tokens.length);
+    expect(Math.max(...logits.map((logit, label) => Math.abs(logit - rows[i]!.logits[label]!)))).toBeLessThan(1e-4);
+  });
+});

@@ -14,6 +14,8 @@ export interface HubRepository {
   readonly baseModel?: string;
   /** False: as mirrors do that say no sizes and checksums in their list of files. */
   readonly blobs?: boolean;
+  /** Sizes that are listed and are not true. */
+  readonly sizes?: Readonly<Record<string, number>>;
 }
 
 export interface HubRequest {
@@ -144,8 +146,9 @@ export async function startHub(): Promise<HubServer> {
         const data = contentOf(id, rfilename) ?? Buffer.alloc(0);
         if (repository.blobs === false) return { rfilename };
         const large = repository.large?.includes(rfilename);
-        const lfs = large ? { lfs: { sha256: sha256(data), size: data.length, pointerSize: 130 } } : {};
-        return { rfilename, size: data.length, blobId: blobId(data), ...lfs };
+        const size = repository.sizes?.[rfilename] ?? data.length;
+        const lfs = large ? { lfs: { sha256: sha256(data), size, pointerSize: 130 } } : {};
+        return { rfilename, size, blobId: blobId(data), ...lfs };
       });
       response.end(JSON.stringify({ id, sha: commit, siblings, cardData: { base_model: repository.baseModel } }));
       return;

@@ -38,9 +38,11 @@ describe('what a name means', () => {
     expect(() => find('bart-base-detox')).toThrow(UsageError);
     expect(() => find('bart-base-detox')).toThrow('Fetch it first: detoxq models pull bart-base-detox');
     const folder = place('s-nlp/bart-base-detox', A, 'main');
-    for (const name of ['bart-base-detox', 's-nlp/bart-base-detox', 'SkolkovoInstitute/bart-base-detox']) {
+    const names = ['bart-base-detox', 's-nlp/bart-base-detox', 'SkolkovoInstitute/bart-base-detox'];
+    for (const name of names.flatMap((known) => [known, `${known}@main`, `${known}@${A}`])) {
       expect(find(name)).toEqual({ name, folder });
     }
+    expect(() => find('bart-base-detox@v2')).toThrow('Fetch it first: detoxq models pull bart-base-detox@v2');
   });
 
   test('a revision means the commit that it was when it was pulled', () => {

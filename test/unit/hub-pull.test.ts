@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -9,6 +10,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -385,11 +388,44 @@ test('two pulls at once end well, with one checkpoint', async () => {
   expect(readdirSync(join(modelsFolder, 'owner/model')).sort()).toEqual(['.refs', COMMIT]);
 });
 
-test('a proxy is used where one is named, and not for hosts that need none', async () => {
-  hub.repositories.set('owner/model', PLAIN);
-  await expect(fetched({ httpProxy: deadEndpoint })).rejects.toThrow(Unreachable);
-  expect(hub.requests).toHaveLength(0);
-  expect((await fetched({ httpProxy: deadEndpoint, noProxy: '127.0.0.1' })).fetched).toBe(true);
+describe('a proxy', () => {
+  test('carries every request where one is named', async () => {
+    hub.repositories.set('owner/model', PLAIN);
+    const seen: string[] = [];
+    const proxy = createServer();
+    proxy.on('connect', (request, socket, head) => {
+      seen.push(request.url ?? '');
+      const { hostname, port } = new URL(`http://${request.url}`);
+      const onward = connect(Number(port), hostname, () => {
+        socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        onward.write(head);
+        socket.pipe(onward).pipe(socket);
+      });
+      for (const end of [socket, onward]) end.on('error', () => end.destroy());
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    try {
+      expect((await fetched({ httpProxy: `http://127.0.0.1:${port}` })).fetched).toBe(true);
+      expect(new Set(seen)).toEqual(new Set([new URL(hub.endpoint).host, new URL(hub.cdn).host]));
+    } finally {
+      proxy.close();
+    }
+  });
+
+  test('is not asked for hosts that need none', async () => {
+    hub.repositories.set('owner/model', PLAIN);
+    await expect(fetched({ httpProxy: deadEndpoint })).rejects.toThrow(Unreachable);
+    expect(hub.requests).toHaveLength(0);
+    expect((await fetched({ httpProxy: deadEndpoint, noProxy: '127.0.0.1' })).fetched).toBe(true);
+  });
+});
+
+test('a checkpoint that does not fit the disk is refused before anything is fetched', async () => {
+  hub.repositories.set('owner/model', { ...PLAIN, sizes: { 'model.safetensors': 1e15 } });
+  await expect(fetched()).rejects.toThrow('make room, or set DETOXQ_HOME elsewhere');
+  expect(sentFor('resolve')).toHaveLength(0);
 });
 
 test('names that could leave the folder are no names of a hub', () => {
