@@ -21,7 +21,7 @@ export interface Table {
   readonly kind: 'table';
   readonly columns: readonly string[];
   readonly rows: readonly (readonly string[])[];
-  /** Rows of numbers: set to the right. Default: by their looks. */
+  /** Cells hold running text, side by side. Default false. */
   readonly long?: boolean;
 }
 

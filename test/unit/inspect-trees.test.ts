@@ -59,6 +59,12 @@ group('module trees', () => {
       /LlamaForCausalLM is not a class.*GPT2LMHeadModel/,
     );
     expect(() => describe('GPT2LMHeadModel', fieldsOf({ add_cross_attention: true }))).toThrow(/add_cross_attention/);
+    for (const [name, field] of [
+      ['GPT2LMHeadModel', 'n_layer'],
+      ['T5ForConditionalGeneration', 'num_decoder_layers'],
+    ] as const) {
+      expect(() => describe(name, fieldsOf({ [field]: 1e9 }))).toThrow(new RegExp(`${field} is 1000000000`));
+    }
     expect(() => describe('BertModel', fieldsOf({ hidden_act: 'constructor' }))).toThrow(/hidden_act "constructor"/);
   });
 

@@ -1,5 +1,5 @@
 import type { Fields } from '../checkpoint/fields.ts';
-import { activation, type Description, headSize, integerOr, layers, refuse } from './description.ts';
+import { activation, type Description, headSize, integerOr, layerCount, layers, refuse } from './description.ts';
 import { block, embedding, layerNorm, linear, list, type Module } from './module.ts';
 
 /** PyTorch's own: the class sets none. */
@@ -17,7 +17,7 @@ export function describeBart(fields: Fields): Description {
   const function_ = fields.string('activation_function', 'gelu');
   const tied = fields.boolean('tie_word_embeddings', true);
   const half = (side: 'encoder' | 'decoder') => ({
-    count: fields.size(`${side}_layers`, 12),
+    count: layerCount(fields, `${side}_layers`, 12),
     heads: fields.size(`${side}_attention_heads`, 16),
     inner: fields.size(`${side}_ffn_dim`, 4096),
   });

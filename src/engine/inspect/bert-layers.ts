@@ -1,6 +1,6 @@
 import type { Traits } from '../../contract/inspection.ts';
 import type { Fields } from '../checkpoint/fields.ts';
-import { activation, headSize, integerOr, layers, refuse } from './description.ts';
+import { activation, headSize, integerOr, layerCount, layers, refuse } from './description.ts';
 import { block, dropout, embedding, layerNorm, leaf, linear, list, type Module } from './module.ts';
 
 /** What BERT and RoBERTa, whose classes differ in little but their names, are made of. */
@@ -29,7 +29,7 @@ export function bertParts(fields: Fields, { prefix, defaults, paddedPositions }:
   refuse(fields, { add_cross_attention: false });
   const width = fields.size('hidden_size', 768);
   const vocabulary = fields.size('vocab_size', defaults.vocabulary);
-  const count = fields.size('num_hidden_layers', 12);
+  const count = layerCount(fields, 'num_hidden_layers', 12);
   const heads = fields.size('num_attention_heads', 12);
   const inner = fields.size('intermediate_size', 3072);
   const rows = fields.size('max_position_embeddings', 512);

@@ -62,6 +62,16 @@ export function labelsOf(fields: Fields): string[] {
   return Array.from({ length: fields.size('num_labels', 2) }, (_, i) => `LABEL_${i}`);
 }
 
+/** More are no model but a mistake, or somebody's joke: a tree of so many would not fit into memory. */
+const MOST_LAYERS = 1000;
+
+/** How many layers a stack has. @throws CheckpointError for more than any model has */
+export function layerCount(fields: Fields, name: string, fallback: number): number {
+  const count = fields.size(name, fallback);
+  if (count > MOST_LAYERS) throw fields.error(`${name} is ${count}: more than ${MOST_LAYERS} layers are not printed`);
+  return count;
+}
+
 /** Each of `times` equal layers. */
 export function layers(times: number, layer: (index: number) => Module): Module[] {
   return Array.from({ length: times }, (_, index) => layer(index));

@@ -1,5 +1,5 @@
 import type { Fields } from '../checkpoint/fields.ts';
-import { activation, type Description, headSize, layers, refuse } from './description.ts';
+import { activation, type Description, headSize, layerCount, layers, refuse } from './description.ts';
 import { block, conv1D, dropout, embedding, layerNorm, linear, list } from './module.ts';
 
 /** GPT2LMHeadModel (transformers, models/gpt2/modeling_gpt2.py); defaults of GPT2Config. */
@@ -10,7 +10,7 @@ export function describeGpt2(fields: Fields): Description {
   const positions = fields.size('n_positions', 1024);
   const inner = fields.integerOrNull('n_inner') ?? 4 * width;
   const heads = fields.size('n_head', 12);
-  const decoderLayers = fields.size('n_layer', 12);
+  const decoderLayers = layerCount(fields, 'n_layer', 12);
   const function_ = fields.string('activation_function', 'gelu_new');
   const tied = fields.boolean('tie_word_embeddings', true);
   const norm = layerNorm(width, fields.number('layer_norm_epsilon', 1e-5));

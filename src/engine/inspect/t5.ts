@@ -1,5 +1,5 @@
 import type { Fields } from '../checkpoint/fields.ts';
-import { activation, type Description, layers } from './description.ts';
+import { activation, type Description, layerCount, layers } from './description.ts';
 import { block, dropout, embedding, linear, list, type Module, own } from './module.ts';
 
 /** T5ForConditionalGeneration (transformers, models/t5/modeling_t5.py) as it prints without apex; defaults of T5Config. */
@@ -8,8 +8,11 @@ export function describeT5(fields: Fields): Description {
   const vocabulary = fields.size('vocab_size', 32128);
   const size = fields.size('d_kv', 64);
   const inner = fields.size('d_ff', 2048);
-  const encoderLayers = fields.size('num_layers', 6);
-  const decoderLayers = fields.integerOrNull('num_decoder_layers') ?? encoderLayers;
+  const encoderLayers = layerCount(fields, 'num_layers', 6);
+  const decoderLayers =
+    fields.integerOrNull('num_decoder_layers') === null
+      ? encoderLayers
+      : layerCount(fields, 'num_decoder_layers', encoderLayers);
   const heads = fields.size('num_heads', 8);
   const buckets = fields.size('relative_attention_num_buckets', 32);
   const drop = dropout(fields.number('dropout_rate', 0.1));
