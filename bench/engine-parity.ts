@@ -12,7 +12,6 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Precision, Rewrite, Score } from '../src/contract/models.ts';
-import { readArchitecture } from '../src/engine/checkpoint/identity.ts';
 import { loadDetoxifier, loadScorer } from '../src/engine/load.ts';
 import { loadTokenizer } from '../src/engine/tokenizer.ts';
 
@@ -103,13 +102,17 @@ const started = performance.now();
 let report: Report;
 let seconds: number;
 let loadMs: number;
-if (readArchitecture(folder) === 'BartForConditionalGeneration') {
+let encode: (text: string, maxTokens: number) => readonly number[];
+if (rows[0]?.tokens !== undefined) {
   const detoxifier = await loadDetoxifier(options);
   loadMs = performance.now() - started;
+  encode = detoxifier.encode;
   const run = await measure(() => detoxifier.rewrite(texts));
   ({ seconds } = run);
   report = compareTokens(run.result);
 } else {
+  const tokenizer = loadTokenizer(folder, Number.POSITIVE_INFINITY);
+  encode = (text, length) => tokenizer.encode(text, length);
   const scorer = await loadScorer(options);
   loadMs = performance.now() - started;
   const run = await measure(() => scorer.score(texts));
@@ -117,8 +120,7 @@ if (readArchitecture(folder) === 'BartForConditionalGeneration') {
   report = compareLogits(run.result);
 }
 
-const tokenizer = loadTokenizer(folder, Number.POSITIVE_INFINITY);
-const inputs = rows.filter((row) => same(tokenizer.encode(row.text, row.input_tokens.length), row.input_tokens)).length;
+const inputs = rows.filter((row) => same(encode(row.text, row.input_tokens.length), row.input_tokens)).length;
 console.log(
   JSON.stringify({
     checkpoint: options.name,

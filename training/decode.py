@@ -58,7 +58,7 @@ class Detoxifier:
             ids, skip, limit = pad(rows), 0, min(self.window, width + 16)
         else:  # the prompt is continued: padding goes before it
             ids = torch.tensor([[PAD] * (width - len(row)) + row for row in rows])
-            skip, limit = width, min(self.window, 2 * width + 16)
+            skip, limit = width, min(self.config.n_positions, 2 * width + 16)
         generated = self.model.generate(
             input_ids=ids, attention_mask=(ids != PAD).long(), num_beams=1, do_sample=False, max_length=limit
         )

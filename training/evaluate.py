@@ -61,6 +61,15 @@ def lexicons(corpora: Corpora) -> dict[str, set[str]]:
     }
 
 
+def judge_once(judges: Judges, sources: list[str], systems: list[list[str]]) -> list[dict[str, np.ndarray]]:
+    """What the judges say of each system; a rewrite that several systems share is looked at once."""
+    pairs = [list(zip(sources, outputs, strict=True)) for outputs in systems]
+    distinct = sorted({pair for system in pairs for pair in system})
+    judged = judges.judge([source for source, _ in distinct], [output for _, output in distinct])
+    place = {pair: at for at, pair in enumerate(distinct)}
+    return [{key: values[[place[pair] for pair in system]] for key, values in judged.items()} for system in pairs]
+
+
 def rewrite_table(
     corpora: Corpora, judges: Judges, detoxifiers: list[Detoxifier], scorer: Scorer, known: set[str]
 ) -> None:
@@ -86,8 +95,8 @@ def rewrite_table(
     print(f"\n## Rewrites of {len(sources)} ParaDetox test sentences\n")
     print("| system | STA | SIM | FL | J (95 % interval) | unchanged |\n|---|---|---|---|---|---|")
     scores: dict[str, np.ndarray] = {}
-    for name, outputs in systems.items():
-        judged = judges.judge(sources, outputs)
+    verdicts = judge_once(judges, sources, list(systems.values()))
+    for (name, outputs), judged in zip(systems.items(), verdicts, strict=True):
         scores[name] = judged["J"]
         low, high = interval(judged["J"])
         same = np.mean([s == o for s, o in zip(sources, outputs, strict=True)])

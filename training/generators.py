@@ -138,6 +138,8 @@ class T5(Generator):
 
 
 class Gpt2(Generator):
+    """Half of its positions are for the prompt, which is the tokenizer's limit, half for the rewrite."""
+
     def new(self) -> PreTrainedModel:
         return new_gpt2(bart_embeddings())
 
@@ -161,7 +163,7 @@ class Gpt2(Generator):
     def save_tokenizer(self, bpe_folder: Path, out: Path) -> None:
         tokenizer = GPT2TokenizerFast(
             vocab_file=str(bpe_folder / "vocab.json"), merges_file=str(bpe_folder / "merges.txt"),
-            add_prefix_space=True, model_max_length=self.positions, bos_token="</s>", eos_token="</s>",
+            add_prefix_space=True, model_max_length=self.positions // 2, bos_token="</s>", eos_token="</s>",
             unk_token="<unk>", pad_token="<pad>", clean_up_tokenization_spaces=False,
         )  # fmt: skip
         tokenizer.save_pretrained(out)

@@ -86,7 +86,10 @@ class Judges:
         states = self.encoder.lower(safe)
         toxic = (self.toxic_ngrams.predict(safe) + self.toxic_minilm.predict(states)) / 2
         neutral = (toxic < 0.5).astype(float)
-        similar = (self.encoder.embed(sources) * self.encoder.embed(safe)).sum(1)
+        distinct = sorted(set(sources))
+        place = {source: at for at, source in enumerate(distinct)}
+        embedded = self.encoder.embed(distinct)[[place[source] for source in sources]]
+        similar = (embedded * self.encoder.embed(safe)).sum(1)
         fluent = (self.fluent.predict(states) > 0.5).astype(float)
         return {"STA": neutral, "SIM": similar, "FL": fluent, "J": neutral * similar * fluent}
 

@@ -43,9 +43,9 @@ beforeAll(() => {
   }
 });
 
-test('the detoxifier in fp32 gives the tokens of transformers', async () => {
-  const expected = references('nano-bart');
-  const detoxifier = await loadDetoxifier(bundled('nano-bart', 'fp32'));
+test.each(['nano-bart', 'nano-t5', 'nano-gpt2'])('%s in fp32 gives the tokens of transformers', async (name) => {
+  const expected = references(name);
+  const detoxifier = await loadDetoxifier(bundled(name, 'fp32'));
   const rewrites = await detoxifier.rewrite(expected.map((row) => row.text));
   expect(rewrites.map((row) => row.tokens)).toEqual(expected.map((row) => row.tokens));
   expect(rewrites.map((row) => row.text)).toEqual(expected.map((row) => row.output));
