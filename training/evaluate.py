@@ -137,6 +137,16 @@ def fluency_table(corpora: Corpora, detoxifier: Detoxifier) -> None:
         print(f"| {name} | {len(texts)} | {perplexity(nats, tokens):.1f} | {a_word:.0f} | {bits:.2f} | {auc:.3f} |", flush=True)
 
 
+def auc_gain(labels: np.ndarray, p: np.ndarray, q: np.ndarray) -> tuple[float, float, float]:
+    """AUC of `p` less that of `q` on the same rows, and its 95 % bootstrap interval."""
+    generator, gains = np.random.default_rng(SEED), []
+    for _ in range(BOOTSTRAPS):
+        rows = generator.integers(0, len(labels), len(labels))
+        gains.append(roc_auc_score(labels[rows], p[rows]) - roc_auc_score(labels[rows], q[rows]))
+    low, high = np.quantile(gains, [0.025, 0.975])
+    return roc_auc_score(labels, p) - roc_auc_score(labels, q), float(low), float(high)
+
+
 def scorer_table(corpora: Corpora, scorer: Scorer) -> None:
     rng = random.Random(SEED)
     rows = corpora.jigsaw_train + corpora.jigsaw_judges
@@ -155,13 +165,16 @@ def scorer_table(corpora: Corpora, scorer: Scorer) -> None:
         ],
     }
     print(f"\n## Scorer and n-gram regression (fitted on the same {len(rows)} Jigsaw rows)\n")
-    print("| rows | scorer AUC | n-gram AUC | scorer: toxic found | scorer: neutral flagged |\n|---|---|---|---|---|")
+    print("| rows | scorer AUC | n-gram AUC | difference | scorer: toxic found | scorer: neutral flagged |")
+    print("|---|---|---|---|---|---|")
     for name, labelled in sets.items():
         texts, labels = [text for text, _ in labelled], np.array([label for _, label in labelled])
         p, q = scorer.toxicity(texts), ngrams.predict(texts)
         found, flagged = (p[labels == 1] > 0.5).mean(), (p[labels == 0] > 0.5).mean()
         auc, rival = roc_auc_score(labels, p), roc_auc_score(labels, q)
-        print(f"| {name} | {auc:.4f} | {rival:.4f} | {found:.1%} | {flagged:.1%} |")
+        gain, low, high = auc_gain(labels, p, q)
+        difference = f"{gain:+.4f} ({low:+.4f} to {high:+.4f})"
+        print(f"| {name} | {auc:.4f} | {rival:.4f} | {difference} | {found:.1%} | {flagged:.1%} |")
 
 
 def clean_table(corpora: Corpora, detoxifier: Detoxifier, scorer: Scorer, known: set[str]) -> None:

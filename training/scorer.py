@@ -25,7 +25,7 @@ from training.disguise import disguise_text
 from training.loop import BATCHES_PER_BLOCK, Schedule, train
 from training.model import SCORER_POSITIONS, copy_encoder, new_scorer
 from training.noise import Noise, mine_rules
-from training.scorer_samples import ScorerSamples, swear_words
+from training.scorer_samples import FIRST_STAGE, ScorerSamples, first_stage_rows, swear_words
 
 SEED = 13
 SCHEDULE = Schedule(steps=5000, batch=32, learning_rate=4e-4, warm_up=100)
@@ -39,15 +39,15 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 LabelledSet = tuple[list[str], np.ndarray]
 
 
-def block_maker(samples: ScorerSamples, bpe) -> Callable[[int], Iterator[Batch]]:
+def block_maker(samples: ScorerSamples, bpe, batch_size: int) -> Callable[[int], Iterator[Batch]]:
     def block(number: int) -> Iterator[Batch]:
         samples.reseed(number)
         rng = random.Random(f"{SEED}-order-{number}")
         hide = torch.Generator().manual_seed(number)
-        drawn = [samples.draw() for _ in range(SCHEDULE.batch * BATCHES_PER_BLOCK)]
+        drawn = [samples.draw() for _ in range(batch_size * BATCHES_PER_BLOCK)]
         rows = encode(bpe, [text for text, _ in drawn], LONGEST)
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]) + 2 * rng.random())
-        batches = [order[i : i + SCHEDULE.batch] for i in range(0, len(order), SCHEDULE.batch)]
+        batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
         rng.shuffle(batches)
         for batch in batches:
             ids = pad([rows[i] for i in batch])
@@ -55,6 +55,12 @@ def block_maker(samples: ScorerSamples, bpe) -> Callable[[int], Iterator[Batch]]
             yield ids.masked_fill(hidden, MASK), torch.tensor([drawn[i][1] for i in batch])
 
     return block
+
+
+def loss_of(model: RobertaForSequenceClassification, batch: Batch) -> torch.Tensor:
+    ids, wanted = batch
+    log_p = model(input_ids=ids, attention_mask=(ids != PAD).long()).logits.log_softmax(-1)
+    return -(wanted * log_p[:, 1] + (1 - wanted) * log_p[:, 0]).mean()
 
 
 def dev_sets(corpora: Corpora) -> dict[str, LabelledSet]:
@@ -107,14 +113,10 @@ def main() -> None:
     copy_encoder(BartForConditionalGeneration.from_pretrained(options.work / "pretrain"), model)
     print(f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
 
-    def loss_of(batch: Batch) -> torch.Tensor:
-        ids, wanted = batch
-        log_p = model(input_ids=ids, attention_mask=(ids != PAD).long()).logits.log_softmax(-1)
-        return -(wanted * log_p[:, 1] + (1 - wanted) * log_p[:, 0]).mean()
-
-    samples = ScorerSamples(corpora, noise, options.work / "soft_labels.json")
+    rows = first_stage_rows(corpora, options.work / "soft_labels.json")
+    samples = ScorerSamples(corpora, noise, FIRST_STAGE, *rows)
     mean = train(
-        model, block_maker(samples, bpe), loss_of, SCHEDULE, options.work / "scorer.pt",
+        model, block_maker(samples, bpe, SCHEDULE.batch), lambda batch: loss_of(model, batch), SCHEDULE, options.work / "scorer.pt",
         lambda: report_sets(model, bpe, sets), report_every=250, average=AVERAGE,
     )  # fmt: skip
     if mean is not None:

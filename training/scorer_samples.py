@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import regex
@@ -36,42 +38,66 @@ def swear_words(corpora: Corpora) -> set[str]:
     return corpora.lexicon | own
 
 
+@dataclass(frozen=True)
+class Shares:
+    """What a sample is drawn from; WordNet examples (4 in 5) and glosses get the rest."""
+
+    jigsaw: float
+    paradetox: float
+    authored: float
+    templates: float
+    clean: float
+
+
+FIRST_STAGE = Shares(jigsaw=0.37, paradetox=0.18, authored=0.13, templates=0.10, clean=0.06)
+
+
+def first_stage_rows(corpora: Corpora, soft_labels: Path) -> tuple[list[Sample], list[Sample]]:
+    """Jigsaw's rows and ParaDetox's sentences with the labels of training.teacher."""
+    soft = json.loads(soft_labels.read_text(encoding="utf8"))
+    blended = [(text, HARD * label + (1 - HARD) * teacher) for text, label, teacher in soft]
+    count = len(corpora.jigsaw_train) + len(corpora.jigsaw_judges)
+    return blended[:count], blended[count:]
+
+
 class ScorerSamples:
-    """34 % Jigsaw, 17 % ParaDetox, 12 % hand-written pairs, 9 % templates, 5 % clean comments, 15 % WordNet sentences
-    (neutral), 8 % two to four of these at once (toxic if one is).
+    """Jigsaw, ParaDetox, hand-written pairs, templates, clean comments and WordNet sentences (neutral) by their shares;
+    8 % are two to four of these at once (toxic if one is).
 
     Variations: apostrophes put back into half of the Jigsaw rows, end marks lost, new words put in, swear words
     disguised in a fifth of the samples, other words disguised now and then, so that a disguise alone is no sign."""
 
-    def __init__(self, corpora: Corpora, noise: Noise, soft_labels: Path) -> None:
+    def __init__(
+        self, corpora: Corpora, noise: Noise, shares: Shares, jigsaw: list[Sample], paradetox: list[Sample]
+    ) -> None:
         self.noise, self.rng = noise, noise.rng
         self.lexicon = swear_words(corpora)
-        soft = json.loads(soft_labels.read_text(encoding="utf8"))
-        blended = [(text, HARD * label + (1 - HARD) * teacher) for text, label, teacher in soft]
-        count = len(corpora.jigsaw_train) + len(corpora.jigsaw_judges)
-        self.jigsaw, self.paradetox = blended[:count], blended[count:]
+        self.jigsaw, self.paradetox = jigsaw, paradetox
         self.pairs, _ = authored_pairs()
         self.clean, _ = clean_comments()
-        self.pools = corpora.neutral_pools
+        pools = corpora.neutral_pools
+        self.examples, self.glosses = pools["examples"], pools["glosses"]
         self.templates = Templates(self.rng)
+        neutral = 1 - shares.jigsaw - shares.paradetox - shares.authored - shares.templates - shares.clean
+        self.sources: list[tuple[float, Callable[[], Sample]]] = [
+            (shares.jigsaw, self.jigsaw_row),
+            (shares.paradetox, lambda: self.rng.choice(self.paradetox)),
+            (shares.authored, lambda: self.side(self.rng.choice(self.pairs))),
+            (shares.templates, lambda: self.side(self.templates.sentence())),
+            (shares.clean, lambda: (self.rng.choice(self.clean), UNSURE)),
+            (0.8 * neutral, lambda: (self.rng.choice(self.examples), UNSURE)),
+            (0.2 * neutral, lambda: (self.rng.choice(self.glosses), UNSURE)),
+        ]
 
     def reseed(self, block: int) -> None:
         self.rng.seed(f"scorer-{block}")
 
     def one(self) -> Sample:
-        rng, luck = self.rng, self.rng.random()
-        if luck < 0.37:
-            text, p = rng.choice(self.jigsaw)
-            return self.with_apostrophes(text), p
-        if luck < 0.55:
-            return rng.choice(self.paradetox)
-        if luck < 0.68:
-            return self.side(rng.choice(self.pairs))
-        if luck < 0.78:
-            return self.side(self.templates.sentence())
-        if luck < 0.84:
-            return rng.choice(self.clean), UNSURE
-        return rng.choice(self.pools["examples" if luck < 0.96 else "glosses"]), UNSURE
+        return self.rng.choices([draw for _, draw in self.sources], [share for share, _ in self.sources])[0]()
+
+    def jigsaw_row(self) -> Sample:
+        text, p = self.rng.choice(self.jigsaw)
+        return self.with_apostrophes(text), p
 
     def side(self, pair: tuple[str, str]) -> Sample:
         return (pair[0], SURE) if self.rng.random() < 0.5 else (pair[1], UNSURE)
