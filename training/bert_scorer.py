@@ -24,7 +24,7 @@ from training.scorer_samples import CONTRACTIONS, SURE, UNSURE, swear_words
 from training.wordpiece import prepare_wordpiece
 
 SEED = 47
-SCHEDULE = Schedule(steps=1200, batch=48, learning_rate=4e-4, warm_up=60)
+SCHEDULE = Schedule(steps=400, batch=48, learning_rate=4e-4, warm_up=40)
 LABELS = {0: "neutral", 1: "toxic"}
 JIGSAW_SURE, JIGSAW_UNSURE = 0.95, 0.05  # its labels are noisy
 

@@ -178,4 +178,6 @@ class Faults:
                 kind = self.rng.choices([kind for kind, _ in kinds], [share for _, share in kinds])[0]
                 if kind(words, flags):
                     break
+        if words == text.split():  # two faults may undo each other
+            flags = [False] * len(words)
         return words, flags

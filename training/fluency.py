@@ -28,7 +28,7 @@ from training.templates import Templates
 from training.wordpiece import prepare_wordpiece
 
 SEED = 53
-SCHEDULE = Schedule(steps=1500, batch=48, learning_rate=5e-4, warm_up=60)
+SCHEDULE = Schedule(steps=600, batch=48, learning_rate=5e-4, warm_up=40)
 LABELS = {0: "unacceptable", 1: "acceptable"}
 GOOD, BAD = 0.96, 0.03
 CASES = Path("test/fixtures/fluency-cases.jsonl")
