@@ -24,7 +24,8 @@ export async function identify(context: Context, name: string, precision: Precis
  * @throws CheckpointError that names the model and both digests
  */
 export async function requireSameModels(context: Context, settings: RunSettings): Promise<void> {
-  for (const frozen of [settings.scorer, settings.detoxifier]) {
+  const prefilter = settings.prefilter === undefined ? [] : [settings.prefilter.scorer];
+  for (const frozen of [settings.scorer, settings.detoxifier, ...prefilter]) {
     const present = await identify(context, frozen.name, frozen.precision);
     if (present.digest === frozen.digest) continue;
     throw new CheckpointError(
@@ -43,21 +44,25 @@ export function engineOpener(
   processes: number,
   onMemory?: (peakBytes: number) => void,
 ): (settings: RunSettings) => Engines {
-  return (settings) =>
-    createEngines({
+  const find = ({ name }: ModelIdentity) => findCheckpoint(name, packageRoot, context.config.home);
+  return (settings) => {
+    const { scorer, detoxifier, prefilter } = settings;
+    return createEngines({
       engine: {
-        scorer: findCheckpoint(settings.scorer.name, packageRoot, context.config.home),
-        detoxifier: findCheckpoint(settings.detoxifier.name, packageRoot, context.config.home),
+        scorer: find(scorer),
+        detoxifier: find(detoxifier),
+        prefilter: prefilter && { ...find(prefilter.scorer), clearBelow: prefilter.clearBelow },
         precision: settings.detoxifier.precision,
         threshold: settings.threshold,
         generation: generationOf(settings),
         cacheFolder: cacheFolder(context),
       },
-      expected: { scorer: settings.scorer.digest, detoxifier: settings.detoxifier.digest },
+      expected: { scorer: scorer.digest, detoxifier: detoxifier.digest, prefilter: prefilter?.scorer.digest },
       processes,
       onMemory,
       log: context.log,
     });
+  };
 }
 
 function cacheFolder(context: Context): string {

@@ -6,6 +6,7 @@ import type { RunSettings } from '../contract/settings.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
 import { createRun } from '../store/runs.ts';
+import { calibratePrefilter } from './calibrate-prefilter.ts';
 import type { Context } from './context.ts';
 import { identify } from './engines.ts';
 import { givenGeneration } from './generation-options.ts';
@@ -21,20 +22,28 @@ export interface NewRun {
 }
 
 export async function prepareRun(context: Context, files: readonly string[], options: RunOptions): Promise<NewRun> {
-  const detoxifier = await identify(context, options.detoxifier, options.precision);
-  const settings: RunSettings = {
-    detoxifier,
-    scorer: await identify(context, options.scorer, options.precision),
-    threshold: options.threshold,
-    generation: runGeneration(context, detoxifier, options),
-    similarity: 'chrf',
-  };
+  const { precision, threshold } = options;
+  const detoxifier = await identify(context, options.detoxifier, precision);
+  const scorer = await identify(context, options.scorer, precision);
+  const generation = runGeneration(context, detoxifier, options);
+  const prefilter = options.prefilter === undefined ? null : await identify(context, options.prefilter, precision);
   const dataset = await openDataset(files, {
     format: options.format,
     textColumn: options.textColumn,
     idColumn: options.idColumn,
     limit: options.limit,
   });
+  const { prefilterMaxMiss: maxMiss } = options;
+  const settings: RunSettings = {
+    detoxifier,
+    scorer,
+    ...(prefilter && {
+      prefilter: await calibratePrefilter(context, { dataset, scorer, prefilter, threshold, maxMiss }),
+    }),
+    threshold,
+    generation,
+    similarity: 'chrf',
+  };
   const { files: sourceFiles, options: sourceOptions } = dataset.source;
   return {
     dataset,

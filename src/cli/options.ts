@@ -14,6 +14,10 @@ export interface RunOptions extends GivenOptions {
   readonly detoxifier: string;
   readonly scorer: string;
   readonly threshold: number;
+  /** A small scorer that clears what is surely clean. */
+  readonly prefilter?: string;
+  /** Share of all rows that it may miss, 0 to 1. */
+  readonly prefilterMaxMiss: number;
   /** Rewrites to choose from. */
   readonly candidates: number;
   readonly precision: 'int8' | 'fp32';
@@ -38,6 +42,16 @@ export function addRunOptions(command: Command): Command {
     .option('--detoxifier <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.detoxifier)
     .option('--scorer <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.scorer)
     .option('--threshold <probability>', 'toxic from here on, 0 to 1', probability, 0.5)
+    .option(
+      '--prefilter <checkpoint>',
+      'a small scorer that clears rows which are surely clean, so that the scorer need not',
+    )
+    .option(
+      '--prefilter-max-miss <share>',
+      'of all rows, how many the prefilter may clear that the scorer would call toxic; calibrated on a sample of the run',
+      percentage,
+      0.001,
+    )
     .option('--candidates <rewrites>', 'rewrites of a sentence to choose the best from', wholeNumber(1, 64), 1)
     .addOption(
       new Option('--precision <precision>', 'int8 is quantized row by row').choices(['int8', 'fp32']).default('int8'),
@@ -48,6 +62,15 @@ export function addRunOptions(command: Command): Command {
 
 export function addProcessesOption(command: Command): Command {
   return command.option('--processes <count>', 'engine processes (default: one a core)', wholeNumber(1, 1024));
+}
+
+/** `0.1%` or `0.001`; more than nothing, at most everything. */
+function percentage(value: string): number {
+  const number = value.endsWith('%') ? Number(value.slice(0, -1)) / 100 : Number(value);
+  if (value.trim() === '' || !(number > 0 && number < 1)) {
+    throw new InvalidArgumentError('It must be a share above 0 and below 1, like 0.1% or 0.001.');
+  }
+  return number;
 }
 
 function probability(value: string): number {

@@ -30,6 +30,7 @@ export function summaryText(report: RunReport, where: string): string {
   }
   lines.push(
     `  scorer      ${modelText(report.models.scorer)}, toxic from ${report.threshold} on`,
+    ...prefilterLines(report),
     `  detoxifier  ${modelText(report.models.detoxifier)}`,
     `  results     ${where}`,
   );
@@ -51,6 +52,17 @@ function outcomeLines(report: RunReport): string[] {
     (row) =>
       `  ${row.label.padEnd(11)} ${formatCount(row.count).padStart(width)}  ${formatPercent(row.count, report.rowsDone).padStart(7)}  ${row.note}`,
   );
+}
+
+function prefilterLines({ prefilter }: RunReport): string[] {
+  if (prefilter === null) return [];
+  const { sampledRows, toxicRows, clearedRows, missedRows, missBound } = prefilter;
+  return [
+    `  prefilter   ${modelText(prefilter.scorer)}, cleared below ${prefilter.clearBelow.toPrecision(3)}`,
+    `              of ${formatCount(sampledRows)} sampled rows it clears ${formatPercent(clearedRows, sampledRows)}, ` +
+      `${formatCount(missedRows)} of them toxic by the scorer (${formatCount(toxicRows)} are toxic in all);`,
+    `              with 95 % confidence it misses at most ${(100 * missBound).toPrecision(2)} % of all rows`,
+  ];
 }
 
 function modelText(model: ModelIdentity): string {

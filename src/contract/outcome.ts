@@ -31,6 +31,8 @@ export interface RowResult {
   readonly tokensIn: number;
   /** Tokens the detoxifier wrote for this row. */
   readonly tokensOut: number;
+  /** True where the prefilter cleared the row: `toxicityBefore` is its, and the scorer has not seen it. */
+  readonly cleared?: true;
   readonly meta: JsonObject | null;
 }
 

@@ -13,6 +13,22 @@ const modelIdentity = z.strictObject({
 export const runSettings = z.strictObject({
   detoxifier: modelIdentity,
   scorer: modelIdentity,
+  /** A small scorer that clears what is surely clean, and the sample of the run that it was calibrated on. */
+  prefilter: z
+    .strictObject({
+      scorer: modelIdentity,
+      /** Rows below this (probability by the prefilter) are clean without a look of the scorer. */
+      clearBelow: z.number().min(0).max(1),
+      /** Share of all rows that may be toxic by the scorer and cleared, as it was asked for. */
+      maxMiss: z.number().min(0).max(1),
+      /** That share of the run's rows, with 95 % confidence, is at most this. */
+      missBound: z.number().min(0).max(1),
+      sampledRows: z.number().int().min(0),
+      toxicRows: z.number().int().min(0),
+      clearedRows: z.number().int().min(0),
+      missedRows: z.number().int().min(0),
+    })
+    .optional(),
   /** Toxic from here on (probability, 0 to 1). */
   threshold: z.number().min(0).max(1),
   /** What was asked for beside the detoxifier's own options. Read it by `generationOf`. */

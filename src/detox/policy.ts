@@ -7,6 +7,7 @@ import { chrf } from './chrf.ts';
 import type { Guard } from './guards.ts';
 import { createMemory } from './memory.ts';
 import { type CandidateNote, withNotes } from './notes.ts';
+import { type Clear, createClear, type Prefilter } from './prefilter.ts';
 import { createReader, type Reading, toxicityOf } from './reading.ts';
 import type { Segment } from './sentences.ts';
 
@@ -14,6 +15,8 @@ import type { Segment } from './sentences.ts';
  * The way of a row. Each phase takes all rows of a call, so that the models get large arrays:
  *
  *   read ──no words──▶ clean
+ *     ▼
+ *   prefilter, where there is one ──surely clean──▶ clean
  *     ▼
  *   score ──below the threshold──▶ clean
  *     ▼
@@ -33,6 +36,7 @@ export interface PolicyOptions {
   readonly detoxifier: Detoxifier;
   /** Toxic from here on (probability, 0 to 1). */
   readonly threshold: number;
+  readonly prefilter?: Prefilter | undefined;
 }
 
 export interface FailedRow {
@@ -50,6 +54,12 @@ export interface Policy {
   process(rows: readonly SourceRow[], emit: (item: RowResult | FailedRow) => void): Promise<void>;
 }
 
+/** A row with words to judge. */
+interface WordedRow {
+  readonly row: SourceRow;
+  readonly reading: Reading;
+}
+
 /** A toxic row on its way. */
 interface Job {
   readonly row: SourceRow;
@@ -65,8 +75,9 @@ interface Job {
   readonly rewritten: Set<string>;
 }
 
-export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): Policy {
+export function createPolicy({ scorer, detoxifier, threshold, prefilter }: PolicyOptions): Policy {
   const read = createReader(scorer, detoxifier);
+  const clear: Clear = prefilter ? createClear(prefilter, MEMORY_BYTES) : clearNothing;
   const knownScores = createMemory<Score>(MEMORY_BYTES);
   const knownRewrites = createMemory<Rewrite>(MEMORY_BYTES, ({ candidates }) => 1 + candidates.length);
 
@@ -103,15 +114,23 @@ export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): 
       const rewrites = createAnswers((forms) => detoxifier.rewrite(forms), knownRewrites);
       const attempt = createAttempt(emit);
 
-      const worded: { row: SourceRow; reading: Reading }[] = [];
+      const worded: WordedRow[] = [];
       for (const item of attempt('score', rows.map(aboutRow), ({ row }) => ({ row, reading: read(row.text) }))) {
         if (item.reading.forms.length > 0) worded.push(item);
         else emit(cleanResult(item.row, null, 0));
       }
 
-      await scores.ask(worded.flatMap(({ reading }) => reading.forms));
+      const cleared = await clear(worded.map(({ reading }) => reading));
+      const doubtful: WordedRow[] = [];
+      worded.forEach((item, at) => {
+        const verdict = cleared[at];
+        if (!verdict) doubtful.push(item);
+        else emit({ ...cleanResult(item.row, verdict.toxicity, verdict.tokensIn), cleared: true });
+      });
+
+      await scores.ask(doubtful.flatMap(({ reading }) => reading.forms));
       let active: Job[] = [];
-      for (const { row, reading } of worded) {
+      for (const { row, reading } of doubtful) {
         const toxicity = toxicityOf(reading, scores.of);
         const scored = new Set(reading.forms);
         if (toxicity < threshold) emit(cleanResult(row, toxicity, countTokens(scored, scores, scoreInput)));
@@ -147,6 +166,8 @@ export function createPolicy({ scorer, detoxifier, threshold }: PolicyOptions): 
     },
   };
 }
+
+const clearNothing: Clear = async (readings) => readings.map(() => null);
 
 /** Runs a step of our own code for each item; an item on which it throws is emitted as failed and leaves. */
 function createAttempt(emit: (item: FailedRow) => void) {

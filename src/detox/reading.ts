@@ -1,4 +1,4 @@
-import type { Detoxifier, Score, Scorer } from '../contract/models.ts';
+import type { Score, Scorer } from '../contract/models.ts';
 import { joinForms, lex } from './model-form.ts';
 import { type Segment, splitSegments } from './sentences.ts';
 
@@ -17,9 +17,11 @@ const MOST_BYTES_PER_TOKEN = 64;
 
 export type ReadText = (text: string) => Reading;
 
-/** A reader of texts for a pair of models: segments fit the windows of both. */
-export function createReader(scorer: Scorer, detoxifier: Detoxifier): ReadText {
-  const fits = (form: string): boolean => fitsWindow(form, scorer) && fitsWindow(form, detoxifier);
+type Windowed = Pick<Scorer, 'maxInputTokens' | 'countTokens'>;
+
+/** A reader of texts for a scorer and another model: segments fit the windows of both. */
+export function createReader(scorer: Scorer, other: Windowed): ReadText {
+  const fits = (form: string): boolean => fitsWindow(form, scorer) && fitsWindow(form, other);
   return (text) => {
     const tokens = lex(text);
     const segments = splitSegments(text, tokens, fits);
@@ -45,7 +47,8 @@ export function toxicityOf(reading: Reading, scoreOf: (form: string) => Score): 
   return reading.forms.reduce((most, form) => Math.max(most, scoreOf(form).toxicity), 0);
 }
 
-function fitsWindow(form: string, model: Pick<Scorer, 'maxInputTokens' | 'countTokens'>): boolean {
+/** Whether a model reads all of a form. */
+export function fitsWindow(form: string, model: Windowed): boolean {
   const bytes = Buffer.byteLength(form);
   if (bytes + SPECIAL_TOKENS <= model.maxInputTokens) return true;
   return bytes <= model.maxInputTokens * MOST_BYTES_PER_TOKEN && model.countTokens(form) <= model.maxInputTokens;

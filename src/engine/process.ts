@@ -37,27 +37,29 @@ async function load(options: EngineOptions): Promise<Loaded> {
   const shared = { precision: options.precision, cacheFolder: options.cacheFolder };
   const scorer = await loadScorer({ ...options.scorer, ...shared });
   const detoxifier = await loadDetoxifier({ ...options.detoxifier, ...shared, generation: options.generation });
+  const small = options.prefilter && (await loadScorer({ ...options.prefilter, ...shared }));
   send({
     type: 'ready',
     scorer: scorer.identity,
     detoxifier: detoxifier.identity,
+    prefilter: small?.identity,
     loadMs: Math.round(performance.now() - start),
   });
 
   let scoreMs = 0;
   let rewriteMs = 0;
-  const timedScorer: Scorer = {
-    identity: scorer.identity,
-    maxInputTokens: scorer.maxInputTokens,
-    countTokens: (text) => scorer.countTokens(text),
+  const timedScorer = (model: Scorer): Scorer => ({
+    identity: model.identity,
+    maxInputTokens: model.maxInputTokens,
+    countTokens: (text) => model.countTokens(text),
     score: (texts) =>
       timed(
         (ms) => {
           scoreMs += ms;
         },
-        () => scorer.score(texts),
+        () => model.score(texts),
       ),
-  };
+  });
   const timedDetoxifier: Detoxifier = {
     identity: detoxifier.identity,
     maxInputTokens: detoxifier.maxInputTokens,
@@ -71,7 +73,12 @@ async function load(options: EngineOptions): Promise<Loaded> {
         () => detoxifier.rewrite(texts),
       ),
   };
-  const policy = createPolicy({ scorer: timedScorer, detoxifier: timedDetoxifier, threshold: options.threshold });
+  const policy = createPolicy({
+    scorer: timedScorer(scorer),
+    detoxifier: timedDetoxifier,
+    threshold: options.threshold,
+    prefilter: small && { scorer: timedScorer(small), clearBelow: options.prefilter?.clearBelow ?? 0 },
+  });
 
   const takeTimings = (totalMs: number): EngineTimings => {
     const timings = { scoreMs, rewriteMs, textMs: Math.max(0, totalMs - scoreMs - rewriteMs) };

@@ -14,6 +14,7 @@ export interface CheckpointSource {
 export interface EngineOptions {
   readonly scorer: CheckpointSource;
   readonly detoxifier: CheckpointSource;
+  readonly prefilter?: (CheckpointSource & { readonly clearBelow: number }) | undefined;
   readonly precision: Precision;
   readonly threshold: number;
   readonly generation: GenerationOverrides;
@@ -50,6 +51,7 @@ export type FromEngine =
       readonly type: 'ready';
       readonly scorer: ModelIdentity;
       readonly detoxifier: ModelIdentity;
+      readonly prefilter?: ModelIdentity | undefined;
       readonly loadMs: number;
     }
   /** The models cannot be loaded: another process would fail the same way. */

@@ -26,6 +26,8 @@ export interface RunReport {
   readonly tokensOut: number;
   readonly models: { readonly detoxifier: Run['settings']['detoxifier']; readonly scorer: Run['settings']['scorer'] };
   readonly threshold: number;
+  /** Null where there is none. */
+  readonly prefilter: NonNullable<Run['settings']['prefilter']> | null;
 }
 
 export function reportRun(run: Run, summary: RunSummary): RunReport {
@@ -50,5 +52,6 @@ export function reportRun(run: Run, summary: RunSummary): RunReport {
     tokensOut: summary.tokensOut,
     models: { detoxifier: run.settings.detoxifier, scorer: run.settings.scorer },
     threshold: run.settings.threshold,
+    prefilter: run.settings.prefilter ?? null,
   };
 }

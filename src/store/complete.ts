@@ -14,6 +14,8 @@ export interface ChunkOutcome {
   readonly errors: readonly FailedRow[];
   /** Ids in `models` (see `modelId`). */
   readonly scorerId: number;
+  /** The same of the prefilter; null where the run has none. */
+  readonly prefilterId?: number | null;
   readonly detoxifierId: number;
   /** Milliseconds by stage. */
   readonly timingsMs: Readonly<Record<string, number>>;
@@ -23,11 +25,11 @@ const INSERT_RESULTS = `
     INSERT INTO results (run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
       similarity, scorer_id, detoxifier_id, tokens_in, tokens_out, meta)
     SELECT done.run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
-      similarity, $15, CASE WHEN outcome <> 'clean' THEN $16::integer END, tokens_in, tokens_out, meta
+      similarity, rated_by, CASE WHEN outcome <> 'clean' THEN $16::integer END, tokens_in, tokens_out, meta
     FROM done, unnest($17::bigint[], $18::text[], $19::text[], $20::text[], $21::text[], $22::real[], $23::real[],
-        $24::real[], $25::integer[], $26::integer[], $27::jsonb[])
+        $24::real[], $25::integer[], $26::integer[], $27::jsonb[], $15::integer[])
       AS result (row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
-        similarity, tokens_in, tokens_out, meta)`;
+        similarity, tokens_in, tokens_out, meta, rated_by)`;
 
 /** One statement: everything is written, or, when the claim is no longer the newest or the chunk is done, nothing. */
 const COMPLETE = `
@@ -99,7 +101,7 @@ export async function completeChunk(connection: Connection, claim: Claim, outcom
     sum(rewritten, (result) => result.toxicityAfter),
     sum(results, (result) => result.tokensIn),
     sum(results, (result) => result.tokensOut),
-    outcome.scorerId,
+    results.map((result) => (result.cleared ? (outcome.prefilterId ?? outcome.scorerId) : outcome.scorerId)),
     outcome.detoxifierId,
     results.map((result) => result.rowNo),
     results.map((result) => result.rowKey && storableText(result.rowKey)),

@@ -58,6 +58,7 @@ export interface ChunkWork {
 interface Frozen {
   readonly run: Run;
   readonly scorerId: number;
+  readonly prefilterId: number | null;
   readonly detoxifierId: number;
 }
 
@@ -72,7 +73,9 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
       const run = await getRun(database, runId);
       const scorerId = await modelId(database, run.settings.scorer);
       const detoxifierId = await modelId(database, run.settings.detoxifier);
-      return { run, scorerId, detoxifierId };
+      const { prefilter } = run.settings;
+      const prefilterId = prefilter === undefined ? null : await modelId(database, prefilter.scorer);
+      return { run, scorerId, detoxifierId, prefilterId };
     })();
     frozen.set(runId, reading);
     reading.catch(() => frozen.delete(runId));
@@ -89,7 +92,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
   };
 
   const work = async (claim: Claim, payload: Uint8Array): Promise<ChunkOutcome | null> => {
-    const { run, scorerId, detoxifierId } = await readFrozen(claim.runId);
+    const { run, scorerId, detoxifierId, prefilterId } = await readFrozen(claim.runId);
     const rows = unpackRows(await currentPayload(claim, payload));
     const source = rows.filter((row): row is SourceRow => !isRejected(row));
     const startedMs = performance.now();
@@ -109,7 +112,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
       }),
       chunk: Math.round(performance.now() - startedMs),
     };
-    return { results, errors, scorerId, detoxifierId, timingsMs };
+    return { results, errors, scorerId, detoxifierId, prefilterId, timingsMs };
   };
 
   const write = async (claim: Claim, outcome: ChunkOutcome): Promise<boolean> => {

@@ -13,6 +13,7 @@ const ENGINE_ENTRY = new URL(`../engine/process${import.meta.url.endsWith('.ts')
 export interface EngineIdentities {
   readonly scorer: ModelIdentity;
   readonly detoxifier: ModelIdentity;
+  readonly prefilter?: ModelIdentity | undefined;
 }
 
 export interface EngineListener {
@@ -76,7 +77,11 @@ export function startEngineProcess(
     }
     switch (message.type) {
       case 'ready':
-        settleReady.resolve({ scorer: message.scorer, detoxifier: message.detoxifier });
+        settleReady.resolve({
+          scorer: message.scorer,
+          detoxifier: message.detoxifier,
+          prefilter: message.prefilter,
+        });
         break;
       case 'refused':
         refused = true;

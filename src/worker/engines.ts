@@ -41,7 +41,11 @@ const MAX_DEATHS_BEFORE_READY = 3;
 export interface EnginesOptions {
   readonly engine: EngineOptions;
   /** Digests of the weights that must be the ones loaded; others are refused. */
-  readonly expected?: { readonly scorer: string; readonly detoxifier: string };
+  readonly expected?: {
+    readonly scorer: string;
+    readonly detoxifier: string;
+    readonly prefilter?: string | undefined;
+  };
   /** Engine processes; default one a core. */
   readonly processes?: number;
   /** A process that is silent this long with rows in flight is killed. Default 120 s. */
@@ -310,11 +314,12 @@ export class EnginesClosedError extends DetoxqError {
 }
 
 function otherWeights(present: EngineIdentities, expected: EnginesOptions['expected']): string | undefined {
-  for (const role of ['scorer', 'detoxifier'] as const) {
+  for (const role of ['scorer', 'detoxifier', 'prefilter'] as const) {
     const wanted = expected?.[role];
-    if (wanted === undefined || present[role].digest === wanted) continue;
+    const loaded = present[role];
+    if (wanted === undefined || loaded === undefined || loaded.digest === wanted) continue;
     return (
-      `This machine's checkpoint ${present[role].name} (sha256 ${present[role].digest.slice(0, 12)}) is not the one the run ` +
+      `This machine's checkpoint ${loaded.name} (sha256 ${loaded.digest.slice(0, 12)}) is not the one the run ` +
       `was begun with (${wanted.slice(0, 12)}): its results would not be comparable. Bring that checkpoint here.`
     );
   }

@@ -1,0 +1,35 @@
+import { isRejected, type SourceRow } from '../contract/row.ts';
+import type { Dataset } from './dataset.ts';
+
+/**
+ * A random sample of a dataset's readable rows, the same each time: those whose row numbers have the smallest hashes.
+ * Reads the whole dataset once, and holds at most twice `count` rows.
+ *
+ * @returns `count` rows, or all of them where there are fewer
+ */
+export async function sampleRows(dataset: Pick<Dataset, 'batches'>, count: number): Promise<SourceRow[]> {
+  let kept: { readonly hash: number; readonly row: SourceRow }[] = [];
+  let limit = Number.POSITIVE_INFINITY;
+  const cut = (): void => {
+    kept = kept.sort((a, b) => a.hash - b.hash).slice(0, count);
+    limit = kept.length === count ? (kept.at(-1)?.hash ?? limit) : limit;
+  };
+  for await (const batch of dataset.batches()) {
+    for (const row of batch) {
+      const hash = hashOf(row.rowNo);
+      if (isRejected(row) || hash >= limit) continue;
+      kept.push({ hash, row });
+      if (kept.length >= 2 * count) cut();
+    }
+  }
+  cut();
+  return kept.map(({ row }) => row);
+}
+
+/** The finalizer of MurmurHash3: spreads consecutive numbers evenly over 32 bits, each to another one. */
+function hashOf(rowNo: number): number {
+  let bits = rowNo | 0;
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
+}

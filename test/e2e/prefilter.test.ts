@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../support/cli.ts';
+
+let folder: string;
+let env: Record<string, string>;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'detoxq-prefilter-'));
+  env = { DETOXQ_HOME: join(folder, 'project'), HOME: join(folder, 'home') };
+});
+afterAll(async () => {
+  await runCli(['services', 'stop'], env);
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function query(sql: string): Promise<Record<string, unknown>[]> {
+  const { stdout, stderr, code } = await runCli(['query', '--json', sql], env);
+  expect(code, stderr).toBe(0);
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+/** A scorer of another vocabulary and with random weights: it knows nothing, so that the calibration has to be careful. */
+const PREFILTER = 'test/fixtures/checkpoints/tiny-roberta';
+const RUN = ['run', 'examples/comments.csv', '--processes', '1', '--json'];
+
+describe('a run with a prefilter', { timeout: 240_000 }, () => {
+  it('clears only what the calibration allows, names who scored a row, and decides the rest as without it', async () => {
+    const plain = await runCli([...RUN, '--name', 'plain'], env);
+    expect(plain.code, plain.stderr).toBe(0);
+    const args = ['--prefilter', PREFILTER, '--prefilter-max-miss', '20%', '--name', 'prefiltered'];
+    const run = await runCli([...RUN, ...args], env);
+    expect(run.code, run.stderr).toBe(0);
+    const { prefilter, models, run: id } = JSON.parse(run.stdout);
+    expect(prefilter).toMatchObject({ maxMiss: 0.2, sampledRows: 22 });
+    expect(prefilter.missBound).toBeLessThanOrEqual(0.2);
+    expect(prefilter.clearBelow).toBeGreaterThan(0);
+
+    const [scorer] = await query(
+      `select count(*) filter (where s.digest = '${prefilter.scorer.digest}') as cleared,
+         count(*) filter (where s.digest = '${models.scorer.digest}') as looked_at,
+         count(*) filter (where s.digest = '${prefilter.scorer.digest}'
+           and (r.outcome <> 'clean' or r.toxicity_before >= ${prefilter.clearBelow})) as wrongly,
+         count(*) filter (where s.digest = '${models.scorer.digest}'
+           and (r.outcome, r.detoxified, r.toxicity_before) is distinct from (p.outcome, p.detoxified, p.toxicity_before)) as other
+       from results r join models s on s.id = r.scorer_id
+         join results p on p.row_no = r.row_no and p.run_id = '${JSON.parse(plain.stdout).run}'
+       where r.run_id = '${id}'`,
+    );
+    expect(scorer).toMatchObject({ wrongly: 0, other: 0 });
+    expect(Number(scorer?.cleared)).toBeGreaterThan(0);
+    expect(Number(scorer?.cleared) + Number(scorer?.looked_at)).toBe(200);
+
+    // The same file gives the same sample, hence the same settings and results.
+    const again = await runCli([...RUN, ...args], env);
+    expect(JSON.parse(again.stdout)).toMatchObject({ prefilter, outcomes: JSON.parse(run.stdout).outcomes });
+  });
+
+  it('refuses what a sample of the file cannot show, before anything is enqueued', async () => {
+    const few = await runCli([...RUN, '--prefilter', PREFILTER], env);
+    expect(few.code).toBe(2);
+    expect(few.stderr).toMatch(/200 rows are too few to show that at most 0.1 % are missed; that takes 4,7\d\d/);
+    const wrong = await runCli([...RUN, '--prefilter', PREFILTER, '--prefilter-max-miss', '0'], env);
+    expect(wrong.code).toBe(2);
+  });
+});
