@@ -28,7 +28,19 @@ from transformers import (
 
 from training.checkpoints import BOS, EOS, PAD, save_tokenizer, save_weights, train_bpe
 from training.reference import classifier_reference, generator_reference
-from training.tiny_generators import T5_EOS, T5_VARIANTS, add_old_keys, raise_end_row, save_unigram_tokenizer, tiny_t5
+from training.tiny_generators import (
+    GPT2_END,
+    GPT2_VARIANTS,
+    T5_EOS,
+    T5_VARIANTS,
+    add_old_keys,
+    raise_end_row,
+    save_gpt2_tokenizer,
+    save_unigram_tokenizer,
+    tiny_gpt2,
+    tiny_t5,
+    use_old_names,
+)
 
 VOCABULARY = 480
 POSITIONS = 64
@@ -141,7 +153,7 @@ def raise_end_token(model: BartForConditionalGeneration, tokenizer) -> None:
 
 def write_reference(folder: Path, model: PreTrainedModel) -> list[dict[str, object]]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    refer = generator_reference if model.config.is_encoder_decoder else classifier_reference
+    refer = generator_reference if model.can_generate() else classifier_reference
     rows = [refer(model, tokenizer, text, POSITIONS) for text in TEXTS]
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (folder / "reference.jsonl").write_text("".join(lines), encoding="utf8")
@@ -152,7 +164,7 @@ def save_generator(folder: Path, model: PreTrainedModel) -> None:
     save_weights(model, folder, half=False)
     rows = write_reference(folder, model)
     distinct = len({tuple(row["tokens"]) for row in rows})
-    ended = sum(len(row["tokens"]) < 38 for row in rows)
+    ended = sum(len(row["tokens"]) < (model.generation_config.max_new_tokens or 38) for row in rows)
     print(f"{folder.name}: {distinct} distinct outputs of {len(rows)}, {ended} end by themselves")
 
 
@@ -161,8 +173,9 @@ def finish_generator(folder: Path, model: PreTrainedModel, end_token: int) -> No
     tokenizer = AutoTokenizer.from_pretrained(folder)
 
     def count_ended() -> int:
-        return sum(len(generator_reference(model, tokenizer, text, POSITIONS)["tokens"]) < 38 for text in TEXTS)
+        return sum(len(generator_reference(model, tokenizer, text, POSITIONS)["tokens"]) < limit for text in TEXTS)
 
+    limit = model.generation_config.max_new_tokens or 38
     raise_end_row(model, end_token, count_ended, len(TEXTS) // 4)
     save_generator(folder, model)
 
@@ -190,6 +203,14 @@ def main() -> None:
         vocabulary = save_unigram_tokenizer(folder, list(TEXTS) * 2, POSITIONS)
         finish_generator(folder, tiny_t5(name, T5_SEEDS[name], vocabulary), T5_EOS)
     add_old_keys(options.out / "tiny-t5-gated")
+
+    for number, name in enumerate(GPT2_VARIANTS):
+        folder = options.out / name
+        folder.mkdir(parents=True, exist_ok=True)
+        bpe.save_model(str(folder))
+        save_gpt2_tokenizer(folder, POSITIONS)
+        finish_generator(folder, tiny_gpt2(name, options.seed + number, VOCABULARY), GPT2_END)
+    use_old_names(options.out / "tiny-gpt2")
 
     folder = options.out / "tiny-roberta"
     folder.mkdir(parents=True, exist_ok=True)

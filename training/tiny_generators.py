@@ -13,7 +13,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Regex, SentencePieceUnigramTokenizer, normalizers, processors
-from transformers import GenerationConfig, PreTrainedModel, T5Config, T5ForConditionalGeneration, T5TokenizerFast
+from transformers import (
+    GenerationConfig,
+    GPT2Config,
+    GPT2LMHeadModel,
+    GPT2TokenizerFast,
+    PreTrainedModel,
+    T5Config,
+    T5ForConditionalGeneration,
+    T5TokenizerFast,
+)
 
 T5_PAD, T5_EOS = 0, 1
 
@@ -100,3 +109,50 @@ def add_old_keys(folder: Path) -> None:
     tensors = load_file(file)
     name = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
     save_file({**tensors, name: torch.zeros(8, 4)}, file, metadata={"format": "pt"})
+
+
+GPT2_END = 2
+GPT2_VARIANTS: dict[str, dict[str, object]] = {
+    # as published: the head is the embedding, a prompt has no start token; old names of the tensors
+    "tiny-gpt2": dict(n_layer=2, n_head=2),
+    # scores scaled by layer and not by the head's size, a matrix of its own for the output
+    "tiny-gpt2-untied": dict(
+        n_layer=2, n_head=4, n_inner=48, tie_word_embeddings=False, scale_attn_weights=False,
+        scale_attn_by_inverse_layer_idx=True, activation_function="gelu",
+    ),
+}  # fmt: skip
+GPT2_GAINS: dict[str, dict[str, float]] = {
+    "tiny-gpt2": {"wpe": 2.0, "c_attn": 3.0, "attn.c_proj": 8.0, "mlp": 4.0},
+    "tiny-gpt2-untied": {"wpe": 2.0, "c_attn": 1.5, "attn.c_proj": 8.0, "mlp": 4.0},
+}
+
+
+def tiny_gpt2(name: str, seed: int, vocabulary: int) -> GPT2LMHeadModel:
+    config = GPT2Config(
+        vocab_size=vocabulary, n_positions=96, n_embd=32, bos_token_id=GPT2_END, eos_token_id=GPT2_END,
+        **GPT2_VARIANTS[name],
+    )  # fmt: skip
+    # Its faster attention forgets scale_attn_weights and scale_attn_by_inverse_layer_idx (transformers 4.57.6).
+    model = GPT2LMHeadModel._from_config(config, attn_implementation="eager")
+    randomise(model, torch.Generator().manual_seed(seed), GPT2_GAINS[name])
+    model.generation_config = GenerationConfig(
+        num_beams=1, max_new_tokens=30, bos_token_id=GPT2_END, eos_token_id=GPT2_END, pad_token_id=GPT2_END
+    )
+    return model.eval()
+
+
+def save_gpt2_tokenizer(folder: Path, max_length: int) -> None:
+    """Over the byte-level BPE that the folder has already; nothing is put before or after a text."""
+    GPT2TokenizerFast(
+        vocab_file=str(folder / "vocab.json"), merges_file=str(folder / "merges.txt"), bos_token="</s>",
+        eos_token="</s>", unk_token="<unk>", model_max_length=max_length,
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def use_old_names(folder: Path) -> None:
+    """Names without the prefix, and the masks that old files hold among the weights, as in the first `gpt2`."""
+    file = folder / "model.safetensors"
+    tensors = {name.removeprefix("transformer."): tensor for name, tensor in load_file(file).items()}
+    tensors["h.0.attn.bias"] = torch.ones(1, 1, 8, 8).tril()
+    tensors["h.0.attn.masked_bias"] = torch.tensor(-1e4)
+    save_file(tensors, file, metadata={"format": "pt"})

@@ -16,9 +16,12 @@ export interface Batch {
   readonly rows: readonly EncodedRow[];
 }
 
-/** @param window longest input of the model */
+/**
+ * @param tokens of the row; none is padding alone, as a prompt of one token has it
+ * @param window longest input of the model
+ */
 export function paddedLength(tokens: number, window: number): number {
-  return Math.min(window, Math.ceil(tokens / LENGTH_STEP) * LENGTH_STEP);
+  return Math.min(window, Math.max(1, Math.ceil(tokens / LENGTH_STEP)) * LENGTH_STEP);
 }
 
 /** Groups rows of equal padded length into batches of at most `maxPaddedTokens` (but at least one row), in order of length. */

@@ -15,6 +15,11 @@ export interface DetoxifierOptions extends CheckpointReference {
    * Plain greedy search, where they and the checkpoint ask for nothing else, is the fastest by far.
    */
   readonly generation?: GenerationOverrides;
+  /**
+   * Template with `{text}`, in which texts are put to the model: `paraphrase: {text}`. Default: the checkpoint's own
+   * (`task_specific_params.detoxification.prompt` in its config.json), or that of its alias, or the text alone.
+   */
+  readonly prompt?: string;
   /** Gives `logprob` for plain greedy search too, which is then as slow as the others (default false). */
   readonly logprobs?: boolean;
   /** Padded tokens in one run of the encoder (default: by the size of the model). Speed and memory only. */
@@ -39,11 +44,11 @@ const MAX_HYPOTHESES = 128;
  */
 export async function loadDetoxifier(options: DetoxifierOptions): Promise<LoadedDetoxifier> {
   const generator = await loadGenerator({ ...options, generation: options.generation ?? {} });
-  const { identity, tokenizer, maxInputTokens } = generator;
+  const { identity, tokenizer, prompt, maxInputTokens } = generator;
   const search = await openSearch(generator, options);
   const takeTurns = createTurns();
 
-  const encode = (text: string): number[] => tokenizer.encode(text, maxInputTokens);
+  const encode = (text: string): number[] => prompt.encode(text, maxInputTokens);
 
   async function rewrite(texts: readonly string[]): Promise<Rewrite[]> {
     const rows = texts.map((text, index) => ({ index, tokens: encode(text) }));
@@ -61,7 +66,7 @@ export async function loadDetoxifier(options: DetoxifierOptions): Promise<Loaded
     identity,
     maxInputTokens,
     knownWords: readKnownWords(join(options.folder, 'known_words.txt')),
-    countTokens: tokenizer.count,
+    countTokens: prompt.count,
     encode,
     rewrite: (texts) => takeTurns(() => rewrite(texts)),
     close: () => takeTurns(() => generator.close()),

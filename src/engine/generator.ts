@@ -16,12 +16,15 @@ import { int8WeightLimit } from './cpu.ts';
 import type { Decoder } from './decoder.ts';
 import { createGraphDecoder } from './graph-decoder.ts';
 import { createGreedySearch, type Generated } from './greedy.ts';
+import { createPrompt, findTemplate, type Prompt } from './prompt.ts';
 import { openSession, type Session } from './session.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 
 export interface GeneratorOptions extends CheckpointReference {
   /** Generation options under their Hugging Face names, which win over the checkpoint's. */
   readonly generation: GenerationOverrides;
+  /** Template with `{text}`, in which texts are put to the model (default: the checkpoint's own, see `findTemplate`). */
+  readonly prompt?: string;
   /** Padded tokens in one run of the encoder (default: by the size of the model). Speed and memory only. */
   readonly maxPaddedTokens?: number;
   /** Rows decoded together (default 128). Speed and memory only. */
@@ -35,6 +38,8 @@ export interface LoadedGenerator {
   readonly graphs: string;
   readonly generation: Generation;
   readonly tokenizer: Tokenizer;
+  /** How texts become rows. */
+  readonly prompt: Prompt;
   readonly vocabulary: number;
   /** Longest input in tokens, special tokens included. */
   readonly maxInputTokens: number;
@@ -53,9 +58,14 @@ const MAX_ROWS = 128;
 export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGenerator> {
   const { folder, cacheFolder } = options;
   const identity = await identifyCheckpoint(options);
-  const { model, generation } = readModel(folder, identity.architecture, options.generation);
+  const { config, model, generation } = readModel(folder, identity.architecture, options.generation);
   const tokenizer = loadTokenizer(folder, model.vocabulary);
-  const maxInputTokens = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow);
+  const prompt = createPrompt(
+    findTemplate(options.prompt, config, options.name),
+    tokenizer,
+    model.decoderOnly ? beginning(config, generation) : null,
+  );
+  const maxInputTokens = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow, room(generation));
   const end = { endTokens: generation.endTokens, padToken: generation.padToken };
   const compiled = await compileCheckpoint(
     { folder, cacheFolder, identity, weightLimit: await int8WeightLimit(), options: end },
@@ -88,6 +98,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
     graphs: compiled,
     generation,
     tokenizer,
+    prompt,
     vocabulary: model.vocabulary,
     maxInputTokens,
     openGreedySearch: async () =>
@@ -98,7 +109,12 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
         maxRows: options.maxRows ?? MAX_ROWS,
       }),
     openDecoder: async () =>
-      createGraphDecoder({ ...(await reading()), padToken: generation.padToken, step: await open('step.onnx') }),
+      createGraphDecoder({
+        ...(await reading()),
+        padToken: generation.padToken,
+        decoderOnly: model.decoderOnly,
+        step: await open('step.onnx'),
+      }),
     async close() {
       const opened = [...sessions.values()];
       sessions.clear();
@@ -124,9 +140,21 @@ function readModel(folder: string, architecture: string, overrides: GenerationOv
   const config = readFields(join(folder, 'config.json'));
   const model = read(config);
   return {
+    config,
     model,
     generation: readGeneration(generationFields(folder), config, model.generationDefaults, overrides, model),
   };
+}
+
+/** What transformers begins with where there is no prompt: the start token. Without one, the end of an earlier text. */
+function beginning(config: Fields, generation: Generation): number {
+  return config.integerOrNull('bos_token_id') ?? generation.endTokens[0] ?? generation.padToken;
+}
+
+/** Longest prompt that leaves room for the output; where `max_length` bounds both together, for one token of it. */
+function room({ maxLength, maxNewTokens }: Generation): number {
+  if (maxLength === null) return Number.POSITIVE_INFINITY;
+  return maxLength - maxNewTokens > 1 ? maxLength - maxNewTokens : maxLength - 1;
 }
 
 function generationFields(folder: string): Fields | null {

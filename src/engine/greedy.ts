@@ -52,13 +52,14 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
   const read = createSourceReader({
     ...{ encoder, shape, window, maxPaddedTokens, reuseMemory: true },
     padToken: generation.padToken,
+    decoderOnly: generation.startToken === null,
   });
 
   function feeds({ sources, caches, past }: State, results: ReadonlyMap<EncodedRow, number[]>): Record<string, Value> {
     const { rows } = sources;
     const count = rows.length;
-    const first = generation.startToken ?? generation.padToken;
-    const tokens = BigInt64Array.from(rows, (row) => BigInt(results.get(row)?.at(-1) ?? first));
+    const last = (row: EncodedRow) => results.get(row)?.at(-1) ?? generation.startToken ?? row.tokens.at(-1) ?? 0;
+    const tokens = BigInt64Array.from(rows, (row) => BigInt(last(row)));
     const steps = Math.min(STEPS_PER_CALL, generation.maxNewTokens - past);
     const forced = new BigInt64Array(steps).fill(-1n);
     if (past === 0 && generation.firstToken !== null) forced[0] = BigInt(generation.firstToken);

@@ -11,6 +11,8 @@ export interface SourceOptions {
   readonly window: number;
   /** Padded tokens in one run of the encoder. */
   readonly maxPaddedTokens: number;
+  /** The last token of a row is not read here: the decoder begins with it. */
+  readonly decoderOnly: boolean;
   /**
    * Reads all rows into the same memory: fresh memory costs a page fault for every 4 KiB. Then only the sources that were
    * read last are valid.
@@ -38,7 +40,7 @@ export interface Sources {
  * `[rows, heads, positions, head size]`, as wide as the longest row; what is beyond a row's own length is masked.
  */
 export function createSourceReader(options: SourceOptions): (rows: readonly EncodedRow[]) => Promise<Sources> {
-  const { encoder, shape, padToken, window, maxPaddedTokens, reuseMemory } = options;
+  const { encoder, shape, padToken, window, maxPaddedTokens, decoderOnly, reuseMemory } = options;
   const { heads, headSize } = shape;
   const parts = cacheNames(shape);
   let pool: Float32Array[] = [];
@@ -66,8 +68,13 @@ export function createSourceReader(options: SourceOptions): (rows: readonly Enco
     }
   }
 
+  /** Tokens of a row that are read here. */
+  const lengthOf = (row: EncodedRow) => (decoderOnly ? row.tokens.length - 1 : row.tokens.length);
+
   return async (all) => {
-    const batches = batchByLength(all, window, maxPaddedTokens).reverse();
+    const read = decoderOnly ? all.map(({ index, tokens }) => ({ index, tokens: tokens.slice(0, -1) })) : all;
+    const rowOf = new Map(read.map((row, i) => [row, all[i]]));
+    const batches = batchByLength(read, window, maxPaddedTokens).reverse();
     let width = batches[0]?.length ?? 0;
     const size = heads * width * headSize;
     const cross = buffers(all.length * size);
@@ -80,12 +87,12 @@ export function createSourceReader(options: SourceOptions): (rows: readonly Enco
       });
       done += batch.rows.length;
     }
-    let rows: readonly EncodedRow[] = batches.flatMap((batch) => batch.rows);
+    let rows = batches.flatMap((batch) => batch.rows).flatMap((row) => rowOf.get(row) ?? []);
 
     function mask(): Float32Array {
       const values = new Float32Array(rows.length * width);
       rows.forEach((row, r) => {
-        values.fill(MASKED, r * width + row.tokens.length, (r + 1) * width);
+        values.fill(MASKED, r * width + lengthOf(row), (r + 1) * width);
       });
       return values;
     }
@@ -108,7 +115,7 @@ export function createSourceReader(options: SourceOptions): (rows: readonly Enco
       },
       keep(places, narrowBelow) {
         rows = places.map((place) => rows[place]).filter((row) => row !== undefined);
-        const needed = Math.max(0, ...rows.map((row) => paddedLength(row.tokens.length, window)));
+        const needed = Math.max(0, ...rows.map((row) => paddedLength(lengthOf(row), window)));
         const before = width;
         if (needed <= width * narrowBelow) width = needed;
         const wide = before * headSize;

@@ -18,7 +18,7 @@ import { searchStep } from '../../src/engine/compile/search-step.ts';
  * COMPILER_VERSION and puts the new line here.
  */
 const WRITTEN =
-  'version 3: f05eaf0b 5958ec35 f61ff360 29a53f49 f431775e d9c2b273 a1b78ca9 d4e731f9 e49fb93a fc89e27c dbe039a4 aa7d804c';
+  'version 4: 2f17500c 56eb88c7 81d7828b 9f9df0c1 07272cfd 5834c418 7d59419b d3882ef2 c93fc2af 40f6acc3 5f6e7fdc 5b725fdb e7be0cca 88652356 3247f507 572f769e';
 
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
@@ -36,7 +36,15 @@ test('the compiler writes what its version says', async () => {
     readFields(join(import.meta.dirname, '../fixtures/checkpoints', name, 'config.json'));
   const hashes: string[] = [];
   for (const precision of ['fp32', 'int8'] as const) {
-    for (const name of ['tiny-bart', 'tiny-bart-scaled', 'tiny-bart-untied', 'tiny-t5', 'tiny-t5-gated']) {
+    for (const name of [
+      'tiny-bart',
+      'tiny-bart-scaled',
+      'tiny-bart-untied',
+      'tiny-t5',
+      'tiny-t5-gated',
+      'tiny-gpt2',
+      'tiny-gpt2-untied',
+    ]) {
       const fields = config(name);
       const generator = GENERATORS[String(fields.raw('architectures'))]!(fields);
       const build = (source: Source) => {

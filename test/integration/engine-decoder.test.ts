@@ -14,7 +14,15 @@ const BUNDLED = join(import.meta.dirname, '../../models');
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
 
-const NAMES = ['tiny-bart', 'tiny-bart-scaled', 'tiny-bart-untied', 'tiny-t5', 'tiny-t5-gated'];
+const NAMES = [
+  'tiny-bart',
+  'tiny-bart-scaled',
+  'tiny-bart-untied',
+  'tiny-t5',
+  'tiny-t5-gated',
+  'tiny-gpt2',
+  'tiny-gpt2-untied',
+];
 
 /** Largest token that all of them have. */
 const LARGEST = 167;
@@ -32,9 +40,8 @@ function references(name: string): Reference[] {
 }
 
 function open(name: string, precision: Precision, maxPaddedTokens = 256): Promise<LoadedGenerator> {
-  const generation = { num_beams: 1, max_new_tokens: 39 };
   const folder = join(name.startsWith('nano') ? BUNDLED : FIXTURES, name);
-  return loadGenerator({ folder, name, precision, cacheFolder, generation, maxPaddedTokens });
+  return loadGenerator({ folder, name, precision, cacheFolder, generation: {}, maxPaddedTokens });
 }
 
 const rowsOf = (lists: readonly (readonly number[])[]) => lists.map((tokens, index) => ({ index, tokens }));
@@ -60,7 +67,9 @@ describe.each(NAMES)('%s', (name) => {
     let order: number[] | null = null;
     const outputs: number[][] = expected.map(() => []);
     while (alive.length > 0) {
-      const tokens = alive.map((row) => outputs[row]!.at(-1) ?? generator.generation.startToken!);
+      const tokens = alive.map(
+        (row) => outputs[row]!.at(-1) ?? generator.generation.startToken ?? expected[row]!.input_tokens.at(-1)!,
+      );
       const scores = await decoding.step({ tokens, adjusted: tokens.map(() => []), top: 1 }, order);
       for (const [i, row] of alive.entries()) outputs[row]!.push(Number(scores.topTokens[i]));
       const going = alive.map((row) => outputs[row]!.length < expected[row]!.tokens.length);

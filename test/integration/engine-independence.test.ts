@@ -67,28 +67,34 @@ describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
     await alone.close();
   });
 
-  test.each(['tiny-bart', 'tiny-bart-scaled', 'tiny-bart-untied', 'tiny-bart-forced', 'tiny-t5', 'tiny-t5-gated'])(
-    'rewrites of %s are the same alone and in any batch',
-    async (name) => {
-      const folder = join(FIXTURES, name);
-      const open = (batching: { maxPaddedTokens: number; maxRows: number }) =>
-        loadDetoxifier({ folder, name, precision, cacheFolder, generation: { max_new_tokens: 60 }, ...batching });
-      const alone = await open({ maxPaddedTokens: 1, maxRows: 1 });
-      await fc.assert(
-        fc.asyncProperty(texts, limits, async (batch, batching) => {
-          const detoxifier = await open(batching);
-          const together = await detoxifier.rewrite(batch);
-          const reversed = (await detoxifier.rewrite(batch.toReversed())).toReversed();
-          for (const [i, each] of batch.entries()) {
-            const [expected] = await alone.rewrite([each]);
-            expect(together[i]).toEqual(expected);
-            expect(reversed[i]).toEqual(expected);
-          }
-          await detoxifier.close();
-        }),
-        { numRuns: 6 },
-      );
-      await alone.close();
-    },
-  );
+  test.each([
+    'tiny-bart',
+    'tiny-bart-scaled',
+    'tiny-bart-untied',
+    'tiny-bart-forced',
+    'tiny-t5',
+    'tiny-t5-gated',
+    'tiny-gpt2',
+    'tiny-gpt2-untied',
+  ])('rewrites of %s are the same alone and in any batch', async (name) => {
+    const folder = join(FIXTURES, name);
+    const open = (batching: { maxPaddedTokens: number; maxRows: number }) =>
+      loadDetoxifier({ folder, name, precision, cacheFolder, generation: { max_new_tokens: 60 }, ...batching });
+    const alone = await open({ maxPaddedTokens: 1, maxRows: 1 });
+    await fc.assert(
+      fc.asyncProperty(texts, limits, async (batch, batching) => {
+        const detoxifier = await open(batching);
+        const together = await detoxifier.rewrite(batch);
+        const reversed = (await detoxifier.rewrite(batch.toReversed())).toReversed();
+        for (const [i, each] of batch.entries()) {
+          const [expected] = await alone.rewrite([each]);
+          expect(together[i]).toEqual(expected);
+          expect(reversed[i]).toEqual(expected);
+        }
+        await detoxifier.close();
+      }),
+      { numRuns: 6 },
+    );
+    await alone.close();
+  });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/contract/errors.ts';
 import { readBartConfig } from '../../src/engine/architectures/bart.ts';
+import { readGpt2Config } from '../../src/engine/architectures/gpt2.ts';
 import { readRobertaConfig } from '../../src/engine/architectures/roberta.ts';
 import { readT5Config } from '../../src/engine/architectures/t5.ts';
 import { bucketOf } from '../../src/engine/architectures/t5-positions.ts';
@@ -132,5 +133,35 @@ describe('T5', () => {
     expect(distances.map((distance) => bucketOf(distance, shape, false))).toEqual([
       31, 31, 31, 26, 9, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     ]);
+  });
+});
+
+describe('GPT-2', () => {
+  const gpt2 = (changes = {}) => readGpt2Config(config('tiny-gpt2', changes));
+
+  test('the shape of a checkpoint, and what old configs leave to transformers', () => {
+    const left = { n_inner: null, scale_attn_weights: undefined, tie_word_embeddings: undefined };
+    expect(gpt2(left)).toEqual({
+      size: 32,
+      vocabulary: 480,
+      positions: 96,
+      layers: 2,
+      heads: 2,
+      inner: 128,
+      activation: 'gelu_new',
+      epsilon: 1e-5,
+      scaled: true,
+      scaledByLayer: false,
+      tied: true,
+    });
+  });
+
+  test.each<[object, string]>([
+    [{ add_cross_attention: true }, 'add_cross_attention = true is not supported'],
+    [{ activation_function: 'silu' }, 'activation_function "silu" is not supported'],
+    [{ quantization_config: {} }, 'quantization_config is set'],
+    [{ n_head: 5 }, 'n_embd 32 is no multiple of n_head 5'],
+  ])('%j is refused', (changes, message) => {
+    expect(() => gpt2(changes)).toThrow(`config.json: ${message}`);
   });
 });

@@ -1,10 +1,18 @@
 import type { Fields } from '../checkpoint/fields.ts';
 import type { Tensors } from '../checkpoint/safetensors.ts';
-import { type AttentionShape, attendAll, attendFromOne, closeAttention, feedForward } from '../compile/blocks.ts';
+import {
+  type AttentionShape,
+  attendAll,
+  attendFromOne,
+  closeAttention,
+  feedForward,
+  projectAll,
+} from '../compile/blocks.ts';
 import type { DecoderPlan, DecoderShape, Step, StepResult } from '../compile/decoder-plan.ts';
 import type { HeadShape } from '../compile/language-model-head.ts';
 import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
 import { createGraph, encodeModel } from '../onnx/graph.ts';
+import { readActivation } from './activations.ts';
 import { appendToCache, cachesOf, crossOutputs, crossSources, type Generator, tokenInputs } from './generator.ts';
 
 /** Shape of a `BartForConditionalGeneration` (transformers, models/bart). */
@@ -44,10 +52,6 @@ export function readBartConfig(fields: Fields): BartConfig {
     if (fields.boolean(name, value) !== value)
       throw fields.error(`${name} = ${!value} is not supported: only the layout of BART is`);
   }
-  const activation = fields.string('activation_function', 'gelu');
-  if (activation !== 'gelu' && activation !== 'relu') {
-    throw fields.error(`activation_function "${activation}" is not supported: gelu and relu are`);
-  }
   if (fields.raw('quantization_config') !== undefined)
     throw fields.error('quantization_config is set: only float weights can be read');
   const size = fields.size('d_model');
@@ -62,7 +66,7 @@ export function readBartConfig(fields: Fields): BartConfig {
     positions: fields.size('max_position_embeddings'),
     encoder: half('encoder'),
     decoder: half('decoder'),
-    activation,
+    activation: readActivation(fields, 'activation_function', 'gelu'),
     embeddingScale: fields.boolean('scale_embedding', false) ? Math.sqrt(size) : 1,
     tied: fields.boolean('tie_word_embeddings', true),
   };
@@ -142,7 +146,10 @@ function encoder(source: Source, config: BartConfig): Uint8Array {
     const own = `${name}.self_attn`;
     const names = { query: `${own}.q_proj`, key: `${own}.k_proj`, value: `${own}.v_proj` };
     const heads = attentionOf(config, config.encoder);
-    const attended = attendAll(layers, heads, names, layers.operand(hidden), { shape3d, mask: 'mask' });
+    const attended = attendAll(layers, heads, projectAll(layers, heads, names, layers.operand(hidden)), {
+      shape3d,
+      mask: 'mask',
+    });
     const norm = { size, epsilon: EPSILON };
     hidden = closeAttention(layers, norm, closeNames(name, 'self_attn'), { attended, residual: hidden });
     hidden = closeLayer(layers, config, config.encoder.inner, name, hidden);

@@ -1,5 +1,5 @@
 import type { Fields } from '../checkpoint/fields.ts';
-import { attendAll, attendFromOne, closeAttention, feedForward, MASKED } from '../compile/blocks.ts';
+import { attendAll, attendFromOne, closeAttention, feedForward, MASKED, projectAll } from '../compile/blocks.ts';
 import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
 import { createGraph, encodeModel, type Graph } from '../onnx/graph.ts';
 
@@ -115,7 +115,7 @@ export function robertaClassifier(source: Source, config: RobertaConfig): Uint8A
       const query = layers.linear(layers.operand(hidden, { rows }), names.query, size, size, { multiplier });
       attended = attendFromOne(layers, shape, query, { keys, values, mask: additiveMask(graph), texts: null });
     } else {
-      attended = attendAll(layers, shape, names, input, { shape3d, mask: 'mask' });
+      attended = attendAll(layers, shape, projectAll(layers, shape, names, input), { shape3d, mask: 'mask' });
     }
     const output = `${name}.attention.output`;
     const closing = { output: `${output}.dense`, value: names.value, norm: `${output}.LayerNorm` };

@@ -1,6 +1,6 @@
 import type { Fields } from '../checkpoint/fields.ts';
 import type { Tensors } from '../checkpoint/safetensors.ts';
-import { type AttentionShape, attendAll, attendFromOne } from '../compile/blocks.ts';
+import { type AttentionShape, attendAll, attendFromOne, projectAll } from '../compile/blocks.ts';
 import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
 import { createLayers, type Layers, type Operand, type Source } from '../compile/layers.ts';
 import { createGraph, encodeModel } from '../onnx/graph.ts';
@@ -107,8 +107,8 @@ function encoder(source: Source, config: T5Config): Uint8Array {
     const own = `${name}.0.SelfAttention`;
     const input = layers.operand(layers.rmsNorm(hidden, `${name}.0.layer_norm.weight`, size, epsilon));
     const names = { query: `${own}.q`, key: `${own}.k`, value: `${own}.v` };
-    const options = { shape3d, mask: 'mask', scoreBias, scale: 1, biased: false };
-    const attended = attendAll(layers, attentionOf(config), names, input, options);
+    const projected = projectAll(layers, attentionOf(config), names, input, { biased: false });
+    const attended = attendAll(layers, attentionOf(config), projected, { shape3d, mask: 'mask', scoreBias, scale: 1 });
     hidden = graph.op('Add', [hidden, project(layers, config, own, attended)]);
     hidden = forward(layers, config, `${name}.1`, hidden);
   }

@@ -144,6 +144,8 @@ export function isPlainGreedy(generation: Generation, maxInputTokens: number): b
   return (
     generation.search.kind === 'greedy' &&
     (generation.maxLength === null || maxInputTokens + generation.maxNewTokens <= generation.maxLength) &&
+    // Of a prompt only the one of a single token is followed by it, and the loop does not tell its rows apart.
+    (generation.firstToken === null || generation.maxLength === null) &&
     generation.minNewTokens === 0 &&
     generation.minLength === 0 &&
     generation.repetitionPenalty === 1 &&

@@ -41,24 +41,43 @@ export interface AttendAllOptions {
   readonly scale?: number;
   /** Tokens attend to themselves and those before them only. */
   readonly causal?: boolean;
-  /** False if the projections have no bias. */
-  readonly biased?: boolean;
+}
+
+/** Queries, keys and values, [rows, heads × headSize] each. */
+export interface Projected {
+  readonly query: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+/**
+ * Projections of a self-attention. Keys and values come without their biases (see `foldValueBias`).
+ * @param biased false if the query has no bias either
+ */
+export function projectAll(
+  layers: Layers,
+  { size, heads, headSize }: AttentionShape,
+  names: AttentionNames,
+  input: Operand,
+  { biased = true, multiplier = 1 }: { readonly biased?: boolean; readonly multiplier?: number } = {},
+): Projected {
+  const project = (name: string, options: LinearOptions) => layers.linear(input, name, size, heads * headSize, options);
+  return {
+    query: project(names.query, biased ? { multiplier } : { multiplier, bias: null }),
+    key: project(names.key, { bias: null }),
+    value: project(names.value, { bias: null }),
+  };
 }
 
 /** Every token attends to every token of its text; [rows, heads × headSize]. */
 export function attendAll(
   layers: Layers,
-  { size, heads, headSize }: AttentionShape,
-  names: AttentionNames,
-  input: Operand,
-  { shape3d, mask, scoreBias, scale, causal = false, biased = true }: AttendAllOptions,
+  { heads, headSize }: AttentionShape,
+  { query, key, value }: Projected,
+  { shape3d, mask, scoreBias, scale, causal = false }: AttendAllOptions,
 ): string {
   const { graph } = layers;
-  const inner = heads * headSize;
-  const project = (name: string, options: LinearOptions) =>
-    graph.op('Reshape', [layers.linear(input, name, size, inner, options), shape3d]);
-  const query = project(names.query, biased ? {} : { bias: null });
-  const operands = [query, project(names.key, { bias: null }), project(names.value, { bias: null })];
+  const operands = [query, key, value].map((each) => graph.op('Reshape', [each, shape3d]));
   const attended = graph.op(
     'MultiHeadAttention',
     [...operands, '', mask, ...(scoreBias === undefined ? [] : [scoreBias])],
@@ -70,7 +89,7 @@ export function attendAll(
     },
     { domain: 'com.microsoft' },
   );
-  return graph.op('Reshape', [attended, graph.constant('i64', [-1, inner])]);
+  return graph.op('Reshape', [attended, graph.constant('i64', [-1, heads * headSize])]);
 }
 
 /** What one token attends to. */
@@ -108,6 +127,44 @@ export function attendFromOne(
   const masked = mask === null ? scores : graph.op('Add', [scores, mask]);
   const attended = graph.op('MatMul', [graph.op('Softmax', [masked], { axis: -1 }), values]);
   return graph.op('Reshape', [attended, graph.constant('i64', [-1, heads * headSize])]);
+}
+
+/**
+ * The same over two lists at once: first its own, such as the tokens generated so far, then those of a text before them.
+ * In this order, since the longest text of a batch pads the others at its end: what is masked must come last for a row
+ * to have the same bits in any batch. The products with the values are two sums for the same reason.
+ */
+export function attendFromOneToBoth(
+  layers: Layers,
+  { heads, headSize }: AttentionShape,
+  query: string,
+  own: Pick<Attended, 'keys' | 'values'>,
+  { keys, values, mask, texts }: Attended,
+): string {
+  const { graph } = layers;
+  const { constant, op } = graph;
+  const tail = constant('i64', [-1, heads, headSize, 1]);
+  const ownScores = op('Reshape', [
+    op('MatMul', [own.keys, op('Reshape', [query, tail])]),
+    constant('i64', [0, 0, 1, -1]),
+  ]);
+  const column = op('Reshape', [query, texts === null ? tail : op('Concat', [texts, tail], { axis: 0 })]);
+  const rowShape = constant('i64', texts === null ? [0, 0, 1, -1] : [0, 0, 0, 1, -1]);
+  const textScores = op('Reshape', [op('MatMul', [keys, column]), rowShape]);
+  const masked = mask === null ? textScores : op('Add', [textScores, mask]);
+  const rows = op('Shape', [ownScores], { start: 0, end: 3 });
+  const flat = op('Reshape', [masked, op('Concat', [rows, constant('i64', [-1])], { axis: 0 })]);
+  const weights = op('Softmax', [op('Concat', [ownScores, flat], { axis: -1 })], { axis: -1 });
+
+  const lengths = [op('Shape', [ownScores], { start: 3 }), op('Shape', [flat], { start: 3 })];
+  const [ownWeights, textWeights] = [graph.name('own'), graph.name('text')];
+  graph.ops('Split', [weights, op('Concat', lengths, { axis: 0 })], [ownWeights, textWeights], { axis: -1 });
+  const aligned = texts === null ? textWeights : op('Reshape', [textWeights, op('Shape', [masked])]);
+  const result = constant('i64', [-1, heads * headSize]);
+  return op('Add', [
+    op('Reshape', [op('MatMul', [ownWeights, own.values]), result]),
+    op('Reshape', [op('MatMul', [aligned, values]), result]),
+  ]);
 }
 
 export interface CloseNames {

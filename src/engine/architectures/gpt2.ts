@@ -1,0 +1,190 @@
+import type { Fields } from '../checkpoint/fields.ts';
+import {
+  type AttentionShape,
+  attendAll,
+  attendFromOneToBoth,
+  projectAll,
+  projectAttention,
+  projectForward,
+} from '../compile/blocks.ts';
+import type { DecoderPlan, DecoderShape, Step, StepResult } from '../compile/decoder-plan.ts';
+import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
+import { createGraph, encodeModel } from '../onnx/graph.ts';
+import { readActivation } from './activations.ts';
+import { appendToCache, cachesOf, crossOutputs, crossSources, type Generator, tokenInputs } from './generator.ts';
+import { gpt2Tensors } from './gpt2-tensors.ts';
+
+/** Shape of a `GPT2LMHeadModel` (transformers, models/gpt2). */
+export interface Gpt2Config {
+  readonly size: number;
+  readonly vocabulary: number;
+  readonly positions: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly inner: number;
+  readonly activation: Activation;
+  readonly epsilon: number;
+  /** Scores are divided by the square root of the head size. */
+  readonly scaled: boolean;
+  /** Scores of layer n, counted from 1, are divided by n. */
+  readonly scaledByLayer: boolean;
+  readonly tied: boolean;
+}
+
+export function readGpt2Config(fields: Fields): Gpt2Config {
+  if (fields.boolean('add_cross_attention', false)) {
+    throw fields.error('add_cross_attention = true is not supported: GPT-2 alone is, without an encoder');
+  }
+  if (fields.raw('quantization_config') !== undefined) {
+    throw fields.error('quantization_config is set: only float weights can be read');
+  }
+  const size = fields.size('n_embd', 768);
+  const heads = fields.size('n_head', 12);
+  if (size % heads !== 0) throw fields.error(`n_embd ${size} is no multiple of n_head ${heads}`);
+  return {
+    size,
+    heads,
+    vocabulary: fields.size('vocab_size', 50257),
+    positions: fields.size('n_positions', 1024),
+    layers: fields.size('n_layer', 12),
+    inner: fields.raw('n_inner') == null ? 4 * size : fields.size('n_inner'),
+    activation: readActivation(fields, 'activation_function', 'gelu_new'),
+    epsilon: fields.number('layer_norm_epsilon', 1e-5),
+    scaled: fields.boolean('scale_attn_weights', true),
+    scaledByLayer: fields.boolean('scale_attn_by_inverse_layer_idx', false),
+    tied: fields.boolean('tie_word_embeddings', true),
+  };
+}
+
+export function gpt2Generator(fields: Fields): Generator {
+  const config = readGpt2Config(fields);
+  const view = (source: Source): Source => ({ ...source, tensors: gpt2Tensors(source.tensors, config.size) });
+  return {
+    shape: decoderShape(config),
+    size: config.size,
+    vocabulary: config.vocabulary,
+    inputPositions: config.positions,
+    defaultWindow: config.positions,
+    positions: config.positions,
+    decoderOnly: true,
+    generationDefaults: { bos_token_id: 50256, eos_token_id: 50256 },
+    encoder: (source) => prefill(view(source), config),
+    decoder: (source) => decoder(view(source), config),
+  };
+}
+
+function decoderShape({ layers, heads, size }: Gpt2Config): DecoderShape {
+  return { layers, heads, headSize: size / heads };
+}
+
+function attentionOf({ size, heads }: Gpt2Config): AttentionShape {
+  return { size, heads, headSize: size / heads };
+}
+
+/** Factor of the scores in a layer. */
+function scaleOf({ scaled, scaledByLayer, size, heads }: Gpt2Config, layer: number): number {
+  return (scaled ? 1 / Math.sqrt(size / heads) : 1) / (scaledByLayer ? layer + 1 : 1);
+}
+
+function tablesOf(layers: Layers, { size, vocabulary, positions }: Gpt2Config) {
+  return {
+    words: layers.parameter('wte.weight', [vocabulary, size]),
+    places: layers.parameter('wpe.weight', [positions, size]),
+  };
+}
+
+/** What a layer does after its attention: hidden + projection, and the feed-forward part on top. */
+function closeLayer(layers: Layers, config: Gpt2Config, layer: number, attended: string, hidden: string): string {
+  const { size, inner, activation, epsilon } = config;
+  const { graph } = layers;
+  const name = `h.${layer}`;
+  const names = { output: `${name}.attn.c_proj`, value: `${name}.attn.value` };
+  const sum = graph.op('Add', [projectAttention(layers, size, names, attended), hidden]);
+  const input = layers.operand(layers.layerNorm(sum, `${name}.ln_2`, size, epsilon));
+  const forward = { open: `${name}.mlp.c_fc`, close: `${name}.mlp.c_proj` };
+  return graph.op('Add', [projectForward(layers, { size, inner, activation }, forward, input), sum]);
+}
+
+const namesOf = (layer: number) => ({
+  query: `h.${layer}.attn.query`,
+  key: `h.${layer}.attn.key`,
+  value: `h.${layer}.attn.value`,
+});
+
+/** The keys and values of a prompt. Its padding comes last, where no token looks. */
+function prefill(source: Source, config: Gpt2Config): Uint8Array {
+  const { size, epsilon } = config;
+  const graph = createGraph('encoder');
+  const layers = createLayers(graph, graph, source);
+  const { tokens, length, shape } = tokenInputs(graph);
+  const { words, places } = tablesOf(layers, config);
+  const positions = graph.op('Range', [graph.constant('i64', 0), length, graph.constant('i64', 1)]);
+  const shape3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
+  const sum = graph.op('Add', [graph.op('Gather', [words, tokens]), graph.op('Gather', [places, positions])]);
+
+  let hidden = graph.op('Reshape', [sum, graph.constant('i64', [-1, size])]);
+  const outputs: { key: string; value: string }[] = [];
+  for (let layer = 0; layer < config.layers; layer++) {
+    const input = layers.operand(layers.layerNorm(hidden, `h.${layer}.ln_1`, size, epsilon));
+    const projected = projectAll(layers, attentionOf(config), namesOf(layer), input);
+    outputs.push(projected);
+    // Nothing reads what the last layer would make of them.
+    if (layer === config.layers - 1) break;
+    const options = { shape3d, mask: 'mask', scale: scaleOf(config, layer), causal: true };
+    const attended = attendAll(layers, attentionOf(config), projected, options);
+    hidden = closeLayer(layers, config, layer, attended, hidden);
+  }
+  crossOutputs(graph, decoderShape(config), shape, (layer, part) => outputs[layer]?.[part] ?? '');
+  return encodeModel(graph);
+}
+
+function decoder(source: Source, config: Gpt2Config): DecoderPlan {
+  const { size, vocabulary, tied } = config;
+  const shape = decoderShape(config);
+  return {
+    sources: crossSources(shape),
+    caches: cachesOf(shape),
+    head: { weight: tied ? 'wte.weight' : 'lm_head.weight', size, vocabulary, bias: null },
+    step: (step) => decoderStep(source, config, step),
+  };
+}
+
+/** Word and position of one token for each row; a position counts the prompt's tokens and those since. */
+function embedStep(layers: Layers, config: Gpt2Config, tokens: string, past: string): string {
+  const { graph } = layers;
+  const { constant, op } = graph;
+  const { words, places } = tablesOf(layers, config);
+  const seen = op('Cast', [op('Greater', ['cross_mask', constant('f32', -1)])], { to: 7 });
+  const counted = op('ReduceSum', [seen, constant('i64', [-1])], { keepdims: 0 });
+  const position = op('Add', [op('Reshape', [counted, constant('i64', [-1, 1])]), past]);
+  const texts = op('Shape', ['cross_mask'], { start: 0, end: 1 });
+  // [texts, hypotheses, size] + [texts, 1, size]
+  const shape = op('Concat', [texts, constant('i64', [-1, config.size])], { axis: 0 });
+  const word = op('Reshape', [op('Gather', [words, tokens]), shape]);
+  const sum = op('Add', [word, op('Gather', [places, position])]);
+  return op('Reshape', [sum, constant('i64', [-1, config.size])]);
+}
+
+/** One token for each row. */
+function decoderStep(source: Source, config: Gpt2Config, { root, body, tokens, caches, texts }: Step): StepResult {
+  const { size, epsilon } = config;
+  const shape = attentionOf(config);
+  const layers = createLayers(root, body, source);
+  const past = body.op('Shape', [caches[0] ?? ''], { start: 2, end: 3 });
+
+  let hidden = embedStep(layers, config, tokens, past);
+  const grown: string[] = [];
+  for (let layer = 0; layer < config.layers; layer++) {
+    const input = layers.operand(layers.layerNorm(hidden, `h.${layer}.ln_1`, size, epsilon));
+    const { query, key, value } = projectAll(layers, shape, namesOf(layer), input, {
+      multiplier: scaleOf(config, layer),
+    });
+    const keys = appendToCache(body, shape, caches[2 * layer], key);
+    const values = appendToCache(body, shape, caches[2 * layer + 1], value);
+    grown.push(keys, values);
+    const prompt = { keys: `cross_key_${layer}`, values: `cross_value_${layer}`, mask: 'cross_mask', texts };
+    const attended = attendFromOneToBoth(layers, shape, query, { keys, values }, prompt);
+    hidden = closeLayer(layers, config, layer, attended, hidden);
+  }
+  return { hidden: layers.operand(layers.layerNorm(hidden, 'ln_f', size, epsilon)), caches: grown };
+}
