@@ -4,6 +4,8 @@ import type { Fields } from './checkpoint/fields.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 const PLACE = '{text}';
+/** The template of a model that reads the text as it is. */
+export const TEXT_ALONE = PLACE;
 
 /** How a text is put to a model. */
 export interface Prompt {
