@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** `npm run test:fault`: the cases of test/fault in full, one file after the other. */
 const FULL_FAULTS = 'full-faults';
-/** `npm run test:soak`. */
+/** `npm run test:soak`, `npm run test:recovery`: not among the tests. */
 const SOAK = 'soak';
 
 export default defineConfig(({ mode }) => ({
@@ -13,7 +13,14 @@ export default defineConfig(({ mode }) => ({
     env: { ORT_DISABLE_TELEMETRY: '1' },
     globalSetup: ['test/support/scratch-folder.ts'],
     projects: [
-      ...(mode === SOAK ? [{ extends: true as const, test: { name: SOAK, include: ['test/soak/**/*.test.ts'] } }] : []),
+      ...(mode === SOAK
+        ? [
+            {
+              extends: true as const,
+              test: { name: SOAK, include: ['test/soak/**/*.test.ts'], testTimeout: 900_000 },
+            },
+          ]
+        : []),
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
         extends: true,

@@ -10,7 +10,7 @@ if (!/^\d+$/.test(seed) || !(Number(values.minutes) > 0)) {
   process.exit(2);
 }
 console.log(`Seed ${seed}, ${values.minutes} minutes of faults.`);
-const { status } = spawnSync('vitest', ['run', '--mode', 'soak', '--project', 'soak'], {
+const { status } = spawnSync('vitest', ['run', '--mode', 'soak', '--project', 'soak', 'test/soak/soak.test.ts'], {
   stdio: 'inherit',
   env: { ...process.env, DETOXQ_SOAK_SEED: seed, DETOXQ_SOAK_MINUTES: values.minutes },
 });

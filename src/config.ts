@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { UsageError } from './contract/errors.ts';
@@ -15,6 +15,8 @@ export interface Config {
   readonly redisUrl: string | undefined;
   /** `DETOXQ_HOME`: embedded services, pulled checkpoints, compiled graphs. Default `.detoxq` in the working folder. */
   readonly home: string;
+  /** `DETOXQ_CHECKPOINTS`: further folders, parted by `:`, from which `worker` opens checkpoints that runs name by path. */
+  readonly checkpointFolders: readonly string[];
   /** `DETOXQ_QUEUE`: name of the queue; workers and producers of one installation share it. Default `detoxq`. */
   readonly queueName: string;
   /** `DETOXQ_DRAIN_SECONDS`: how long a worker may finish what it has after the first signal. Default 25 s. */
@@ -61,6 +63,7 @@ const environment = z.object({
   DATABASE_URL: url('DATABASE_URL', ['postgres', 'postgresql']),
   REDIS_URL: url('REDIS_URL', ['redis', 'rediss', 'unix']),
   DETOXQ_HOME: z.string().default('.detoxq'),
+  DETOXQ_CHECKPOINTS: z.string().default(''),
   DETOXQ_QUEUE: z
     .string()
     .regex(/^[a-z][a-z0-9_-]{0,40}$/, { error: 'DETOXQ_QUEUE must be a short name of a-z, 0-9, _ and -' })
@@ -94,6 +97,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     databaseUrl: values.DATABASE_URL,
     redisUrl: values.REDIS_URL,
     home: expandHome(values.DETOXQ_HOME),
+    checkpointFolders: values.DETOXQ_CHECKPOINTS.split(delimiter).filter(Boolean).map(expandHome),
     queueName: values.DETOXQ_QUEUE,
     drainDeadlineMs: values.DETOXQ_DRAIN_SECONDS * 1000,
     logLevel: values.DETOXQ_LOG_LEVEL,

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { packageRoot } from '../config.ts';
 import { CheckpointError } from '../contract/errors.ts';
 import type { ModelIdentity, Precision } from '../contract/models.ts';
@@ -7,6 +7,7 @@ import { generationOf, type RunSettings } from '../contract/settings.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import { identifyCheckpoint } from '../engine/load.ts';
 import { createEngines, type Engines } from '../worker/engines.ts';
+import { requireAllowedFolder } from './checkpoint-folders.ts';
 import type { Context } from './context.ts';
 
 export function engineProcesses(asked: number | undefined): number {
@@ -35,16 +36,32 @@ export async function requireSameModels(context: Context, settings: RunSettings)
   }
 }
 
-/**
- * Opens engines for the settings of a run, with the checkpoints of this machine.
- * @param onMemory called with the highest resident memory of an engine process so far, in bytes
- */
+export interface EngineOpenerOptions {
+  /** Called with the highest resident memory of an engine process so far, in bytes. */
+  readonly onMemory?: ((peakBytes: number) => void) | undefined;
+  /**
+   * Runs are anybody's who may enqueue: their checkpoints are opened only in the folders that the operator of this
+   * machine allows. Default false: the settings are the user's own.
+   */
+  readonly runsOfOthers?: boolean;
+}
+
+/** Opens engines for the settings of a run, with the checkpoints of this machine. */
 export function engineOpener(
   context: Context,
   processes: number,
-  onMemory?: (peakBytes: number) => void,
+  { onMemory, runsOfOthers = false }: EngineOpenerOptions = {},
 ): (settings: RunSettings) => Engines {
-  const find = ({ name }: ModelIdentity) => findCheckpoint(name, packageRoot, context.config.home);
+  const { home, checkpointFolders } = context.config;
+  const allowed = [join(packageRoot, 'models'), home, process.cwd(), ...checkpointFolders];
+  const find = ({ name }: ModelIdentity) => {
+    // Before it is looked at: not even whether it exists is told.
+    const isPath = isAbsolute(name) || name.split('/').includes('..');
+    if (runsOfOthers && isPath) requireAllowedFolder(name, allowed);
+    const checkpoint = findCheckpoint(name, packageRoot, home);
+    if (runsOfOthers) requireAllowedFolder(checkpoint.folder, allowed);
+    return checkpoint;
+  };
   return (settings) => {
     const { scorer, detoxifier, prefilter } = settings;
     return createEngines({

@@ -42,7 +42,7 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
   const worker = await startWorker({
     database,
     queue,
-    openEngines: engineOpener(context, job.processes, job.onMemory),
+    openEngines: engineOpener(context, job.processes, { onMemory: job.onMemory }),
     processes: job.processes,
     name: `${hostname()}/${process.pid}`,
     log,

@@ -44,7 +44,7 @@ A second signal ends it at once; its chunks are delivered again when their locks
           const queue = await context.openQueue();
           const name = `${hostname()}/${process.pid}`;
           const stop = listenForStop((text) => log.info({ worker: name }, text));
-          const openEngines = engineOpener(context, processes);
+          const openEngines = engineOpener(context, processes, { runsOfOthers: true });
           const worker = await startWorker({ database, queue, openEngines, processes, name, log });
           const reconciler = createReconciler({ database, queue, log });
           reconciler.start();

@@ -41,7 +41,7 @@ export function startEngineProcess(
   listener: EngineListener,
   entry: URL = ENGINE_ENTRY,
 ): EngineProcess {
-  const child: ChildProcess = fork(fileURLToPath(entry), [], {
+  const child: ChildProcess = fork(fileURLToPath(entry), [String(process.pid)], {
     env: engineEnvironment(),
     serialization: 'advanced',
     // stdout of a command is for its data: an engine has nothing to say there.

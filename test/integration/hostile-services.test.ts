@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createRedisQueue } from '../../src/queue/redis-queue.ts';
+import { hasOpenssl, makeCertificates } from '../support/certificates.ts';
 import { runCli, startCli } from '../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { canStartRedis, freePort, startPrivateRedis } from '../support/private-redis.ts';
 import { createRecorder, createTestLog, jobOf } from '../support/queues.ts';
 
 const ACL = new URL('../../deploy/redis-acl/users.acl', import.meta.url);
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 
 describe.skipIf(!canStartRedis)('services that trust nobody', () => {
   let folder: string;
@@ -108,62 +108,17 @@ describe.skipIf(!canStartRedis)('services that trust nobody', () => {
   });
 
   test.skipIf(!hasOpenssl)('rediss:// is believed only with a certificate of a known authority', async () => {
-    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
-    openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      'ca.key',
-      '-out',
-      'ca.pem',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=test authority',
-    );
-    openssl(
-      'req',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-keyout',
-      'server.key',
-      '-out',
-      'server.csr',
-      '-subj',
-      '/CN=localhost',
-    );
-    writeFileSync(join(folder, 'san'), 'subjectAltName=DNS:localhost');
-    openssl(
-      'x509',
-      '-req',
-      '-in',
-      'server.csr',
-      '-CA',
-      'ca.pem',
-      '-CAkey',
-      'ca.key',
-      '-CAcreateserial',
-      '-days',
-      '2',
-      '-extfile',
-      'san',
-      '-out',
-      'server.pem',
-    );
+    const { authority, certificate, key } = makeCertificates(folder);
     const port = await freePort();
     const server = await startPrivateRedis([
       '--tls-port',
       String(port),
       '--tls-cert-file',
-      join(folder, 'server.pem'),
+      certificate,
       '--tls-key-file',
-      join(folder, 'server.key'),
+      key,
       '--tls-ca-cert-file',
-      join(folder, 'ca.pem'),
+      authority,
       '--tls-auth-clients',
       'no',
     ]);
@@ -174,12 +129,12 @@ describe.skipIf(!canStartRedis)('services that trust nobody', () => {
       DETOXQ_HOME: join(folder, 'home'),
     };
     const args = ['worker', '--processes', '1', '--exit-when-empty'];
-    const known = await runCli(args, { ...env, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') });
+    const known = await runCli(args, { ...env, NODE_EXTRA_CA_CERTS: authority });
     expect(known.code, known.stderr).toBe(0);
     const unknown = await runCli(args, env);
     expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('certificate') });
     // The right authority, another name.
-    const other = { ...env, REDIS_URL: `rediss://127.0.0.1:${port}/0`, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') };
+    const other = { ...env, REDIS_URL: `rediss://127.0.0.1:${port}/0`, NODE_EXTRA_CA_CERTS: authority };
     expect((await runCli(args, other)).code).toBe(1);
   });
 });
