@@ -34,7 +34,7 @@ describe('detoxq models compare', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('measures two bundled checkpoints as ordinary runs and writes the report in every form', async () => {
+  it('measures bundled checkpoints as ordinary runs and writes the report in every form', async () => {
     const out = ['compare.html', 'compare.md'].map((name) => join(folder, name));
     const { code, stdout, stderr } = await runCli(
       [
@@ -56,9 +56,15 @@ describe('detoxq models compare', () => {
       accuracy: 1,
       toxicShare: 0.5,
     });
+    // Not on disk: described from its published config, and measured by the bundled one.
+    expect(comparison.detoxifiers[1]).toMatchObject({
+      checkpoint: 'nano-gpt2',
+      standsFor: 'gpt2',
+      run: { rowsDone: 6 },
+    });
     expect(comparison.systems.find(({ name }) => name === 'gpt2')?.inspection.parameters?.total).toBe(124_439_808);
 
-    // Both were measured by one run, which can be queried.
+    // The pair was measured by one run, which can be queried.
     const runs = await fixture.database.query<{ name: string; state: string }>(
       'SELECT name, state FROM runs WHERE name LIKE $1',
       ['%nano-bart, nano-roberta'],

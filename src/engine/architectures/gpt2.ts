@@ -69,7 +69,7 @@ export function gpt2Generator(fields: Fields): Generator {
     decoderOnly: true,
     generationDefaults: { bos_token_id: 50256, eos_token_id: 50256 },
     encoder: (source) => prefill(view(source), config),
-    decoder: (source) => decoder(view(source), config),
+    decoder: (source) => withFileNames(decoder(view(source), config), source),
   };
 }
 
@@ -110,6 +110,12 @@ const namesOf = (layer: number) => ({
   key: `h.${layer}.attn.key`,
   value: `h.${layer}.attn.value`,
 });
+
+/** Who builds the head reads it from the file, not through the view. */
+function withFileNames(plan: DecoderPlan, { tensors }: Source): DecoderPlan {
+  const { weight } = plan.head;
+  return tensors.has(weight) ? plan : { ...plan, head: { ...plan.head, weight: `transformer.${weight}` } };
+}
 
 /** The keys and values of a prompt. Its padding comes last, where no token looks. */
 function prefill(source: Source, config: Gpt2Config): Uint8Array {
