@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
-import { HubError } from '../contract/errors.ts';
+import { HubError, UsageError } from '../contract/errors.ts';
 
 export interface HttpOptions {
   /** The token goes to this origin and to no other. */
@@ -50,13 +50,20 @@ const MAX_REDIRECTS = 8;
 const TRIES = 6;
 const LONGEST_PAUSE_MS = 30_000;
 
+/** @throws UsageError for settings that cannot be used, by the name of their variable; never with their value */
 export function createHttp(options: HttpOptions): Http {
   const { endpoint, token, retryDelayMs = 500, silenceMs = 30_000 } = options;
-  const home = new URL(endpoint).origin;
+  const home = webAddress('HF_ENDPOINT', endpoint).origin;
+  if (new URL(endpoint).username !== '') {
+    throw new UsageError('HF_ENDPOINT must hold no user and password: a token for the hub goes into HF_TOKEN.');
+  }
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new UsageError('HF_TOKEN has characters that no token has: is there a space or a line break in it?');
+  }
   // An empty string: the agent would otherwise look at the environment itself.
   const dispatcher = new EnvHttpProxyAgent({
-    httpProxy: options.httpProxy ?? '',
-    httpsProxy: options.httpsProxy ?? '',
+    httpProxy: proxyAddress('HTTP_PROXY', options.httpProxy),
+    httpsProxy: proxyAddress('HTTPS_PROXY', options.httpsProxy),
     noProxy: options.noProxy ?? '',
     headersTimeout: silenceMs,
     bodyTimeout: silenceMs,
@@ -121,6 +128,17 @@ export function createHttp(options: HttpOptions): Http {
   }
 
   return { get, retrying, close: () => dispatcher.close() };
+}
+
+function webAddress(variable: string, value: string): URL {
+  if (/^https?:\/\//i.test(value) && URL.canParse(value)) return new URL(value);
+  throw new UsageError(`${variable} must be an address that begins with http:// or https://.`);
+}
+
+/** As curl has it, a proxy without a scheme is one of HTTP. */
+function proxyAddress(variable: string, value: string | undefined): string {
+  if (value === undefined) return '';
+  return webAddress(variable, value.includes('://') ? value : `http://${value}`).href;
 }
 
 function isTrouble(status: number): boolean {

@@ -433,7 +433,7 @@ describe('a proxy', () => {
     await once(proxy, 'listening');
     const { port } = proxy.address() as AddressInfo;
     try {
-      expect((await fetched({ httpProxy: `http://127.0.0.1:${port}` })).fetched).toBe(true);
+      expect((await fetched({ httpProxy: `127.0.0.1:${port}` })).fetched).toBe(true);
       expect(new Set(seen)).toEqual(new Set([new URL(hub.endpoint).host, new URL(hub.cdn).host]));
     } finally {
       proxy.close();
@@ -446,6 +446,19 @@ describe('a proxy', () => {
     expect(hub.requests).toHaveLength(0);
     expect((await fetched({ httpProxy: deadEndpoint, noProxy: '127.0.0.1' })).fetched).toBe(true);
   });
+});
+
+test.each<[Partial<HttpOptions>, string]>([
+  [{ endpoint: 'mirror.example' }, 'HF_ENDPOINT must be an address'],
+  [{ endpoint: 'http://' }, 'HF_ENDPOINT must be an address'],
+  [{ endpoint: 'https://me:secret@mirror.example' }, 'HF_ENDPOINT must hold no user and password'],
+  [{ token: 'hf_secret\n' }, 'HF_TOKEN has characters'],
+  [{ httpsProxy: 'socks5://secret:1080' }, 'HTTPS_PROXY must be an address'],
+])('settings that cannot be used are named, and not shown: %j', async (settings, message) => {
+  const failure = fetched(settings);
+  await expect(failure).rejects.toThrow(UsageError);
+  await expect(failure).rejects.toThrow(message);
+  await expect(failure).rejects.not.toThrow('secret');
 });
 
 test('a checkpoint that does not fit the disk is refused before anything is fetched', async () => {
