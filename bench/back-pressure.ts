@@ -93,6 +93,7 @@ async function beWorker({ databaseUrl, redisUrl }: Place): Promise<void> {
     precision: 'int8',
     threshold: 0.5,
     generation: { max_new_tokens: 64 },
+    prompt: '{text}',
     cacheFolder: '',
   } as const;
   const openEngines = () => createEngines({ engine, processes: 1, log: silent, entry: FAKE_ENGINE });

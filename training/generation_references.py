@@ -6,7 +6,9 @@ For each generator a `<name>.jsonl`: first a line `{texts | prompts}`, then a li
 `{options, rows: [[{tokens, score, logprob}, ...], ...]}`: for each text the `num_return_sequences` outputs, best first.
 `tokens` are the generated ids without start token or prompt, up to the first end token; `score` is transformers'
 `sequences_scores` (null without beams), `logprob` the sum of the log-probabilities that the model itself gives the
-tokens, before any penalty. Every text runs alone: nothing depends on padding.
+tokens, before any penalty. Every text runs alone: nothing depends on padding. Random weights make beams that are equal
+but for rounding: where noise of 1e-5 on the scores changes the tokens, nobody can be held to them, and null stands for
+the text's outputs.
 
 The generators are the tiny checkpoints of test/fixtures/checkpoints, and a model without weights: logits that are a
 hash of the last two tokens and the position, exact in fp32, which a test can compute too. It continues a prompt.
@@ -28,6 +30,8 @@ from transformers import (
     AutoTokenizer,
     GenerationConfig,
     GenerationMixin,
+    LogitsProcessor,
+    LogitsProcessorList,
     PretrainedConfig,
     PreTrainedModel,
 )
@@ -84,10 +88,11 @@ class TableModel(PreTrainedModel, GenerationMixin):
         return CausalLMOutput(logits=torch.tensor(rows, dtype=torch.float32))
 
 
-def cases(end: int, words: list[int], causal: bool) -> list[dict[str, object]]:
+def cases(end: int, words: list[int], prompt: int) -> list[dict[str, object]]:
     """Every option alone in greedy search and in beams, and the combinations that people use.
 
     :param words: five token ids that are no special tokens and appear in outputs
+    :param prompt: tokens of a long prompt, which counts in lengths; 0 for a model with an encoder
     """
     a, b, c, d, e = words
     single = [
@@ -141,18 +146,17 @@ def cases(end: int, words: list[int], causal: bool) -> list[dict[str, object]]:
         for options in single
         if options and not isinstance(options.get("forced_eos_token_id"), list)
     ]
-    if causal:
-        for options in [*single, *beams, *together, *in_beams]:
-            # A prompt counts.
-            for name in ("min_length", "max_length"):
-                if name in options:
-                    options[name] += 8
+    for options in [*single, *beams, *together, *in_beams]:
+        for name in {"min_length", "max_length"} & options.keys():
+            options[name] += prompt
     return [*single, *beams, *together, *in_beams]
 
 
 @torch.no_grad()
 def outputs(model, inputs: torch.Tensor, options: dict[str, object]) -> list[dict[str, object]]:
-    generated = model.generate(inputs, **options, return_dict_in_generate=True, output_scores=True)
+    # Otherwise max_new_tokens of a checkpoint would win over the max_length of a case.
+    lengths = {"max_new_tokens": None} if "max_length" in options else {}
+    generated = model.generate(inputs, **options, **lengths, return_dict_in_generate=True, output_scores=True)
     ends = options.get("eos_token_id", model.generation_config.eos_token_id)
     ends = ends if isinstance(ends, list) else [ends]
     encoder_decoder = model.config.is_encoder_decoder
@@ -176,14 +180,35 @@ def outputs(model, inputs: torch.Tensor, options: dict[str, object]) -> list[dic
     return rows
 
 
+class Noise(LogitsProcessor):
+    """Moves scores as much as another order of additions might, and more."""
+
+    def __init__(self, seed: int):
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, input_ids, scores):
+        return scores + 1e-5 * (2 * torch.rand(scores.shape, generator=self.generator) - 1)
+
+
+def sure(model, inputs: torch.Tensor, options: dict[str, object]) -> list[dict[str, object]] | None:
+    """Outputs, or None where noise changes them."""
+    plain = outputs(model, inputs, options)
+    for seed in (1, 2) if options.get("num_beams", 1) > 1 else ():
+        noisy = outputs(model, inputs, {**options, "logits_processor": LogitsProcessorList([Noise(seed)])})
+        if [output["tokens"] for output in noisy] != [output["tokens"] for output in plain]:
+            return None
+    return plain
+
+
 def write(file: Path, head: dict[str, object], model, inputs: list[torch.Tensor], grid: list[dict[str, object]]) -> None:
     lines = [head]
     for options in grid:
-        lines.append({"options": options, "rows": [outputs(model, each, options) for each in inputs]})
+        lines.append({"options": options, "rows": [sure(model, each, options) for each in inputs]})
     text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
     file.write_text(text, encoding="utf8")
     different = len({json.dumps(line.get("rows")) for line in lines})
-    print(f"{file}: {len(grid)} cases, {different - 1} different outputs, {len(text) // 1024} KiB")
+    unsure = sum(row is None for line in lines for row in line.get("rows", []))
+    print(f"{file}: {len(grid)} cases, {different - 1} different outputs, {unsure} unsure, {len(text) // 1024} KiB")
 
 
 def frequent(model, inputs: list[torch.Tensor], specials: set[int]) -> list[int]:
@@ -207,7 +232,7 @@ def write_checkpoint(out: Path, name: str) -> None:
     ends = model.generation_config.eos_token_id
     end = ends[0] if isinstance(ends, list) else ends
     words = frequent(model, inputs, set(tokenizer.all_special_ids))
-    write(out / f"{name}.jsonl", {"texts": texts}, model, inputs, cases(end, words, causal))
+    write(out / f"{name}.jsonl", {"texts": texts}, model, inputs, cases(end, words, max(each.shape[1] for each in inputs) if causal else 0))
 
 
 def main() -> None:
@@ -223,7 +248,7 @@ def main() -> None:
             inputs = [torch.tensor([prompt]) for prompt in TABLE_PROMPTS]
             model = TableModel().eval()
             words = frequent(model, inputs, {0, 1, TABLE_END})
-            grid = cases(TABLE_END, words, causal=True)
+            grid = cases(TABLE_END, words, prompt=8)
             write(options.out / "table.jsonl", {"prompts": TABLE_PROMPTS}, model, inputs, grid)
         else:
             write_checkpoint(options.out, name)

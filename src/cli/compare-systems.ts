@@ -91,8 +91,7 @@ function findCandidates(systems: readonly ComparedSystem[]): { candidates: Candi
   for (const { name, inspection, standIn } of systems) {
     const { name: checkpoint, use } = standIn ?? inspection;
     const role = (['detoxifier', 'scorer'] as const).find((known) => use.roles.includes(known));
-    const also = standIn === null ? '' : `, nor ${checkpoint} in its place`;
-    if (role === undefined) idle.push(`${name} was not measured${also}: ${use.advice.join('; ')}.`);
+    if (role === undefined) idle.push(`${name} was not measured: ${use.advice.join('; ')}.`);
     else candidates.push({ checkpoint, standsFor: standIn === null ? null : name, role });
   }
   return { candidates, idle };

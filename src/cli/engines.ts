@@ -5,7 +5,7 @@ import { CheckpointError } from '../contract/errors.ts';
 import type { ModelIdentity, Precision } from '../contract/models.ts';
 import { generationOf, type RunSettings } from '../contract/settings.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
-import { identifyCheckpoint } from '../engine/load.ts';
+import { identifyCheckpoint, TEXT_ALONE } from '../engine/load.ts';
 import { createEngines, type Engines } from '../worker/engines.ts';
 import { requireAllowedFolder } from './checkpoint-folders.ts';
 import type { Context } from './context.ts';
@@ -72,6 +72,7 @@ export function engineOpener(
         precision: settings.detoxifier.precision,
         threshold: settings.threshold,
         generation: generationOf(settings),
+        prompt: settings.prompt ?? TEXT_ALONE,
         cacheFolder: cacheFolder(context),
       },
       expected: { scorer: scorer.digest, detoxifier: detoxifier.digest, prefilter: prefilter?.scorer.digest },

@@ -48,8 +48,11 @@ const SEQUENCES: Definition = {
   parse: wholeNumber(1, 64),
 };
 
-/** @param more `sequences`: also `--num-return-sequences`; `longest`: what `--max-new-tokens` is without being given */
-export function addGenerationOptions(command: Command, more: { sequences: boolean; longest: string }): Command {
+/** @param more `sequences`: also `--num-return-sequences`; `longest` and `prompt`: what the help says of their defaults */
+export function addGenerationOptions(
+  command: Command,
+  more: { sequences: boolean; longest: string; prompt: string },
+): Command {
   for (const { name, help, parse } of [...DEFINITIONS, ...(more.sequences ? [SEQUENCES] : [])]) {
     const [argument, text] = help;
     const shown = name === 'max_new_tokens' ? `${text} (default: ${more.longest})` : text;
@@ -61,6 +64,9 @@ export function addGenerationOptions(command: Command, more: { sequences: boolea
   return command
     .addOption(new Option('--do-sample', 'draw tokens instead of taking the best').helpGroup(GROUP))
     .addOption(new Option('--no-do-sample', "also where the checkpoint's own options say so").helpGroup(GROUP))
+    .addOption(
+      new Option('--prompt <template>', `puts {text} to the model in this (default: ${more.prompt})`).helpGroup(GROUP),
+    )
     .addOption(new Option('--bad-words <file>', 'words that are never produced, one a line').helpGroup(GROUP));
 }
 

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { packageRoot, readConfig } from '../config.ts';
 import type { Precision, Rewrite, RewriteCandidate } from '../contract/models.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
-import { identifyCheckpoint, loadDetoxifier } from '../engine/load.ts';
+import { identifyCheckpoint, loadDetoxifier, TEXT_ALONE } from '../engine/load.ts';
 import { visible } from './format.ts';
 import { addGenerationOptions, type GivenOptions, givenGeneration } from './generation-options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
@@ -11,6 +11,7 @@ import { textGroups } from './texts.ts';
 
 interface Options extends GivenOptions {
   readonly precision: Precision;
+  readonly prompt?: string;
   readonly badWords?: string;
   readonly json?: boolean;
 }
@@ -22,7 +23,10 @@ export function addModelsGenerateCommand(models: Command): void {
     .argument('[texts...]', 'texts (default: the lines of standard input)')
     .description('let a model write: no queue, no database')
     .addOption(precisionOption());
-  addGenerationOptions(command, { sequences: true, longest: "the checkpoint's own" })
+  addGenerationOptions(command, {
+    ...{ sequences: true, longest: "the checkpoint's own" },
+    prompt: 'the text alone',
+  })
     .option('--json', 'one JSON object a text: text, input_tokens, tokens, output, logprob, …')
     .addHelpText(
       'after',
@@ -33,7 +37,8 @@ Examples:
   detoxq models generate ./my-model --do-sample --top-p 0.9 --seed 7 "this is a damn mess ."
 
 The model gets the text as it is, and what it writes is printed as it is, so that you can compare with transformers: in
-fp32 the tokens are those of model.generate() with the same options. A run puts texts into the form that the model was
+fp32 the tokens are those of model.generate() with the same options. Models that paraphrase or continue may need a prompt,
+which runs take from the checkpoint: --prompt "paraphrase: {text}". A run also puts texts into the form that the model was
 trained on, takes long ones apart and fits the answers in: try that with "detoxq run".`,
     )
     .action(async (name: string, texts: string[], options: Options) => {
@@ -46,7 +51,8 @@ trained on, takes long ones apart and fits the answers in: try that with "detoxq
         givenGeneration(options),
         options.badWords,
       );
-      const model = await loadDetoxifier({ ...source, generation, logprobs: true });
+      const prompt = options.prompt ?? TEXT_ALONE;
+      const model = await loadDetoxifier({ ...source, generation, prompt, logprobs: true });
       try {
         for await (const group of textGroups(texts)) {
           const rewrites = await model.rewrite(group);

@@ -1,9 +1,9 @@
 import { packageRoot } from '../config.ts';
-import type { GenerationOverrides } from '../contract/generation.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { Run } from '../contract/run.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
+import { readTemplate, TEXT_ALONE } from '../engine/load.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
 import { createRun } from '../store/runs.ts';
 import { calibratePrefilter } from './calibrate-prefilter.ts';
@@ -25,7 +25,7 @@ export async function prepareRun(context: Context, files: readonly string[], opt
   const { precision, threshold } = options;
   const detoxifier = await identify(context, options.detoxifier, precision);
   const scorer = await identify(context, options.scorer, precision);
-  const generation = runGeneration(context, detoxifier, options);
+  const writing = howToWrite(context, detoxifier, options);
   const prefilter = options.prefilter === undefined ? null : await identify(context, options.prefilter, precision);
   const dataset = await openDataset(files, {
     format: options.format,
@@ -41,7 +41,7 @@ export async function prepareRun(context: Context, files: readonly string[], opt
       prefilter: await calibratePrefilter(context, { dataset, scorer, prefilter, threshold, maxMiss }),
     }),
     threshold,
-    generation,
+    ...writing,
     similarity: 'chrf',
   };
   const { files: sourceFiles, options: sourceOptions } = dataset.source;
@@ -59,13 +59,19 @@ export async function prepareRun(context: Context, files: readonly string[], opt
 }
 
 /** What is asked for, with a limit: a run that nobody limits is not one that should take a checkpoint's own 1024 tokens. */
-function runGeneration(context: Context, { architecture }: ModelIdentity, options: RunOptions): GenerationOverrides {
+function howToWrite(
+  context: Context,
+  { name, architecture }: ModelIdentity,
+  options: RunOptions,
+): Pick<RunSettings, 'generation' | 'prompt'> {
   const { folder } = findCheckpoint(options.detoxifier, packageRoot, context.config.home);
   const given = withCandidates(givenGeneration(options), options.candidates);
   const limited = 'max_new_tokens' in given || 'max_length' in given;
-  return resolveGeneration(
+  const generation = resolveGeneration(
     { folder, architecture },
     limited ? given : { max_new_tokens: RUN_MAX_NEW_TOKENS, ...given },
     options.badWords,
   );
+  const prompt = readTemplate(folder, options.prompt, name);
+  return prompt === TEXT_ALONE ? { generation } : { generation, prompt };
 }

@@ -21,6 +21,8 @@ export interface RunOptions extends GivenOptions {
   /** Rewrites to choose from. */
   readonly candidates: number;
   readonly precision: 'int8' | 'fp32';
+  /** Template with {text}. */
+  readonly prompt?: string;
   /** File with words that are never produced. */
   readonly badWords?: string;
   readonly name?: string;
@@ -57,7 +59,11 @@ export function addRunOptions(command: Command): Command {
       new Option('--precision <precision>', 'int8 is quantized row by row').choices(['int8', 'fp32']).default('int8'),
     )
     .option('--name <name>', 'a name for the run, shown by status');
-  return addGenerationOptions(command, { sequences: false, longest: `${RUN_MAX_NEW_TOKENS}, a sentence at a time` });
+  return addGenerationOptions(command, {
+    sequences: false,
+    longest: `${RUN_MAX_NEW_TOKENS}, a sentence at a time`,
+    prompt: "the checkpoint's own, if it has one",
+  });
 }
 
 export function addProcessesOption(command: Command): Command {

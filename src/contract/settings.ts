@@ -33,6 +33,8 @@ export const runSettings = z.strictObject({
   threshold: z.number().min(0).max(1),
   /** What was asked for beside the detoxifier's own options. Read it by `generationOf`. */
   generation: generationOverrides,
+  /** Template in which texts are put to the detoxifier, with `{text}` in it; absent: the text alone. */
+  prompt: z.string().optional(),
   /** Metric of the column `similarity`. */
   similarity: z.literal('chrf'),
 });

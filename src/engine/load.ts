@@ -8,4 +8,5 @@ export { type InspectRequest, inspectCheckpoint, publishedConfig } from './inspe
 export { SYSTEMS } from './inspect/systems.ts';
 export { countTokens, surfaceVocabulary } from './inspect/vocabulary.ts';
 export { type Prepared, prepareCheckpoint } from './prepare.ts';
+export { readTemplate, TEXT_ALONE } from './prompt.ts';
 export { type LoadedScorer, loadScorer, type ScorerOptions } from './scorer.ts';

@@ -36,7 +36,8 @@ async function load(options: EngineOptions): Promise<Loaded> {
   const start = performance.now();
   const shared = { precision: options.precision, cacheFolder: options.cacheFolder };
   const scorer = await loadScorer({ ...options.scorer, ...shared });
-  const detoxifier = await loadDetoxifier({ ...options.detoxifier, ...shared, generation: options.generation });
+  const { generation, prompt } = options;
+  const detoxifier = await loadDetoxifier({ ...options.detoxifier, ...shared, generation, prompt });
   const small = options.prefilter && (await loadScorer({ ...options.prefilter, ...shared }));
   send({
     type: 'ready',

@@ -1,11 +1,11 @@
+import { join } from 'node:path';
 import { CheckpointError, UsageError } from '../contract/errors.ts';
 import { promptFor } from './aliases.ts';
-import type { Fields } from './checkpoint/fields.ts';
+import { type Fields, readFields } from './checkpoint/fields.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
-const PLACE = '{text}';
-/** The template of a model that reads the text as it is. */
-export const TEXT_ALONE = PLACE;
+/** The template that adds nothing. */
+export const TEXT_ALONE = '{text}';
 
 /** How a text is put to a model. */
 export interface Prompt {
@@ -21,13 +21,19 @@ export interface Prompt {
  */
 export function findTemplate(asked: string | undefined, config: Fields, name: string): string {
   if (asked !== undefined) {
-    if (!isTemplate(asked)) throw new UsageError(`the prompt ${JSON.stringify(asked)} must have ${PLACE} in it once`);
+    if (!isTemplate(asked))
+      throw new UsageError(`the prompt ${JSON.stringify(asked)} must have ${TEXT_ALONE} in it once`);
     return asked;
   }
   const own = field(field(config.raw('task_specific_params'), 'detoxification'), 'prompt');
-  if (own === undefined) return promptFor(name) ?? PLACE;
+  if (own === undefined) return promptFor(name) ?? TEXT_ALONE;
   if (typeof own === 'string' && isTemplate(own)) return own;
-  throw config.error(`task_specific_params.detoxification.prompt must be a string with ${PLACE} in it once`);
+  throw config.error(`task_specific_params.detoxification.prompt must be a string with ${TEXT_ALONE} in it once`);
+}
+
+/** The template of the checkpoint in a folder; see `findTemplate`. */
+export function readTemplate(folder: string, asked: string | undefined, name: string): string {
+  return findTemplate(asked, readFields(join(folder, 'config.json')), name);
 }
 
 function field(value: unknown, name: string): unknown {
@@ -37,12 +43,12 @@ function field(value: unknown, name: string): unknown {
 }
 
 function isTemplate(value: string): boolean {
-  return value.split(PLACE).length === 2;
+  return value.split(TEXT_ALONE).length === 2;
 }
 
 /** @param emptyPrompt what a decoder-only model begins with where a prompt has no tokens; null for a model with an encoder */
 export function createPrompt(template: string, tokenizer: Tokenizer, emptyPrompt: number | null): Prompt {
-  const [before = '', after = ''] = template.split(PLACE);
+  const [before = '', after = ''] = template.split(TEXT_ALONE);
   const fill = (text: string) => before + text + after;
 
   function encode(text: string, maxTokens: number): number[] {

@@ -18,6 +18,8 @@ export interface EngineOptions {
   readonly precision: Precision;
   readonly threshold: number;
   readonly generation: GenerationOverrides;
+  /** Template in which texts are put to the detoxifier. */
+  readonly prompt: string;
   /** Where compiled graphs are kept. */
   readonly cacheFolder: string;
 }

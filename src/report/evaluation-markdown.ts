@@ -102,6 +102,5 @@ function difference({ mean, low, high, p }: Difference): [string, string] {
 
 function signed(value: number): string {
   const shown = value.toFixed(3);
-  if (Number(shown) === 0) return '0.000';
-  return value > 0 ? `+${shown}` : shown;
+  return value > 0 && Number(shown) !== 0 ? `+${shown}` : shown;
 }

@@ -96,6 +96,24 @@ describe('detoxq on a machine without services', { timeout: 240_000 }, () => {
     expect(await query('select max(attempts) as attempts from chunks')).toEqual([{ attempts: 1 }]);
   });
 
+  it('freezes how the detoxifier writes with a run, the words of a lexicon too', async () => {
+    const lexicon = join(folder, 'lexicon.txt');
+    await writeFile(lexicon, 'door\n');
+    const flags = ['--num-beams', '3', '--no-repeat-ngram-size', '3', '--bad-words', lexicon, '--limit', '12'];
+    const run = await runCli(['run', 'examples/comments.csv', ...flags, '--prompt', ' {text}'], env);
+    expect(run.code, run.stderr).toBe(0);
+    const [first] = await query("select settings->'generation' as generation, settings->>'prompt' as prompt from runs");
+    expect(first).toEqual({
+      generation: {
+        max_new_tokens: 64,
+        num_beams: 3,
+        no_repeat_ngram_size: 3,
+        bad_words_ids: [[4106, 288], [2025]],
+      },
+      prompt: ' {text}',
+    });
+  });
+
   it('refuses to resume a source that changed, and says so', async () => {
     const file = await manyRows(40_000);
     // So many chunks that the producer waits for the worker: it is stopped before it has read them all.
@@ -134,6 +152,8 @@ describe('detoxq, told something wrong', () => {
     [['run', 'examples/comments.csv', '--scorer', 'models/nano-bart'], 1, /BartForConditionalGeneration/],
     [['run', 'examples/comments.csv', '--out', 'x.xlsx'], 2, /\.jsonl, \.csv, \.tsv/],
     [['run', 'examples/comments.csv', '--threshold', '7'], 2, /from 0 to 1/],
+    [['run', 'examples/comments.csv', '--temperature', '2'], 2, /no effect without do_sample/],
+    [['run', 'examples/comments.csv', '--prompt', 'no place'], 2, /\{text\}/],
     [['verify', 'rzzzzzzz'], 2, /rzzzzzzz/],
     [['query', 'select nothing from nowhere'], 1, /nowhere/],
     [['query', 'create table t (a int)'], 1, /read-only/],

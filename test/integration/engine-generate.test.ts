@@ -21,8 +21,8 @@ interface Output {
 
 interface Case {
   readonly options: GenerationOverrides;
-  /** For each text the outputs, best first. */
-  readonly rows: readonly (readonly Output[])[];
+  /** For each text the outputs, best first; null where rounding decides what they are. */
+  readonly rows: readonly (readonly Output[] | null)[];
 }
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
@@ -68,12 +68,15 @@ describe.each(['tiny-bart'])('%s', (name) => {
   test.each(cases.map((each) => [JSON.stringify(each.options), each] as const))(
     'gives the outputs of transformers: %s',
     async (_, { options, rows }) => {
-      const results = await generate(options);
+      const all = await generate(options);
+      const results = all.filter((_, row) => rows[row] !== null);
       const tokensOf = (outputs: readonly (readonly { tokens: readonly number[] }[])[]) =>
         outputs.map((list) => list.map(({ tokens }) => tokens));
-      expect(tokensOf(results)).toEqual(tokensOf(rows));
+      const sure = rows.filter((row) => row !== null);
+      expect(sure.length).toBeGreaterThan(texts.length / 2);
+      expect(tokensOf(results)).toEqual(tokensOf(sure));
       results.flat().forEach((output, i) => {
-        const expected = rows.flat()[i]!;
+        const expected = sure.flat()[i]!;
         expect(Math.abs(output.logprob - expected.logprob)).toBeLessThan(1e-3);
         // A negative length penalty multiplies the score by thousands.
         const score = expected.score ?? output.score;
@@ -94,7 +97,7 @@ test('a detoxifier gives the outputs of its options, best first, with their text
 
   const rewrites = await several.rewrite(texts);
   expect(rewrites.map(({ candidates }) => candidates.map(({ tokens }) => tokens))).toEqual(
-    rows.map((outputs) => outputs.map(({ tokens }) => tokens)),
+    rows.map((outputs) => outputs!.map(({ tokens }) => tokens)),
   );
   for (const { candidates, text, tokens, logprob } of rewrites) {
     expect(candidates[0]).toMatchObject({ text, tokens, logprob });

@@ -16,6 +16,7 @@ function open(overrides: Partial<EnginesOptions> & { scorer?: string } = {}): En
       precision: 'fp32',
       threshold: 0.5,
       generation: { max_new_tokens: 8 },
+      prompt: '{text}',
       cacheFolder: '',
     },
     processes: 2,

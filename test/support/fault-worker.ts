@@ -42,6 +42,7 @@ const worker = await startWorker({
         precision: 'fp32',
         threshold: 0.5,
         generation: { max_new_tokens: 8 },
+        prompt: '{text}',
         cacheFolder: '',
       },
       processes: options.processes,

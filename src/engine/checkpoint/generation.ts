@@ -171,31 +171,30 @@ function fromModelConfig(model: Fields, defaults: Readonly<Record<string, number
 }
 
 /** A limit given by the caller replaces the checkpoint's, under whichever name that has one. */
-function longest(options: Options, limits: GenerationLimits, decoderOnly: boolean) {
-  const { positions } = limits;
-  const prompt = decoderOnly ? null : 1;
+function longest(options: Options, { positions }: GenerationLimits, decoderOnly: boolean) {
   const total = options.integerOrNull('max_length', 1);
   const totalWins = options.isOverridden('max_length') && !options.isOverridden('max_new_tokens');
   const fresh = totalWins ? null : options.integerOrNull('max_new_tokens', 1);
-  // All positions hold a token that was fed; the last one that is generated never is.
-  const window = positions + 1;
   const isDefault = !totalWins && (total ?? DEFAULT_MAX_LENGTH) === DEFAULT_MAX_LENGTH;
-  let maxNewTokens: number;
+  // The last token that is generated is never fed: prompt and output may be one longer than there are positions.
+  const window = positions + 1;
   let maxLength = window;
-  if (fresh !== null) maxNewTokens = fresh;
-  else if (isDefault) {
-    maxLength = Math.min(DEFAULT_MAX_LENGTH + (prompt ?? positions), positions);
-    maxNewTokens = prompt === null ? DEFAULT_MAX_LENGTH : maxLength - prompt;
+  let maxNewTokens: number;
+  if (fresh !== null) {
+    maxNewTokens = fresh;
+  } else if (isDefault) {
+    maxLength = positions;
+    maxNewTokens = decoderOnly ? DEFAULT_MAX_LENGTH : Math.min(DEFAULT_MAX_LENGTH, positions - 1);
   } else {
-    maxLength = total ?? DEFAULT_MAX_LENGTH;
-    maxNewTokens = maxLength - (prompt ?? 1);
+    maxLength = Math.min(total ?? DEFAULT_MAX_LENGTH, window);
+    maxNewTokens = (total ?? DEFAULT_MAX_LENGTH) - 1;
   }
   if (maxNewTokens < 1 || maxNewTokens > positions) {
     const name = fresh === null ? 'max_length' : 'max_new_tokens';
     const message = `${maxNewTokens} new tokens are asked for; between 1 and the decoder's ${positions} positions are possible`;
     throw options.error(name, message);
   }
-  return { maxNewTokens, maxLength: decoderOnly ? Math.min(maxLength, window) : null };
+  return { maxNewTokens, maxLength: decoderOnly ? maxLength : null };
 }
 
 function shortest(options: Options, decoderOnly: boolean) {

@@ -9,9 +9,8 @@ const ROLES: Readonly<Record<string, readonly Role[]>> = {
   GPT2LMHeadModel: ['detoxifier', 'fluency'],
   BertForSequenceClassification: ['scorer'],
   RobertaForSequenceClassification: ['scorer'],
-  BertForMaskedLM: ['similarity'],
-  BertForPreTraining: ['similarity'],
-  RobertaForMaskedLM: ['similarity'],
+  BertForMaskedLM: [],
+  RobertaForMaskedLM: [],
   BertModel: ['similarity'],
   RobertaModel: ['similarity'],
 };
@@ -56,9 +55,7 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
     else if (why !== null) advice.push(`not as ${AS[role]}: ${why}`);
     else {
       can.push(role);
-      const untrained =
-        role === 'similarity' && !architecture.endsWith('Model') ? ' (it was not trained for that)' : '';
-      advice.push(`${adviceFor(role, name)}${untrained}`);
+      advice.push(adviceFor(role, name));
     }
   }
   if (traits?.family === 'encoder' && !roles.includes('scorer')) {
