@@ -7,9 +7,11 @@ const colour = (at: number): string => COLOURS[at % COLOURS.length] ?? '#0072b2'
 
 const ROW = 26;
 const BAR = 16;
-const LABEL = 210;
+const LABEL = 160;
+/** Letters of a label that fit there. */
+const LABEL_LETTERS = 23;
 const LENGTH = 300;
-const VALUE = 120;
+const VALUE = 80;
 const LEGEND = 22;
 
 /** Horizontal bars from 0, stacked where they have several pieces, each with its number. */
@@ -24,7 +26,7 @@ export function barsSvg({ title, bars, format }: Bars): string {
   bars.forEach((bar, at) => {
     const y = top + at * ROW;
     const middle = y + ROW / 2;
-    shapes.push(`<text x="${LABEL - 8}" y="${middle + 4}" text-anchor="end">${escapeHtml(bar.label)}</text>`);
+    shapes.push(`<text x="${LABEL - 8}" y="${middle + 4}" text-anchor="end">${escapeHtml(clip(bar.label))}</text>`);
     let x = 0;
     for (const { name, value } of bar.pieces) {
       const fill = colour(stacked ? names.indexOf(name) : 0);
@@ -89,6 +91,11 @@ function legend(names: readonly string[]): string {
 
 function whisker(low: number, high: number, y: number): string {
   return `<path class="whisker" d="M${place(low)} ${y - 4}v8M${place(low)} ${y}H${place(high)}M${place(high)} ${y - 4}v8"/>`;
+}
+
+function clip(label: string): string {
+  const letters = [...label];
+  return letters.length <= LABEL_LETTERS ? label : `${letters.slice(0, LABEL_LETTERS - 1).join('')}…`;
 }
 
 /** Tenths of a pixel are enough. */
