@@ -2,8 +2,8 @@
 
     python -m training.tiny_checkpoints --out test/fixtures/checkpoints
 
-Four BART variants, which between them cover what differs from checkpoint to checkpoint in this family, and one
-RoBERTa classifier. The weights are large enough that greedy outputs depend on the input and differ from text to
+Variants which between them cover what differs from checkpoint to checkpoint in a family: BART and RoBERTa here, T5 and
+GPT-2 in tiny_generators.py, BERT in tiny_encoders.py. The weights are large enough that greedy outputs depend on the input and differ from text to
 text; the bias of the end token is set so that some outputs end by themselves and some at the length limit.
 For each a `reference.jsonl` (training/reference.py's form) for `TEXTS` is written beside the weights.
 """
@@ -21,6 +21,7 @@ from transformers import (
     BartConfig,
     BartForConditionalGeneration,
     GenerationConfig,
+    GPT2LMHeadModel,
     PreTrainedModel,
     RobertaConfig,
     RobertaForSequenceClassification,
@@ -28,12 +29,14 @@ from transformers import (
 
 from training.checkpoints import BOS, EOS, PAD, save_tokenizer, save_weights, train_bpe
 from training.reference import classifier_reference, generator_reference
+from training.tiny_encoders import write_classifiers, write_encoders
 from training.tiny_generators import (
     GPT2_END,
     GPT2_VARIANTS,
     T5_EOS,
     T5_VARIANTS,
     add_old_keys,
+    log_likelihood,
     raise_end_row,
     save_gpt2_tokenizer,
     save_unigram_tokenizer,
@@ -155,6 +158,8 @@ def write_reference(folder: Path, model: PreTrainedModel) -> list[dict[str, obje
     tokenizer = AutoTokenizer.from_pretrained(folder)
     refer = generator_reference if model.can_generate() else classifier_reference
     rows = [refer(model, tokenizer, text, POSITIONS) for text in TEXTS]
+    if isinstance(model, GPT2LMHeadModel):
+        rows = [{**row, "log_likelihood": log_likelihood(model, row["input_tokens"])} for row in rows]
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (folder / "reference.jsonl").write_text("".join(lines), encoding="utf8")
     return rows
@@ -211,6 +216,9 @@ def main() -> None:
         save_gpt2_tokenizer(folder, POSITIONS)
         finish_generator(folder, tiny_gpt2(name, options.seed + number, VOCABULARY), GPT2_END)
     use_old_names(options.out / "tiny-gpt2")
+
+    write_classifiers(options.out, options.seed, TEXTS, POSITIONS, VOCABULARY)
+    write_encoders(options.out, options.seed, TEXTS, POSITIONS, VOCABULARY)
 
     folder = options.out / "tiny-roberta"
     folder.mkdir(parents=True, exist_ok=True)

@@ -149,6 +149,14 @@ def save_gpt2_tokenizer(folder: Path, max_length: int) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
+@torch.no_grad()
+def log_likelihood(model: GPT2LMHeadModel, tokens: list[int]) -> float:
+    """ln p(tokens), the first one after the end token."""
+    ids = torch.tensor([[GPT2_END, *tokens]])
+    scores = model(ids).logits[0, :-1].double().log_softmax(-1)
+    return scores.gather(1, ids[0, 1:, None]).sum().item()
+
+
 def use_old_names(folder: Path) -> None:
     """Names without the prefix, and the masks that old files hold among the weights, as in the first `gpt2`."""
     file = folder / "model.safetensors"

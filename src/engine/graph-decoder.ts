@@ -1,5 +1,6 @@
 import { cacheNames, type DecoderShape } from './compile/decoder-plan.ts';
 import type { Decoder, Decoding, StepRequest, StepScores } from './decoder.ts';
+import { logSumExp } from './log-sum-exp.ts';
 import type { Session, Value } from './session.ts';
 import { createSourceReader, type SourceOptions, type Sources } from './sources.ts';
 
@@ -164,15 +165,4 @@ function gather<T extends Float32Array | BigInt64Array>(
     for (let j = 0; j < size; j++) result[i * size + j] = values[place * size + j] ?? 0;
   });
   return result;
-}
-
-/** ln Σ exp(logit) at the given places of `count`, from the slices' largest logits and their shares of the slices' sums. */
-function logSumExp(maxima: Float32Array, shares: Float32Array, places: readonly number[], count: number): Float32Array {
-  const slices = maxima.length / count;
-  return Float32Array.from(places, (place) => {
-    const own = maxima.subarray(place * slices, (place + 1) * slices);
-    const highest = own.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-    const sum = own.reduce((total, max, s) => total + Math.exp(max - highest) / (shares[place * slices + s] ?? 1), 0);
-    return highest + Math.log(sum);
-  });
 }

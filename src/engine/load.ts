@@ -1,12 +1,15 @@
 /** The door of this room: what an engine process and the commands that need no queue use of it. */
 export { badWordIds, readLexicon } from './bad-words.ts';
 export { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
+export { type ClassifierOptions, type LoadedClassifier, loadClassifier } from './classifier.ts';
 export { type DetoxifierOptions, type LoadedDetoxifier, loadDetoxifier } from './detoxifier.ts';
+export { type EncoderOptions, type LoadedEncoder, loadEncoder } from './encoder.ts';
 export { checkGeneration } from './generator.ts';
 export { PRINTED_BY } from './inspect/describe.ts';
 export { type InspectRequest, inspectCheckpoint, publishedConfig } from './inspect/inspect.ts';
 export { SYSTEMS } from './inspect/systems.ts';
 export { countTokens, surfaceVocabulary } from './inspect/vocabulary.ts';
+export { type LanguageModelOptions, type LoadedLanguageModel, loadLanguageModel } from './language-model.ts';
 export { type Prepared, prepareCheckpoint } from './prepare.ts';
 export { readTemplate, TEXT_ALONE } from './prompt.ts';
 export { type LoadedScorer, loadScorer, type ScorerOptions } from './scorer.ts';

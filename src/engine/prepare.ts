@@ -1,8 +1,8 @@
 import type { ModelIdentity } from '../contract/models.ts';
 import { GENERATORS } from './architectures/registry.ts';
 import { type CheckpointReference, readArchitecture } from './checkpoint/identity.ts';
+import { loadClassifier } from './classifier.ts';
 import { loadGenerator } from './generator.ts';
-import { loadScorer } from './scorer.ts';
 
 /** A checkpoint whose graphs are in the cache. */
 export interface Prepared {
@@ -17,7 +17,7 @@ export interface Prepared {
  */
 export async function prepareCheckpoint(reference: CheckpointReference): Promise<Prepared> {
   const generates = Object.hasOwn(GENERATORS, readArchitecture(reference.folder));
-  const loaded = generates ? await loadGenerator({ ...reference, generation: {} }) : await loadScorer(reference);
+  const loaded = generates ? await loadGenerator({ ...reference, generation: {} }) : await loadClassifier(reference);
   await loaded.close();
   return { identity: loaded.identity, graphs: loaded.graphs };
 }

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/contract/errors.ts';
 import { readBartConfig } from '../../src/engine/architectures/bart.ts';
+import { readBertConfig } from '../../src/engine/architectures/bert.ts';
+import { readLabels, toxicLabel } from '../../src/engine/architectures/classifier.ts';
 import { readGpt2Config } from '../../src/engine/architectures/gpt2.ts';
 import { readRobertaConfig } from '../../src/engine/architectures/roberta.ts';
 import { readT5Config } from '../../src/engine/architectures/t5.ts';
@@ -17,6 +19,7 @@ function config(name: string, changes: object) {
 }
 
 const bart = (changes = {}) => readBartConfig(config('tiny-bart', changes));
+const bert = (changes = {}) => readBertConfig(config('tiny-roberta', changes));
 const roberta = (changes = {}) => readRobertaConfig(config('tiny-roberta', changes));
 
 describe('BART', () => {
@@ -52,42 +55,66 @@ describe('BART', () => {
   });
 });
 
-describe('RoBERTa', () => {
+describe('BERT and RoBERTa', () => {
+  const labels = (changes: object) => {
+    const fields = config('tiny-roberta', changes);
+    return { ...readLabels(fields), toxic: toxicLabel(fields, readLabels(fields)) };
+  };
+
   test('the shape of a checkpoint', () => {
     expect(roberta()).toEqual({
       size: 48,
       vocabulary: 480,
       positionRows: 66,
       padToken: 1,
+      positionsAfterPadding: true,
       tokenTypes: 1,
       layers: 2,
       heads: 4,
       inner: 96,
       activation: 'gelu',
       epsilon: 1e-5,
-      toxicLabel: 1,
+    });
+    expect(bert({ pad_token_id: undefined, layer_norm_eps: undefined })).toMatchObject({
+      padToken: 0,
+      positionsAfterPadding: false,
+      epsilon: 1e-12,
     });
   });
 
   test('the toxic label is found by its name', () => {
-    expect(roberta({ id2label: { 0: 'Toxic', 1: 'fine' } }).toxicLabel).toBe(0);
-    expect(roberta({ id2label: { 0: 'LABEL_0', 1: 'LABEL_1' } }).toxicLabel).toBe(1);
-    expect(roberta({ id2label: undefined }).toxicLabel).toBe(1);
+    expect(labels({ id2label: { 0: 'Toxic', 1: 'fine' } }).toxic).toBe(0);
+    expect(labels({ id2label: { 0: 'LABEL_0', 1: 'LABEL_1' } }).toxic).toBe(1);
+    expect(labels({ id2label: undefined }).toxic).toBe(1);
+    const several = {
+      problem_type: 'multi_label_classification',
+      id2label: { 0: 'insult', 1: 'toxicity', 2: 'threat' },
+    };
+    expect(labels(several)).toEqual({ labels: ['insult', 'toxicity', 'threat'], multiLabel: true, toxic: 1 });
   });
 
   test.each<[object, string]>([
-    [{ hidden_act: 'gelu_new' }, 'hidden_act "gelu_new" is not supported'],
+    [{ hidden_act: 'silu' }, 'hidden_act "silu" is not supported'],
     [{ position_embedding_type: 'relative_key' }, 'position_embedding_type must be "absolute"'],
     [{ is_decoder: true }, 'is_decoder = true is not supported'],
-    [{ problem_type: 'multi_label_classification' }, 'problem_type "multi_label_classification" is not supported'],
-    [{ id2label: { 0: 'a', 1: 'b', 2: 'c' } }, 'id2label has 3 labels'],
-    [{ id2label: { 0: 'offensive', 1: 'normal' } }, 'id2label names no label "toxic" but offensive and normal'],
     [{ quantization_config: {} }, 'quantization_config is set'],
     [{ num_attention_heads: 5 }, 'hidden_size 48 is no multiple'],
     [{ num_hidden_layers: 0 }, 'num_hidden_layers'],
   ])('%j is refused', (changes, message) => {
     expect(() => roberta(changes)).toThrow(CheckpointError);
     expect(() => roberta(changes)).toThrow(`config.json: ${message}`);
+  });
+
+  const MULTI = 'multi_label_classification';
+  test.each<[object, string]>([
+    [{ problem_type: 'regression' }, 'problem_type "regression" is not supported'],
+    [{ id2label: { 0: 'a', 1: 'toxic', 2: 'c' } }, 'id2label has 3 labels, of which one is right'],
+    [{ id2label: { 0: 'offensive', 1: 'normal' } }, 'id2label names no label "toxic" but offensive and normal'],
+    [{ id2label: { 0: 'LABEL_0', 1: 'LABEL_1' }, problem_type: MULTI }, 'id2label names no label "toxic"'],
+    [{ id2label: { 0: 'toxic' } }, 'id2label has one label, which makes the model a regression'],
+    [{ id2label: { 0: 'toxic', 2: 'x' } }, 'id2label has no name for label 1 of 2'],
+  ])('%j is refused as a scorer', (changes, message) => {
+    expect(() => labels(changes)).toThrow(`config.json: ${message}`);
   });
 });
 

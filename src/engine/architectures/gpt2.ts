@@ -8,7 +8,9 @@ import {
   projectForward,
 } from '../compile/blocks.ts';
 import type { DecoderPlan, DecoderShape, Step, StepResult } from '../compile/decoder-plan.ts';
+import { type HeadShape, logitSlices } from '../compile/language-model-head.ts';
 import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
+import { chosenTokens } from '../compile/top-tokens.ts';
 import { createGraph, encodeModel } from '../onnx/graph.ts';
 import { readActivation } from './activations.ts';
 import { appendToCache, cachesOf, crossOutputs, crossSources, type Generator, tokenInputs } from './generator.ts';
@@ -56,7 +58,18 @@ export function readGpt2Config(fields: Fields): Gpt2Config {
   };
 }
 
-export function gpt2Generator(fields: Fields): Generator {
+/** It generates, and says how likely a text is. */
+export interface Gpt2 extends Generator {
+  /** Token that a text begins and ends with, which a tokenizer does not add. */
+  readonly boundary: number;
+  /**
+   * Inputs: `tokens` int64 [rows, length], `mask` int32 [rows, length], `next` int64 [rows, length], the token after each.
+   * Outputs: `logits` fp32 [rows, length] of those, and `maxima` and `shares` fp32 [rows × length, slices] (see `ChosenTokens`).
+   */
+  likelihood(source: Source): Uint8Array;
+}
+
+export function gpt2Generator(fields: Fields): Gpt2 {
   const config = readGpt2Config(fields);
   const view = (source: Source): Source => ({ ...source, tensors: gpt2Tensors(source.tensors, config.size) });
   return {
@@ -70,6 +83,8 @@ export function gpt2Generator(fields: Fields): Generator {
     generationDefaults: { bos_token_id: 50256, eos_token_id: 50256 },
     encoder: (source) => prefill(view(source), config),
     decoder: (source) => withFileNames(decoder(view(source), config), source),
+    boundary: fields.integerOrNull('bos_token_id') ?? fields.integerOrNull('eos_token_id') ?? 50256,
+    likelihood: (source) => likelihood(view(source), config),
   };
 }
 
@@ -117,11 +132,14 @@ function withFileNames(plan: DecoderPlan, { tensors }: Source): DecoderPlan {
   return tensors.has(weight) ? plan : { ...plan, head: { ...plan.head, weight: `transformer.${weight}` } };
 }
 
-/** The keys and values of a prompt. Its padding comes last, where no token looks. */
-function prefill(source: Source, config: Gpt2Config): Uint8Array {
+/**
+ * All tokens of a text at once. Its padding comes last, where no token looks.
+ *
+ * @param layerCount layers whose hidden values are needed; the keys and values of the next one come too
+ */
+function readAll(layers: Layers, config: Gpt2Config, layerCount: number) {
   const { size, epsilon } = config;
-  const graph = createGraph('encoder');
-  const layers = createLayers(graph, graph, source);
+  const { graph } = layers;
   const { tokens, length, shape } = tokenInputs(graph);
   const { words, places } = tablesOf(layers, config);
   const positions = graph.op('Range', [graph.constant('i64', 0), length, graph.constant('i64', 1)]);
@@ -134,23 +152,52 @@ function prefill(source: Source, config: Gpt2Config): Uint8Array {
     const input = layers.operand(layers.layerNorm(hidden, `h.${layer}.ln_1`, size, epsilon));
     const projected = projectAll(layers, attentionOf(config), namesOf(layer), input);
     outputs.push(projected);
-    // Nothing reads what the last layer would make of them.
-    if (layer === config.layers - 1) break;
+    if (layer === layerCount) break;
     const options = { shape3d, mask: 'mask', scale: scaleOf(config, layer), causal: true };
     const attended = attendAll(layers, attentionOf(config), projected, options);
     hidden = closeLayer(layers, config, layer, attended, hidden);
   }
+  return { hidden, outputs, shape };
+}
+
+/** The keys and values of a prompt. */
+function prefill(source: Source, config: Gpt2Config): Uint8Array {
+  const graph = createGraph('encoder');
+  const layers = createLayers(graph, graph, source);
+  // Nothing reads what the last layer would make of its own.
+  const { outputs, shape } = readAll(layers, config, config.layers - 1);
   crossOutputs(graph, decoderShape(config), shape, (layer, part) => outputs[layer]?.[part] ?? '');
   return encodeModel(graph);
 }
 
+function likelihood(source: Source, config: Gpt2Config): Uint8Array {
+  const graph = createGraph('likelihood');
+  const layers = createLayers(graph, graph, source);
+  const { hidden } = readAll(layers, config, config.layers);
+  const next = graph.input('next', 'i64', ['rows', 'length']);
+  const output = layers.operand(layers.layerNorm(hidden, 'ln_f', config.size, config.epsilon));
+  const chosen = graph.op('Reshape', [next, graph.constant('i64', [-1, 1])]);
+  const slices = logitSlices(graph, graph, source, output, headOf(config), true);
+  const best = chosenTokens(graph, slices, chosen);
+  graph.op('Reshape', [best.chosen, graph.op('Shape', [next])], {}, { outputs: ['logits'] });
+  graph.output('logits', 'f32', ['rows', 'length']);
+  for (const part of ['maxima', 'shares'] as const) {
+    graph.op('Identity', [best[part]], {}, { outputs: [part] });
+    graph.output(part, 'f32', ['tokens', 'slices']);
+  }
+  return encodeModel(graph);
+}
+
+function headOf({ size, vocabulary, tied }: Gpt2Config): HeadShape {
+  return { weight: tied ? 'wte.weight' : 'lm_head.weight', size, vocabulary, bias: null };
+}
+
 function decoder(source: Source, config: Gpt2Config): DecoderPlan {
-  const { size, vocabulary, tied } = config;
   const shape = decoderShape(config);
   return {
     sources: crossSources(shape),
     caches: cachesOf(shape),
-    head: { weight: tied ? 'wte.weight' : 'lm_head.weight', size, vocabulary, bias: null },
+    head: headOf(config),
     step: (step) => decoderStep(source, config, step),
   };
 }

@@ -34,7 +34,7 @@ export function searchStep(source: Source, plan: DecoderPlan): Uint8Array {
   };
   output('top_tokens', best.tokens, 'i64', ['rows', 'best']);
   output('top_logits', best.logits, 'f32', ['rows', 'best']);
-  output('adjusted_logits', best.adjusted, 'f32', ['rows', 'adjustments']);
+  output('adjusted_logits', best.chosen, 'f32', ['rows', 'adjustments']);
   output('maxima', best.maxima, 'f32', ['rows', 'slices']);
   output('shares', best.shares, 'f32', ['rows', 'slices']);
   result.caches.forEach((value, i) => {

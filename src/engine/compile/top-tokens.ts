@@ -1,37 +1,49 @@
 import type { Graph } from '../onnx/graph.ts';
 import type { LogitSlice } from './language-model-head.ts';
 
-export interface TopTokens {
-  /** int64 and fp32 [rows, top], highest logit first, of equal ones the smaller token. */
-  readonly tokens: string;
-  readonly logits: string;
-  /** Logits of the adjusted tokens, fp32 [rows, adjusted]. */
-  readonly adjusted: string;
+/** Logits of tokens that somebody chose, and what the sum over the vocabulary is made from. */
+export interface ChosenTokens {
+  /** fp32 [rows, chosen]. */
+  readonly chosen: string;
   /**
    * The largest logit of each slice, and the share of its exponential in the slice's sum of exponentials, fp32 [rows,
-   * slices]: what the logarithm of the whole sum is made from. Not in the graph, because onnxruntime's Log gives other
-   * bits in the last few places of a tensor.
+   * slices]: `logSumExp` makes the logarithm of the whole sum from them. Not in the graph, because onnxruntime's Log gives
+   * other bits in the last few places of a tensor.
    */
   readonly maxima: string;
   readonly shares: string;
 }
 
+export interface TopTokens extends ChosenTokens {
+  /** int64 and fp32 [rows, top], highest logit first, of equal ones the smaller token. */
+  readonly tokens: string;
+  readonly logits: string;
+}
+
 const INFINITY = Number.POSITIVE_INFINITY;
 
+/** @param tokens int64 [rows, any], -1 for none */
+export function chosenTokens(graph: Graph, slices: readonly LogitSlice[], tokens: string): ChosenTokens {
+  return merge(
+    graph,
+    slices.map((slice) => chosenIn(graph, slice, tokens)),
+  );
+}
+
 /**
- * The best tokens of each row without the adjusted ones, with what a search needs beside them.
+ * The best tokens of each row without the chosen ones, and those.
  *
  * Slice by slice, while its logits are in the cache, then merged. TopK gives equal values in the order of their columns,
  * and the slices stand in the order of their tokens: so does the merged list.
  *
- * @param adjusted int64 [rows, any], tokens, -1 for none
- * @param top int64 [1], from 1 to the vocabulary less the longest list of `adjusted`
+ * @param chosen int64 [rows, any], tokens, -1 for none
+ * @param top int64 [1], from 1 to the vocabulary less the longest list of `chosen`
  */
-export function topTokens(graph: Graph, slices: readonly LogitSlice[], adjusted: string, top: string): TopTokens {
-  const parts = slices.map((slice) => searchSlice(graph, slice, adjusted, top));
+export function topTokens(graph: Graph, slices: readonly LogitSlice[], chosen: string, top: string): TopTokens {
+  const parts = slices.map((slice) => searchSlice(graph, slice, chosen, top));
   const [first] = parts;
   if (first && parts.length === 1) return first;
-  const together = (key: keyof TopTokens) =>
+  const together = (key: 'tokens' | 'logits') =>
     graph.op(
       'Concat',
       parts.map((part) => part[key]),
@@ -39,41 +51,53 @@ export function topTokens(graph: Graph, slices: readonly LogitSlice[], adjusted:
     );
   const best = topK(graph, together('logits'), top);
   return {
+    ...merge(graph, parts),
     tokens: graph.op('GatherElements', [together('tokens'), best.columns], { axis: 1 }),
     logits: best.values,
-    adjusted: graph.op(
-      'Max',
-      parts.map((part) => part.adjusted),
-    ),
-    maxima: together('maxima'),
-    shares: together('shares'),
   };
 }
 
-/** The same of one slice. An adjusted token of another slice has the logit -Infinity. */
-function searchSlice(
-  graph: Graph,
-  { logits, first, last, width }: LogitSlice,
-  adjusted: string,
-  top: string,
-): TopTokens {
+function merge(graph: Graph, parts: readonly ChosenTokens[]): ChosenTokens {
+  const [first] = parts;
+  if (first && parts.length === 1) return first;
+  const values = (key: keyof ChosenTokens) => parts.map((part) => part[key]);
+  return {
+    chosen: graph.op('Max', values('chosen')),
+    maxima: graph.op('Concat', values('maxima'), { axis: 1 }),
+    shares: graph.op('Concat', values('shares'), { axis: 1 }),
+  };
+}
+
+/** The chosen tokens in one slice: those of other slices have the logit -Infinity, and the index 0. */
+function chosenIn(graph: Graph, { logits, first, last }: LogitSlice, tokens: string) {
   const { constant, op } = graph;
-  const column = first === 0 ? adjusted : op('Sub', [adjusted, constant('i64', first)]);
+  const column = first === 0 ? tokens : op('Sub', [tokens, constant('i64', first)]);
   const above = op('GreaterOrEqual', [column, constant('i64', 0)]);
   const inside = op('And', [above, op('Less', [column, constant('i64', last - first)])]);
   const index = op('Where', [inside, column, constant('i64', 0)]);
   const own = op('GatherElements', [logits, index], { axis: 1 });
+  return {
+    inside,
+    index,
+    chosen: op('Where', [inside, own, constant('f32', -INFINITY)]),
+    maxima: maximum(graph, logits),
+    // Softmax sums each row in the same way whatever the number of rows, which ReduceSum does not promise.
+    shares: maximum(graph, op('Softmax', [logits], { axis: 1 })),
+  };
+}
+
+function searchSlice(graph: Graph, slice: LogitSlice, tokens: string, top: string): TopTokens {
+  const { constant, op } = graph;
+  const { logits, first, width } = slice;
+  const { inside, index, ...chosen } = chosenIn(graph, slice, tokens);
   // The smaller of the two: tokens of other slices all point at column 0 and must leave it as it is.
   const bans = op('Where', [inside, constant('f32', -INFINITY), constant('f32', INFINITY)]);
   const rest = op('ScatterElements', [logits, index, bans], { axis: 1, reduction: 'min' });
   const best = topK(graph, rest, op('Min', [top, constant('i64', [width])]));
   return {
+    ...chosen,
     tokens: first === 0 ? best.columns : op('Add', [best.columns, constant('i64', first)]),
     logits: best.values,
-    adjusted: op('Where', [inside, own, constant('f32', -INFINITY)]),
-    maxima: maximum(graph, logits),
-    // Softmax sums each row in the same way whatever the number of rows, which ReduceSum does not promise.
-    shares: maximum(graph, op('Softmax', [logits], { axis: 1 })),
   };
 }
 

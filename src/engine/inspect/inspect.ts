@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { Inspection, Role } from '../../contract/inspection.ts';
-import { GENERATORS } from '../architectures/registry.ts';
-import { readRobertaConfig } from '../architectures/roberta.ts';
+import { toxicLabel } from '../architectures/classifier.ts';
+import { CLASSIFIERS, ENCODERS, GENERATORS, LANGUAGE_MODELS, readerOf } from '../architectures/registry.ts';
 import { type Fields, readFields } from '../checkpoint/fields.ts';
 import { countParameters, weightMemory } from './count.ts';
 import { describe } from './describe.ts';
@@ -24,7 +24,16 @@ export interface InspectRequest {
   readonly cacheFolder: string;
 }
 
-const SCORERS = { RobertaForSequenceClassification: readRobertaConfig } as const;
+/** Reads a config as the engine does for a role; undefined where it runs no such class in it. */
+const RUNS: Readonly<Record<Role, (architecture: string) => ((fields: Fields) => unknown) | undefined>> = {
+  detoxifier: (architecture) => readerOf(GENERATORS, architecture),
+  scorer: (architecture) => {
+    const read = readerOf(CLASSIFIERS, architecture);
+    return read && ((fields) => toxicLabel(fields, read(fields)));
+  },
+  similarity: (architecture) => readerOf(ENCODERS, architecture),
+  fluency: (architecture) => readerOf(LANGUAGE_MODELS, architecture) ?? readerOf(CLASSIFIERS, architecture),
+};
 
 /** What a published config does not say. */
 const PUBLISHED_NOTES: Readonly<Record<string, string>> = {
@@ -93,8 +102,7 @@ function tryDescribe(architecture: string, fields: Fields): { description: Descr
 
 /** Why the engine cannot run a checkpoint with this config in a role, in its own words; null where it can. */
 function refusalOf(role: Role, architecture: string, fields: Fields): string | null {
-  const readers: Readonly<Record<string, (fields: Fields) => unknown>> = role === 'scorer' ? SCORERS : GENERATORS;
-  const read = Object.hasOwn(readers, architecture) ? readers[architecture] : undefined;
+  const read = RUNS[role](architecture);
   if (read === undefined) return `the engine cannot run a ${architecture} as one`;
   try {
     read(fields);

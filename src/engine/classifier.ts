@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { CheckpointError } from '../contract/errors.ts';
+import type { ModelIdentity } from '../contract/models.ts';
+import type { Classifier } from './architectures/classifier.ts';
+import { CLASSIFIERS, ENCODERS, readerOf } from './architectures/registry.ts';
+import { batchByLength, batchInputs, paddedTokensFor } from './batches.ts';
+import { readFields } from './checkpoint/fields.ts';
+import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
+import { compileCheckpoint } from './compile/compile.ts';
+import { int8WeightLimit } from './cpu.ts';
+import { openSession } from './session.ts';
+import { loadTokenizer } from './tokenizer.ts';
+import { createTurns } from './turns.ts';
+
+export interface ClassifierOptions extends CheckpointReference {
+  /** Padded tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
+  readonly maxPaddedTokens?: number;
+}
+
+export interface Classification {
+  /** Raw outputs of the head, one a label. */
+  readonly logits: readonly number[];
+  /** One a label: they sum to one, or, where labels do not exclude each other, each is for itself. */
+  readonly probabilities: readonly number[];
+  readonly inputTokens: number;
+}
+
+export interface LoadedClassifier {
+  readonly identity: ModelIdentity;
+  /** Folder of the compiled graphs. */
+  readonly graphs: string;
+  /** Longest input in tokens, special tokens included. */
+  readonly maxInputTokens: number;
+  /** Names of the labels, in the order of the logits. */
+  readonly labels: readonly string[];
+  readonly multiLabel: boolean;
+  countTokens(text: string): number;
+  /** Token ids of what the model reads for a text, special tokens included. */
+  encode(text: string): readonly number[];
+  /** What the logits of a text mean, one a label. */
+  probabilities(logits: readonly number[]): readonly number[];
+  /** One result a text, in order. It never depends on the other texts of the call. */
+  classify(texts: readonly string[]): Promise<Classification[]>;
+  /** Frees the session. What is under way comes to its end first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads a checkpoint of any class in `CLASSIFIERS`: compiles it if the cache has no graph of it, and opens a session.
+ * Texts longer than `maxInputTokens` lose their end, as in transformers.
+ */
+export async function loadClassifier(options: ClassifierOptions): Promise<LoadedClassifier> {
+  const { folder, cacheFolder } = options;
+  const identity = await identifyCheckpoint(options);
+  const model = readClassifier(folder, identity.architecture, 'a classifier');
+  const tokenizer = loadTokenizer(folder, model.vocabulary);
+  const compiled = await compileCheckpoint(
+    { folder, cacheFolder, identity, weightLimit: await int8WeightLimit(), options: null },
+    (source) => ({ 'classifier.onnx': model.graph(source) }),
+  );
+  const session = await openSession(join(compiled, 'classifier.onnx'));
+  const maxInputTokens = Math.min(model.window, tokenizer.maxTokens ?? Infinity);
+  const maxPaddedTokens = options.maxPaddedTokens ?? paddedTokensFor(model.size);
+  const probabilities = model.multiLabel ? sigmoid : softmax;
+  const takeTurns = createTurns();
+  const encode = (text: string): number[] => tokenizer.encode(text, maxInputTokens);
+
+  async function classify(texts: readonly string[]): Promise<Classification[]> {
+    const count = model.labels.length;
+    const rows = texts.map((text, index) => ({ index, tokens: encode(text) }));
+    const results = new Array<Classification>(texts.length);
+    for (const batch of batchByLength(rows, maxInputTokens, maxPaddedTokens)) {
+      const all = (await session.run(batchInputs(batch, model.padToken))).floats('logits');
+      batch.rows.forEach((row, r) => {
+        const logits = [...all.subarray(count * r, count * (r + 1))];
+        if (!logits.every(Number.isFinite)) throw new CheckpointError(`${folder} gives logits that are not finite`);
+        results[row.index] = { logits, probabilities: probabilities(logits), inputTokens: row.tokens.length };
+      });
+    }
+    return results;
+  }
+
+  return {
+    identity,
+    graphs: compiled,
+    maxInputTokens,
+    labels: model.labels,
+    multiLabel: model.multiLabel,
+    countTokens: tokenizer.count,
+    encode,
+    probabilities,
+    classify: (texts) => takeTurns(() => classify(texts)),
+    close: () => takeTurns(() => session.close()),
+  };
+}
+
+/**
+ * @param role what it is wanted as
+ * @throws CheckpointError where the class has no classifier head, with the command that trains one
+ */
+export function readClassifier(folder: string, architecture: string, role: string): Classifier {
+  const read = readerOf(CLASSIFIERS, architecture);
+  if (read) return read(readFields(join(folder, 'config.json')));
+  if (readerOf(ENCODERS, architecture)) {
+    throw new CheckpointError(
+      `${folder} is a ${architecture}, which has no classifier head, so it cannot be ${role}. Train one: ` +
+        `python -m training.finetune --task classify --base ${folder} --out FOLDER`,
+    );
+  }
+  const known = Object.keys(CLASSIFIERS).join(' or a ');
+  throw new CheckpointError(`${folder} is a ${architecture}; ${role} must be a ${known}`);
+}
+
+function softmax(logits: readonly number[]): number[] {
+  return logits.map((logit) => 1 / logits.reduce((sum, other) => sum + Math.exp(other - logit), 0));
+}
+
+function sigmoid(logits: readonly number[]): number[] {
+  return logits.map((logit) => 1 / (1 + Math.exp(-logit)));
+}
