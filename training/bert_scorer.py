@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from training.authored import authored_pairs, clean_comments
+from training.bert import encoder_folder
 from training.classifier import LabelledSet, Sample, export, fine_tune
 from training.corpora import Corpora
 from training.disguise import disguise_text
@@ -100,8 +101,9 @@ def main() -> None:
     corpora = Corpora(options.data)
     tokenizer = prepare_wordpiece(corpora, options.work)
     model = fine_tune(
-        "judge", LABELS, JudgeSamples(corpora), tokenizer, SCHEDULE, SEED, held_sets(corpora, "dev"), options.work
-    )
+        "judge", LABELS, JudgeSamples(corpora), tokenizer, SCHEDULE, SEED, held_sets(corpora, "dev"),
+        encoder_folder(options.work), options.work,
+    )  # fmt: skip
     export(model, options.work, options.out)
 
 

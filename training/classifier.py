@@ -1,4 +1,4 @@
-"""Fine-tunes the BERT body to a sentence classifier of two labels; nano-bert and nano-fluency share this.
+"""Fine-tunes a BERT body to a sentence classifier of two labels; nano-bert and nano-fluency share this.
 
 A sample is a list of words, the probability of label 1, and a flag for each word (or none). Where there are flags, a
 second head, dropped afterwards, learns to find the flagged words: a fault in a sentence teaches more when its place is told.
@@ -18,14 +18,13 @@ from sklearn.metrics import roc_auc_score
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertForSequenceClassification, BertModel
 
-from training.bert import POSITIONS, WIDTH, bert_config, encoder_folder
 from training.checkpoints import save_weights
 from training.loop import BATCHES_PER_BLOCK, Schedule, train
 from training.wordpiece import CLS, MASK, SEP, encode_pieces, pad_pieces, save_wordpiece
 
 DROPOUT = 0.1
 AVERAGE = 0.997
-LONGEST = 96
+LONGEST = 96  # pieces a text
 HIDDEN_PIECES = 0.04  # share of pieces masked in training
 FLAG_WEIGHT = 0.7
 BATCH = 48
@@ -51,15 +50,16 @@ class Batch:
 class FlaggedClassifier(torch.nn.Module):
     """The classifier that ships, and the head that finds flagged pieces."""
 
-    def __init__(self, vocabulary: int, labels: dict[int, str], work: Path) -> None:
+    def __init__(self, labels: dict[int, str], body_folder: Path) -> None:
         super().__init__()
-        names = {name: number for number, name in labels.items()}
-        config = bert_config(vocabulary, DROPOUT, num_labels=2, id2label=labels, label2id=names)
+        body = BertModel.from_pretrained(body_folder)
+        config = body.config
+        config.hidden_dropout_prob, config.attention_probs_dropout_prob = DROPOUT, 0.0
+        config.id2label, config.label2id = labels, {name: number for number, name in labels.items()}
         self.classifier = BertForSequenceClassification(config)
-        body = BertModel.from_pretrained(encoder_folder(work)).state_dict()
-        kept = {name: value for name, value in body.items() if not name.startswith("pooler")}
+        kept = {name: value for name, value in body.state_dict().items() if not name.startswith("pooler")}
         self.classifier.bert.load_state_dict(kept, strict=False)
-        self.finder = torch.nn.Linear(WIDTH, 1)
+        self.finder = torch.nn.Linear(config.hidden_size, 1)
 
     def loss(self, batch: Batch) -> torch.Tensor:
         outputs = self.classifier.bert(input_ids=batch.ids, attention_mask=batch.mask)
@@ -101,7 +101,7 @@ def block_maker(samples: Samples, tokenizer: BertWordPieceTokenizer, seed: int) 
 @torch.no_grad()
 def predict(model: BertForSequenceClassification, tokenizer: BertWordPieceTokenizer, texts: list[str]) -> np.ndarray:
     """Probability of label 1."""
-    rows, out = encode_pieces(tokenizer, texts, POSITIONS), np.zeros(len(texts))
+    rows, out = encode_pieces(tokenizer, texts, LONGEST), np.zeros(len(texts))
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     for start in range(0, len(order), 64):
         chosen = order[start : start + 64]
@@ -129,11 +129,13 @@ def fine_tune(
     schedule: Schedule,
     seed: int,
     sets: dict[str, LabelledSet],
+    body_folder: Path,
     work: Path,
 ) -> BertForSequenceClassification:
-    """The trained classifier, its weights averaged; `work/NAME.pt` is the checkpoint a stopped run goes on from."""
+    """The trained classifier, started from the BertModel of `body_folder`, its weights averaged; `work/NAME.pt` is the
+    checkpoint a stopped run goes on from."""
     torch.manual_seed(seed)
-    model = FlaggedClassifier(tokenizer.get_vocab_size(), labels, work)
+    model = FlaggedClassifier(labels, body_folder)
     print(f"{sum(p.numel() for p in model.classifier.parameters())} parameters", flush=True)
     mean = train(
         model, block_maker(samples, tokenizer, seed), model.loss, schedule, work / f"{name}.pt",
@@ -146,7 +148,7 @@ def fine_tune(
     return model.classifier
 
 
-def export(model: BertForSequenceClassification, work: Path, out: Path) -> None:
-    model.config.hidden_dropout_prob = DROPOUT
+def export(model: BertForSequenceClassification, vocabulary: Path, out: Path) -> None:
+    """The folder that ships; `vocabulary` is the folder of vocab.txt."""
     save_weights(model, out)
-    save_wordpiece(work, out, POSITIONS)
+    save_wordpiece(vocabulary, out, model.config.max_position_embeddings)

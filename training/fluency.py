@@ -2,7 +2,7 @@
 
     python -m training.fluency --data ../shared/data --work /tmp/detoxq-training --out models/nano-fluency
 
-needs `encoder/` (training.encoder) in the work folder. It learns to tell sentences as people wrote them, rude and civil
+It starts from two layers of MiniLM (training.short_minilm) and learns to tell sentences as people wrote them, rude and civil
 alike, from the same spoilt as rewriters spoil them (training.faults).
 """
 
@@ -24,11 +24,11 @@ from training.judges import corrupt
 from training.loop import Schedule
 from training.pairs import headless
 from training.scorer_samples import CONTRACTIONS, swear_words
+from training.short_minilm import prepare_short_minilm
 from training.templates import Templates
-from training.wordpiece import prepare_wordpiece
 
 SEED = 53
-SCHEDULE = Schedule(steps=600, batch=48, learning_rate=5e-4, warm_up=40)
+SCHEDULE = Schedule(steps=600, batch=48, learning_rate=2e-4, warm_up=40)
 LABELS = {0: "unacceptable", 1: "acceptable"}
 GOOD, BAD = 0.96, 0.03
 CASES = Path("test/fixtures/fluency-cases.jsonl")
@@ -116,11 +116,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     corpora = Corpora(options.data)
-    tokenizer = prepare_wordpiece(corpora, options.work)
+    samples, body = FluencySamples(corpora), options.work / "short-minilm"
+    tokenizer = prepare_short_minilm(samples.paradetox + samples.jigsaw + samples.own * 3 + samples.examples, body)
     model = fine_tune(
-        "fluency", LABELS, FluencySamples(corpora), tokenizer, SCHEDULE, SEED, held_sets(corpora, "dev"), options.work
+        "fluency", LABELS, samples, tokenizer, SCHEDULE, SEED, held_sets(corpora, "dev"), body, options.work
     )
-    export(model, options.work, options.out)
+    export(model, body, options.out)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ CASES: dict[str, Config] = {
     "bert-relative": small("BertModel", **BERT_SMALL, position_embedding_type="relative_key", max_position_embeddings=64),
     "bert-masked": small("BertForMaskedLM", **BERT_SMALL),
     "bert-masked-untied": small("BertForMaskedLM", **BERT_SMALL, tie_word_embeddings=False),
+    "bert-pretraining": small("BertForPreTraining", **BERT_SMALL),
     "bert-model": small("BertModel", **BERT_SMALL, pad_token_id=7),
     "roberta-odd": small(
         "RobertaForSequenceClassification", **ROBERTA_SMALL, hidden_act="relu", classifier_dropout=0.0, num_labels=6,

@@ -31,7 +31,7 @@ from training.scorer_samples import Sample, ScorerSamples, Shares
 from training.wordpiece import prepare_wordpiece
 
 SEED = 67
-SCHEDULE = Schedule(steps=1500, batch=32, learning_rate=4e-4, warm_up=60)
+SCHEDULE = Schedule(steps=1200, batch=32, learning_rate=4e-4, warm_up=60)
 SHARES = Shares(jigsaw=0.66, paradetox=0.10, authored=0.08, templates=0.04, clean=0.05)
 DROPOUT = 0.05
 AVERAGE = 0.997
@@ -104,7 +104,7 @@ def main() -> None:
     samples = RefineSamples(corpora, Noise(corpora, mine_rules(corpora.pairs_train, corpora.lexicon), bpe, SEED), labels)
     mean = train(
         model, block_maker(samples, bpe, SCHEDULE.batch), lambda batch: loss_of(model, batch), SCHEDULE,
-        options.work / "refine.pt", lambda: report_sets(model, bpe, sets), report_every=500, average=AVERAGE,
+        options.work / "refine.pt", lambda: report_sets(model, bpe, sets), report_every=400, average=AVERAGE,
     )  # fmt: skip
     if mean is not None:
         model.load_state_dict(mean)

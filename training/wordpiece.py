@@ -46,7 +46,7 @@ def pad_pieces(rows: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, (ids != PAD).long()
 
 
-def save_wordpiece(work: Path, out: Path, max_length: int) -> None:
+def save_wordpiece(vocabulary: Path, out: Path, max_length: int) -> None:
     """tokenizer.json, tokenizer_config.json, vocab.txt, special_tokens_map.json."""
-    tokenizer = BertTokenizerFast(vocab_file=str(work / "vocab.txt"), do_lower_case=True, model_max_length=max_length)
+    tokenizer = BertTokenizerFast(vocab_file=str(vocabulary / "vocab.txt"), do_lower_case=True, model_max_length=max_length)
     tokenizer.save_pretrained(out)

@@ -15,7 +15,7 @@ export interface ByteProgress {
 export function createByteProgress(stream: NodeJS.WriteStream = process.stderr): ByteProgress {
   const startMs = performance.now();
   let before: number | undefined;
-  let lastMs = Number.NEGATIVE_INFINITY;
+  let lastMs = stream.isTTY ? Number.NEGATIVE_INFINITY : startMs;
   let drawn = false;
   return {
     update(label, done, total) {

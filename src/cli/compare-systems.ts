@@ -91,7 +91,8 @@ function findCandidates(systems: readonly ComparedSystem[]): { candidates: Candi
   for (const { name, inspection, standIn } of systems) {
     const { name: checkpoint, use } = standIn ?? inspection;
     const role = (['detoxifier', 'scorer'] as const).find((known) => use.roles.includes(known));
-    if (role === undefined) idle.push(`${name} was not measured: ${use.advice.join('; ')}.`);
+    const also = standIn === null ? '' : `, nor ${checkpoint} in its place`;
+    if (role === undefined) idle.push(`${name} was not measured${also}: ${use.advice.join('; ')}.`);
     else candidates.push({ checkpoint, standsFor: standIn === null ? null : name, role });
   }
   return { candidates, idle };

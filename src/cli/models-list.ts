@@ -5,12 +5,14 @@ import { packageRoot, readConfig } from '../config.ts';
 import type { Role } from '../contract/inspection.ts';
 import { ALIASES } from '../engine/aliases.ts';
 import { bundledNames, bundledRoles, modelsFolder } from '../engine/catalog.ts';
+import { readFields } from '../engine/checkpoint/fields.ts';
 import { readArchitecture } from '../engine/checkpoint/identity.ts';
 import { DEFAULT_REVISION, listPulled, type PulledCheckpoint } from '../engine/checkpoint/pulled.ts';
+import { findTemplate, TEXT_ALONE } from '../engine/prompt.ts';
 import { formatTable } from './format.ts';
 import { formatBytes } from './print-inspection.ts';
 
-/** A checkpoint that can be named. */
+/** A checkpoint that can be named. `prompt`: what its texts are put into, if it is not the text alone. */
 interface Listed {
   readonly name: string;
   readonly kind: 'bundled' | 'alias' | 'pulled';
@@ -46,7 +48,8 @@ function listModels(home: string): Listed[] {
   const bundled = bundledNames(packageRoot).map((name): Listed => {
     const folder = join(packageRoot, 'models', name);
     const roles = bundledRoles(name);
-    return { name, kind: 'bundled', roles, prompt: null, hub: null, revisions: [], commit: null, ...onDisk(folder) };
+    const prompt = promptOf(folder, name);
+    return { name, kind: 'bundled', roles, prompt, hub: null, revisions: [], commit: null, ...onDisk(folder) };
   });
   const byAlias = new Set<PulledCheckpoint>();
   const aliases = ALIASES.map(({ name, hub, roles, prompt = null }): Listed => {
@@ -60,7 +63,8 @@ function listModels(home: string): Listed[] {
     .filter((checkpoint) => !byAlias.has(checkpoint))
     .map(({ id, commit, folder, revisions }): Listed => {
       const name = revisions.includes(DEFAULT_REVISION) ? id : `${id}@${revisions[0] ?? commit}`;
-      return { name, kind: 'pulled', roles: [], prompt: null, hub: id, revisions, commit, ...onDisk(folder) };
+      const prompt = promptOf(folder, name);
+      return { name, kind: 'pulled', roles: [], prompt, hub: id, revisions, commit, ...onDisk(folder) };
     });
   return [...bundled, ...aliases, ...others];
 }
@@ -72,6 +76,16 @@ function onDisk(folder: string): { folder: string; bytes: number; architecture: 
 function architectureOf(folder: string): string | null {
   try {
     return readArchitecture(folder);
+  } catch {
+    return null;
+  }
+}
+
+/** The template of a checkpoint; null where it is the text alone, or its config cannot be read. */
+function promptOf(folder: string, name: string): string | null {
+  try {
+    const template = findTemplate(undefined, readFields(join(folder, 'config.json')), name);
+    return template === TEXT_ALONE ? null : template;
   } catch {
     return null;
   }

@@ -31,10 +31,15 @@ export function summaryText(report: RunReport, where: string): string {
   lines.push(
     `  scorer      ${modelText(report.models.scorer)}, toxic from ${report.threshold} on`,
     ...prefilterLines(report),
-    `  detoxifier  ${modelText(report.models.detoxifier)}`,
+    `  detoxifier  ${modelText(report.models.detoxifier)}${choice(report)}`,
     `  results     ${where}`,
   );
   return lines.join('\n');
+}
+
+function choice({ generation }: RunReport): string {
+  const candidates = generation.num_return_sequences;
+  return typeof candidates === 'number' && candidates > 1 ? `, best of ${candidates} candidates` : '';
 }
 
 function outcomeLines(report: RunReport): string[] {

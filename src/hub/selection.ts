@@ -1,4 +1,5 @@
 import { CheckpointError } from '../contract/errors.ts';
+import { isModuleFile } from '../engine/checkpoint/module-files.ts';
 import { isShardName, WEIGHT_FORMS } from '../engine/checkpoint/weights.ts';
 import type { HubFile, Repository } from './repository.ts';
 
@@ -24,11 +25,7 @@ const SMALL_FILES: ReadonlySet<string> = new Set([
   'vocab.txt',
   'spiece.model',
   'known_words.txt',
-  // sentence-transformers: how the embedding of a text is made from those of its tokens
-  'modules.json',
 ]);
-/** Modules of sentence-transformers. */
-const MODULE_FILE = /^\d_(Pooling|Dense|Normalize)\/(config\.json|model\.safetensors|pytorch_model\.bin)$/;
 
 /** @throws CheckpointError if the repository has no checkpoint that can be compiled here */
 export function selectFiles({ id, files, baseModels }: Repository): Selection {
@@ -47,7 +44,7 @@ export function selectFiles({ id, files, baseModels }: Repository): Selection {
     );
   }
   if (!byName.has(CONFIG)) throw new CheckpointError(`${id} has no config.json: it is no checkpoint of transformers`);
-  const modules = new Set(files.map(({ name }) => name).filter((name) => MODULE_FILE.test(name)));
+  const modules = new Set(files.map(({ name }) => name).filter(isModuleFile));
   // One form of weights here, too.
   for (const name of modules)
     modules.delete(name.endsWith('safetensors') ? name.replace('model.safetensors', 'pytorch_model.bin') : '');

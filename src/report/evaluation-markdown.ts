@@ -102,5 +102,6 @@ function difference({ mean, low, high, p }: Difference): [string, string] {
 
 function signed(value: number): string {
   const shown = value.toFixed(3);
-  return value > 0 && Number(shown) !== 0 ? `+${shown}` : shown;
+  if (Number(shown) === 0) return '0.000';
+  return value > 0 ? `+${shown}` : shown;
 }

@@ -1,5 +1,7 @@
+import type { GenerationOverrides } from '../contract/generation.ts';
 import { OUTCOMES } from '../contract/outcome.ts';
 import type { Run } from '../contract/run.ts';
+import { generationOf } from '../contract/settings.ts';
 import type { RunSummary } from '../store/progress.ts';
 
 /** What a run came to, as `--json` prints it. Times in milliseconds, toxicity as mean probabilities, 0 to 1. */
@@ -26,6 +28,8 @@ export interface RunReport {
   readonly tokensOut: number;
   readonly models: { readonly detoxifier: Run['settings']['detoxifier']; readonly scorer: Run['settings']['scorer'] };
   readonly threshold: number;
+  /** Options of the detoxifier's generation, under their Hugging Face names, that differ from the checkpoint's own. */
+  readonly generation: GenerationOverrides;
   /** Null where there is none. */
   readonly prefilter: NonNullable<Run['settings']['prefilter']> | null;
 }
@@ -52,6 +56,7 @@ export function reportRun(run: Run, summary: RunSummary): RunReport {
     tokensOut: summary.tokensOut,
     models: { detoxifier: run.settings.detoxifier, scorer: run.settings.scorer },
     threshold: run.settings.threshold,
+    generation: generationOf(run.settings),
     prefilter: run.settings.prefilter ?? null,
   };
 }

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -71,6 +71,19 @@ test('the digest covers every shard and the index', async () => {
     writeFileSync(join(shards, file), before);
   }
   expect((await identifyCheckpoint(reference(shards))).digest).toBe(digest);
+});
+
+test('the digest covers how an embedding is made', async () => {
+  const folder = join(root, 'sentence');
+  cpSync(FIXTURE, folder, { recursive: true });
+  const digests = [(await identifyCheckpoint(reference(folder))).digest];
+  writeFileSync(join(folder, 'modules.json'), '[]');
+  for (const mean of [true, false]) {
+    mkdirSync(join(folder, '1_Pooling'), { recursive: true });
+    writeFileSync(join(folder, '1_Pooling/config.json'), JSON.stringify({ pooling_mode_mean_tokens: mean }));
+    digests.push((await identifyCheckpoint(reference(folder))).digest);
+  }
+  expect(new Set(digests).size).toBe(3);
 });
 
 test('a checkpoint as old ones were published, weights as a pickle and no tokenizer.json, scores as transformers does', async () => {

@@ -185,6 +185,32 @@ describe('a pull', () => {
     ]);
   });
 
+  test('of a sentence encoder takes its modules, too, each with one form of weights', async () => {
+    const dense = { '2_Dense/config.json': '{}', '2_Dense/model.safetensors': 'x', '2_Dense/pytorch_model.bin': 'y' };
+    const pooling = {
+      'modules.json': '[]',
+      'sentence_bert_config.json': '{}',
+      '1_Pooling/config.json': '{}',
+      '1_Pooling/../../../evil.json': '{}',
+    };
+    const files = { 'config.json': '{}', 'pytorch_model.bin': 'x', 'vocab.txt': 'a', ...pooling, ...dense };
+    hub.repositories.set('owner/model', { commit: COMMIT, files });
+    const { folder } = await fetched();
+    expect(readdirSync(folder, { recursive: true }).sort()).toEqual([
+      '1_Pooling',
+      '1_Pooling/config.json',
+      '2_Dense',
+      '2_Dense/config.json',
+      '2_Dense/model.safetensors',
+      'config.json',
+      'modules.json',
+      'pulled.json',
+      'pytorch_model.bin',
+      'sentence_bert_config.json',
+      'vocab.txt',
+    ]);
+  });
+
   test('of an index that names a file outside its folder fails, and leaves nothing in place', async () => {
     const index = JSON.stringify({ weight_map: { a: '../../escape.safetensors' } });
     const files = { 'config.json': '{}', 'model.safetensors.index.json': index, '../../escape.safetensors': 'x' };

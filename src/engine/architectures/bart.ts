@@ -1,5 +1,5 @@
 import type { Fields } from '../checkpoint/fields.ts';
-import type { Tensors } from '../checkpoint/safetensors.ts';
+import type { Tensors } from '../checkpoint/tensors.ts';
 import {
   type AttentionShape,
   attendAll,

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import type { ModelIdentity, Precision } from '../../contract/models.ts';
 import { writeFileAtomically } from '../compile/atomic.ts';
 import { readFields } from './fields.ts';
+import { moduleFileNames } from './module-files.ts';
 import { tokenizerFileNames } from './tokenizer-files.ts';
 import { weightFiles } from './weights.ts';
 
@@ -27,7 +28,13 @@ export async function identifyCheckpoint(reference: CheckpointReference): Promis
   const architecture = readArchitecture(folder);
   const digest = createHash('sha256');
   // In this order for ever: results name the digest.
-  const small = ['config.json', 'generation_config.json', ...tokenizerFileNames(folder), 'known_words.txt'];
+  const small = [
+    'config.json',
+    'generation_config.json',
+    ...tokenizerFileNames(folder),
+    'known_words.txt',
+    ...moduleFileNames(folder),
+  ];
   for (const file of small) {
     const hash = await hashIfThere(join(folder, file));
     if (hash !== null) digest.update(`${file} ${hash}\n`);

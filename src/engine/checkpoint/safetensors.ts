@@ -2,8 +2,6 @@ import { CheckpointError } from '../../contract/errors.ts';
 import { type ByteFile, openByteFile } from './byte-file.ts';
 import { expectTensor, type TensorInfo, type Tensors, toFloat32 } from './tensors.ts';
 
-export type { Tensors } from './tensors.ts';
-
 /** The format's own limit on its JSON header. */
 const MAX_HEADER_BYTES = 100_000_000;
 

@@ -1,4 +1,4 @@
-import type { Tensors } from '../checkpoint/safetensors.ts';
+import type { Tensors } from '../checkpoint/tensors.ts';
 import type { Activation, Layers, LinearOptions, Operand } from './layers.ts';
 
 /*

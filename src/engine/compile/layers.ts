@@ -1,5 +1,5 @@
 import type { Precision } from '../../contract/models.ts';
-import type { Tensors } from '../checkpoint/safetensors.ts';
+import type { Tensors } from '../checkpoint/tensors.ts';
 import type { ElementType, Graph } from '../onnx/graph.ts';
 import { lazy } from './lazy.ts';
 import { quantizeMatrix } from './quantize.ts';

@@ -31,34 +31,56 @@ export function describeBertClassifier(fields: Fields): Description {
   };
 }
 
-export function describeBertMasked(fields: Fields): Description {
-  const { width, vocabulary, act, norm, model, traits } = read(fields);
+/** The head that both pre-training classes share, and what of it is the embedding table. */
+function languageModelHead(fields: Fields, { width, vocabulary, act, norm }: BertParts) {
   const tied = fields.boolean('tie_word_embeddings', true);
+  const transform = { dense: linear(width, width), transform_act_fn: act, LayerNorm: norm };
   return {
-    ...common,
-    tree: block('BertForMaskedLM', {
-      bert: model(false),
-      cls: block('BertOnlyMLMHead', {
-        predictions: block(
-          'BertLMPredictionHead',
-          {
-            transform: block('BertPredictionHeadTransform', {
-              dense: linear(width, width),
-              transform_act_fn: act,
-              LayerNorm: norm,
-            }),
-            decoder: linear(width, vocabulary),
-          },
-          [own('bias', [vocabulary])],
-        ),
-      }),
-    }),
-    base: 'bert',
+    tied,
+    module: block(
+      'BertLMPredictionHead',
+      { transform: block('BertPredictionHeadTransform', transform), decoder: linear(width, vocabulary) },
+      [own('bias', [vocabulary])],
+    ),
     shared: new Map([
       ['cls.predictions.decoder.bias', 'cls.predictions.bias'],
       ...(tied ? [['cls.predictions.decoder.weight', 'bert.embeddings.word_embeddings.weight'] as const] : []),
     ]),
-    traits: { ...traits, objective: 'the tokens behind [MASK]', labels: null, tied },
+  };
+}
+
+export function describeBertMasked(fields: Fields): Description {
+  const parts = read(fields);
+  const { tied, module, shared } = languageModelHead(fields, parts);
+  return {
+    ...common,
+    tree: block('BertForMaskedLM', {
+      bert: parts.model(false),
+      cls: block('BertOnlyMLMHead', { predictions: module }),
+    }),
+    base: 'bert',
+    shared,
+    traits: { ...parts.traits, objective: 'the tokens behind [MASK]', labels: null, tied },
+  };
+}
+
+export function describeBertPreTraining(fields: Fields): Description {
+  const parts = read(fields);
+  const { tied, module, shared } = languageModelHead(fields, parts);
+  return {
+    ...common,
+    tree: block('BertForPreTraining', {
+      bert: parts.model(true),
+      cls: block('BertPreTrainingHeads', { predictions: module, seq_relationship: linear(parts.width, 2) }),
+    }),
+    base: 'bert',
+    shared,
+    traits: {
+      ...parts.traits,
+      objective: 'the tokens behind [MASK], and whether one sentence follows another',
+      labels: null,
+      tied,
+    },
   };
 }
 

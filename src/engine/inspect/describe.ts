@@ -1,6 +1,6 @@
 import type { Fields } from '../checkpoint/fields.ts';
 import { describeBart } from './bart.ts';
-import { describeBertClassifier, describeBertMasked, describeBertModel } from './bert.ts';
+import { describeBertClassifier, describeBertMasked, describeBertModel, describeBertPreTraining } from './bert.ts';
 import type { Description } from './description.ts';
 import { describeGpt2 } from './gpt2.ts';
 import { describeRobertaClassifier, describeRobertaMasked, describeRobertaModel } from './roberta.ts';
@@ -15,6 +15,7 @@ const CLASSES: ReadonlyMap<string, (fields: Fields) => Description> = new Map([
   ['GPT2LMHeadModel', describeGpt2],
   ['BertForSequenceClassification', describeBertClassifier],
   ['BertForMaskedLM', describeBertMasked],
+  ['BertForPreTraining', describeBertPreTraining],
   ['BertModel', describeBertModel],
   ['RobertaForSequenceClassification', describeRobertaClassifier],
   ['RobertaForMaskedLM', describeRobertaMasked],

@@ -9,8 +9,9 @@ const ROLES: Readonly<Record<string, readonly Role[]>> = {
   GPT2LMHeadModel: ['detoxifier', 'fluency'],
   BertForSequenceClassification: ['scorer'],
   RobertaForSequenceClassification: ['scorer'],
-  BertForMaskedLM: [],
-  RobertaForMaskedLM: [],
+  BertForMaskedLM: ['similarity'],
+  BertForPreTraining: ['similarity'],
+  RobertaForMaskedLM: ['similarity'],
   BertModel: ['similarity'],
   RobertaModel: ['similarity'],
 };
@@ -55,7 +56,9 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
     else if (why !== null) advice.push(`not as ${AS[role]}: ${why}`);
     else {
       can.push(role);
-      advice.push(adviceFor(role, name));
+      const untrained =
+        role === 'similarity' && !architecture.endsWith('Model') ? ' (it was not trained for that)' : '';
+      advice.push(`${adviceFor(role, name)}${untrained}`);
     }
   }
   if (traits?.family === 'encoder' && !roles.includes('scorer')) {
