@@ -22,6 +22,8 @@ export interface EncoderOptions extends CheckpointReference {
 
 export interface LoadedEncoder {
   readonly identity: ModelIdentity;
+  /** Folder of the compiled graphs. */
+  readonly graphs: string;
   /** Longest input in tokens, special tokens included. Of longer texts the end is left out. */
   readonly maxInputTokens: number;
   /** One vector of unit length a text, in order. It never depends on the other texts of the call. */
@@ -70,6 +72,7 @@ export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncode
 
   return {
     identity,
+    graphs: compiled,
     maxInputTokens: window,
     embed: (texts) => takeTurns(() => embed(texts)),
     close: () => takeTurns(() => session.close()),

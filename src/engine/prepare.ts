@@ -1,7 +1,8 @@
 import type { ModelIdentity } from '../contract/models.ts';
-import { GENERATORS } from './architectures/registry.ts';
+import { ENCODERS, GENERATORS, readerOf } from './architectures/registry.ts';
 import { type CheckpointReference, readArchitecture } from './checkpoint/identity.ts';
 import { loadClassifier } from './classifier.ts';
+import { loadEncoder } from './encoder.ts';
 import { loadGenerator } from './generator.ts';
 
 /** A checkpoint whose graphs are in the cache. */
@@ -16,8 +17,15 @@ export interface Prepared {
  * @throws CheckpointError
  */
 export async function prepareCheckpoint(reference: CheckpointReference): Promise<Prepared> {
-  const generates = Object.hasOwn(GENERATORS, readArchitecture(reference.folder));
-  const loaded = generates ? await loadGenerator({ ...reference, generation: {} }) : await loadClassifier(reference);
+  const loaded = await load(reference);
   await loaded.close();
   return { identity: loaded.identity, graphs: loaded.graphs };
+}
+
+/** As what it is used first: a class that generates has graphs for other uses, too, which are made when they are asked for. */
+function load(reference: CheckpointReference): Promise<Prepared & { close(): Promise<void> }> {
+  const architecture = readArchitecture(reference.folder);
+  if (readerOf(GENERATORS, architecture)) return loadGenerator({ ...reference, generation: {} });
+  if (readerOf(ENCODERS, architecture)) return loadEncoder(reference);
+  return loadClassifier(reference);
 }

@@ -76,14 +76,20 @@ test('the digest covers every shard and the index', async () => {
 test('the digest covers how an embedding is made', async () => {
   const folder = join(root, 'sentence');
   cpSync(FIXTURE, folder, { recursive: true });
+  mkdirSync(join(folder, '1_Pooling'));
+  mkdirSync(join(folder, 'pool'));
   const digests = [(await identifyCheckpoint(reference(folder))).digest];
-  writeFileSync(join(folder, 'modules.json'), '[]');
-  for (const mean of [true, false]) {
-    mkdirSync(join(folder, '1_Pooling'), { recursive: true });
-    writeFileSync(join(folder, '1_Pooling/config.json'), JSON.stringify({ pooling_mode_mean_tokens: mean }));
+  for (const [file, content] of [
+    ['1_Pooling/config.json', '{"pooling_mode_mean_tokens": true}'],
+    ['1_Pooling/config.json', '{"pooling_mode_cls_token": true}'],
+    ['sentence_bert_config.json', '{"max_seq_length": 9}'],
+    ['modules.json', '[{"type": "Pooling", "path": "pool"}]'],
+    ['pool/config.json', '{"pooling_mode_mean_tokens": true}'],
+  ] as const) {
+    writeFileSync(join(folder, file), content);
     digests.push((await identifyCheckpoint(reference(folder))).digest);
   }
-  expect(new Set(digests).size).toBe(3);
+  expect(new Set(digests).size).toBe(6);
 });
 
 test('a checkpoint as old ones were published, weights as a pickle and no tokenizer.json, scores as transformers does', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Modules of sentence-transformers: how the embedding of a text is made from those of its tokens. */
@@ -18,10 +18,15 @@ export function isModuleFile(path: string): boolean {
   );
 }
 
-/** The files of a folder that say how embeddings of texts are made, in a fixed order; most checkpoints have none. */
+/**
+ * The files of a folder that say how embeddings of texts are made, in a fixed order; most checkpoints have none. What
+ * `modules.json` names counts under any name.
+ */
 export function moduleFileNames(folder: string): readonly string[] {
-  if (!existsSync(join(folder, LIST))) return [];
-  const modules = readdirSync(folder).filter((name) => MODULE.test(name));
-  const files = modules.sort().flatMap((module) => FILES.map((file) => `${module}/${file}`));
-  return [LIST, ...[SETTINGS, ...files].filter((path) => existsSync(join(folder, path)))];
+  const modules = new Set(readdirSync(folder).filter((name) => MODULE.test(name)));
+  const list = join(folder, LIST);
+  const named = existsSync(list) ? readFileSync(list, 'utf8').matchAll(/"path"\s*:\s*"([\w-]+)"/g) : [];
+  for (const [, path] of named) if (path !== undefined) modules.add(path);
+  const files = [...modules].sort().flatMap((module) => FILES.map((file) => `${module}/${file}`));
+  return [LIST, SETTINGS, ...files].filter((path) => existsSync(join(folder, path)));
 }
