@@ -26,6 +26,7 @@ export interface LoadedEncoder {
   readonly graphs: string;
   /** Longest input in tokens, special tokens included. Of longer texts the end is left out. */
   readonly maxInputTokens: number;
+  countTokens(text: string): number;
   /** One vector of unit length a text, in order. It never depends on the other texts of the call. */
   embed(texts: readonly string[]): Promise<Float32Array[]>;
   /** Frees the session. What is under way comes to its end first. */
@@ -74,6 +75,7 @@ export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncode
     identity,
     graphs: compiled,
     maxInputTokens: window,
+    countTokens: tokenizer.count,
     embed: (texts) => takeTurns(() => embed(texts)),
     close: () => takeTurns(() => session.close()),
   };
