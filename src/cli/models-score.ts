@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { packageRoot, readConfig } from '../config.ts';
 import type { Precision } from '../contract/models.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
-import { loadScorer } from '../engine/load.ts';
+import { loadClassifier } from '../engine/load.ts';
 import { visible } from './format.ts';
 import { precisionOption } from './models-generate.ts';
 import { textGroups } from './texts.ts';
@@ -13,7 +13,7 @@ export function addModelsScoreCommand(models: Command): void {
     .command('score')
     .argument('<checkpoint>', 'a bundled checkpoint, an alias, or a folder')
     .argument('[texts...]', 'texts (default: the lines of standard input)')
-    .description('let a model classify: no queue, no database')
+    .description('let a classifier with any labels score texts: no queue, no database')
     .addOption(precisionOption())
     .option('--json', 'one JSON object a text: text, input_tokens, labels, logits, probabilities')
     .addHelpText(
@@ -30,13 +30,12 @@ that the model was trained on first.`,
       const { home } = readConfig();
       const { folder, name: known } = findCheckpoint(name, packageRoot, home);
       const cacheFolder = join(home, 'compiled');
-      const model = await loadScorer({ folder, name: known, precision: options.precision, cacheFolder });
+      const model = await loadClassifier({ folder, name: known, precision: options.precision, cacheFolder });
       try {
         for await (const group of textGroups(texts)) {
-          const scores = await model.score(group);
-          scores.forEach(({ logits }, i) => {
+          const results = await model.classify(group);
+          results.forEach(({ logits, probabilities }, i) => {
             const text = group[i] ?? '';
-            const probabilities = model.probabilities(logits);
             const { labels } = model;
             process.stdout.write(
               options.json

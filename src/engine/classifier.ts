@@ -37,8 +37,6 @@ export interface LoadedClassifier {
   countTokens(text: string): number;
   /** Token ids of what the model reads for a text, special tokens included. */
   encode(text: string): readonly number[];
-  /** What the logits of a text mean, one a label. */
-  probabilities(logits: readonly number[]): readonly number[];
   /** One result a text, in order. It never depends on the other texts of the call. */
   classify(texts: readonly string[]): Promise<Classification[]>;
   /** Frees the session. What is under way comes to its end first. */
@@ -88,7 +86,6 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
     multiLabel: model.multiLabel,
     countTokens: tokenizer.count,
     encode,
-    probabilities,
     classify: (texts) => takeTurns(() => classify(texts)),
     close: () => takeTurns(() => session.close()),
   };

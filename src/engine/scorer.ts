@@ -7,9 +7,7 @@ import { type ClassifierOptions, type LoadedClassifier, loadClassifier, readClas
 
 export type ScorerOptions = ClassifierOptions;
 
-export interface LoadedScorer
-  extends Scorer,
-    Pick<LoadedClassifier, 'graphs' | 'labels' | 'encode' | 'probabilities' | 'close'> {}
+export interface LoadedScorer extends Scorer, Pick<LoadedClassifier, 'graphs' | 'close'> {}
 
 /**
  * Loads a classifier with a label for toxic texts: one of two labels, or one of several that do not exclude each other.
@@ -28,6 +26,6 @@ export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> 
     });
   }
 
-  const { identity, graphs, maxInputTokens, labels, countTokens, encode, probabilities, close } = classifier;
-  return { identity, graphs, maxInputTokens, labels, countTokens, encode, probabilities, score, close };
+  const { identity, graphs, maxInputTokens, countTokens, close } = classifier;
+  return { identity, graphs, maxInputTokens, countTokens, score, close };
 }

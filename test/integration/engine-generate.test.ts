@@ -39,7 +39,7 @@ function readCases(name: string): { texts: string[]; cases: Case[] } {
   return { texts: head.texts, cases };
 }
 
-describe.each(['tiny-bart'])('%s', (name) => {
+describe.each(['tiny-bart', 'tiny-gpt2'])('%s', (name) => {
   const { texts, cases } = readCases(name);
   let generator: LoadedGenerator;
   let decoder: Decoder;
