@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { Inspection, Role } from '../../contract/inspection.ts';
 import { toxicLabel } from '../architectures/classifier.ts';
-import { CLASSIFIERS, ENCODERS, GENERATORS, LANGUAGE_MODELS, readerOf } from '../architectures/registry.ts';
+import { CLASSIFIERS, ENCODERS, GENERATORS, readerOf } from '../architectures/registry.ts';
 import { type Fields, readFields } from '../checkpoint/fields.ts';
 import { countParameters, weightMemory } from './count.ts';
 import { describe } from './describe.ts';
@@ -32,8 +32,18 @@ const RUNS: Readonly<Record<Role, (architecture: string) => ((fields: Fields) =>
     return read && ((fields) => toxicLabel(fields, read(fields)));
   },
   similarity: (architecture) => readerOf(ENCODERS, architecture),
-  fluency: (architecture) => readerOf(LANGUAGE_MODELS, architecture) ?? readerOf(CLASSIFIERS, architecture),
+  fluency: (architecture) => {
+    const read = readerOf(CLASSIFIERS, architecture);
+    return read && ((fields) => requireAcceptable(fields, read(fields).labels));
+  },
 };
+
+/** A judge of fluency needs the label that the judges of `evaluate` go by. */
+function requireAcceptable(fields: Fields, labels: readonly string[]): void {
+  if (!labels.some((label) => label.toLowerCase() === 'acceptable')) {
+    throw fields.error(`id2label names no label "acceptable" but ${labels.join(', ')}`);
+  }
+}
 
 /** What a published config does not say. */
 const PUBLISHED_NOTES: Readonly<Record<string, string>> = {

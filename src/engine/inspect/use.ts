@@ -6,15 +6,18 @@ type Known = Pick<Inspection, 'name' | 'architecture' | 'traits' | 'weights' | '
 const ROLES: Readonly<Record<string, readonly Role[]>> = {
   BartForConditionalGeneration: ['detoxifier'],
   T5ForConditionalGeneration: ['detoxifier'],
-  GPT2LMHeadModel: ['detoxifier', 'fluency'],
-  BertForSequenceClassification: ['scorer'],
-  RobertaForSequenceClassification: ['scorer'],
+  GPT2LMHeadModel: ['detoxifier'],
+  BertForSequenceClassification: ['scorer', 'fluency'],
+  RobertaForSequenceClassification: ['scorer', 'fluency'],
   BertForMaskedLM: ['similarity'],
   BertForPreTraining: ['similarity'],
   RobertaForMaskedLM: ['similarity'],
   BertModel: ['similarity'],
   RobertaModel: ['similarity'],
 };
+
+/** OpenAI's own, by alias, hub id or pulled revision: language models that were trained for no task. */
+const PUBLISHED_GPT2 = /^(openai-community\/)?gpt2(-medium|-large|-xl)?(@|$)/;
 
 const AS: Readonly<Record<Role, string>> = {
   detoxifier: 'a detoxifier',
@@ -47,25 +50,18 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
   if (tokenizer.problem !== null) return nothing(`: ${tokenizer.problem}`);
   if (tokenizer.file === null) return nothing(' yet: the folder has no tokenizer');
 
-  const can: Role[] = [];
-  const advice: string[] = [];
-  for (const role of roles) {
-    const why = refusal(role);
-    if (role === 'scorer' && headless)
-      advice.push(`not as a scorer: it has no trained classifier head. ${training('classify', name)}`);
-    else if (why !== null) advice.push(`not as ${AS[role]}: ${why}`);
-    else {
-      can.push(role);
-      const untrained =
-        role === 'similarity' && !architecture.endsWith('Model') ? ' (it was not trained for that)' : '';
-      advice.push(`${adviceFor(role, name)}${untrained}`);
-    }
-  }
+  const refusals = new Map(roles.map((role) => [role, refusal(role)]));
+  const can = headless ? [] : roles.filter((role) => refusals.get(role) === null);
+  const untrained = architecture.endsWith('Model') ? '' : ' (it was not trained for that)';
+  const advice = can.map((role) => `${adviceFor(role, name)}${role === 'similarity' ? untrained : ''}`);
+  const [first] = roles;
+  if (headless) advice.push(`not as a scorer: it has no trained classifier head. ${training('classify', name)}`);
+  else if (can.length === 0 && first !== undefined) advice.push(`not as ${AS[first]}: ${refusals.get(first)}`);
   if (traits?.family === 'encoder' && !roles.includes('scorer')) {
     advice.push(`not as a scorer: ${architecture} has no classifier head. ${training('classify', name)}`);
   }
-  if (traits?.family === 'decoder' && can.includes('detoxifier')) {
-    advice.push(`a published one has never seen a detoxified sentence. ${training('detoxify', name)}`);
+  if (PUBLISHED_GPT2.test(checkpoint.name) && can.includes('detoxifier')) {
+    advice.push(`as published it has never seen a detoxified sentence. ${training('detoxify', name)}`);
   }
   return { roles: can, advice };
 }
@@ -74,7 +70,7 @@ function adviceFor(role: Role, name: string): string {
   if (role === 'detoxifier') return `detoxifier: detoxq run FILE --detoxifier ${name}`;
   if (role === 'scorer') return `scorer: detoxq run FILE --scorer ${name}`;
   if (role === 'similarity') return `similarity of two texts: detoxq evaluate FILE --judge-sim ${name}`;
-  return `fluency by perplexity: detoxq evaluate FILE --judge-fl ${name}`;
+  return `judge of fluency: detoxq evaluate FILE --judge-fl ${name}`;
 }
 
 function training(task: 'classify' | 'detoxify', name: string): string {
