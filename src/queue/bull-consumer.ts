@@ -39,7 +39,7 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
 ): Promise<Consumer> {
   const { connection, disconnect } = await backend.connect('consumer');
   const inWork = new Set<Promise<Delivery>>();
-  const report = createFaultReporter(log, backend.translate);
+  const faults = createFaultReporter(log, backend.translate);
   let closing = false;
 
   async function deliver(job: Job<ChunkJob>, token: string | undefined): Promise<Delivery> {
@@ -84,7 +84,7 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
       log.info({ reason: error.message }, 'a job was lost or went to another worker; the ledger knows what is done');
       return;
     }
-    report(error);
+    faults.report(error);
     breaker.trip();
   });
   worker.on('active', breaker.reset);
@@ -99,7 +99,8 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
     closing = true;
     breaker.pause();
     const drained = await within(deadlineMs, settled(inWork));
-    await within(CLOSE_MS, worker.close(!drained)).catch(report);
+    await within(CLOSE_MS, worker.close(!drained)).catch(faults.report);
+    faults.end();
     disconnect();
     return drained;
   }
@@ -110,7 +111,7 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
     await close(0);
     throw error;
   }
-  worker.run().catch(report);
+  worker.run().catch(faults.report);
   return { pause: breaker.pause, resume: breaker.resume, close };
 }
 

@@ -40,8 +40,8 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
     },
     backend.factory,
   );
-  const report = createFaultReporter(log, backend.translate);
-  queue.on('error', report);
+  const faults = createFaultReporter(log, backend.translate);
+  queue.on('error', faults.report);
 
   async function attempt<T>(work: () => Promise<T>): Promise<T> {
     try {
@@ -82,7 +82,8 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
     obliterate: () => attempt(() => queue.obliterate({ force: true })),
     async close() {
       // Without its service, BullMQ waits for the connection to come back before it closes.
-      await within(CLOSE_MS, queue.close()).catch(report);
+      await within(CLOSE_MS, queue.close()).catch(faults.report);
+      faults.end();
       disconnect();
     },
   };

@@ -3,10 +3,18 @@ import type { Log } from '../contract/log.ts';
 
 const SAME_FAULT_AGAIN_MS = 30_000;
 
+export interface FaultReporter {
+  report(error: unknown): void;
+  /** What comes now is the end of connections that nobody needs any more. */
+  end(): void;
+}
+
 /** Logs faults of a running service; one that repeats, at most every 30 s, with how often it was seen. */
-export function createFaultReporter(log: Log, translate: (error: unknown) => DetoxqError): (error: unknown) => void {
+export function createFaultReporter(log: Log, translate: (error: unknown) => DetoxqError): FaultReporter {
   const seen = new Map<string, { at: number; suppressed: number }>();
-  return (error) => {
+  let ended = false;
+  const report = (error: unknown): void => {
+    if (ended) return;
     const { message } = translate(error);
     const now = performance.now();
     const last = seen.get(message);
@@ -16,5 +24,11 @@ export function createFaultReporter(log: Log, translate: (error: unknown) => Det
     }
     seen.set(message, { at: now, suppressed: 0 });
     log.warn({ reason: message, seenBefore: last?.suppressed ?? 0 }, 'the queue has a fault');
+  };
+  return {
+    report,
+    end() {
+      ended = true;
+    },
   };
 }

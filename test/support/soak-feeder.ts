@@ -107,7 +107,7 @@ export function createSoakFeeder({ cluster, env, database, random, patiently, no
           () => {
             if (victim.child.kill('SIGKILL')) counts.producersKilled += 1;
           },
-          chance.integer(300, 4_000),
+          chance.integer(300, 8_000),
         ).unref();
       }
       const end = await producer.ended;
@@ -119,14 +119,18 @@ export function createSoakFeeder({ cluster, env, database, random, patiently, no
       note(`producer of ${run.name} ended (${end.signal ?? end.code}), and another takes over`);
       await pause(200);
       producer = found === undefined ? begin() : cluster.readOn(found.id, env);
-      if (found !== undefined && chance.chance(0.3)) {
-        counts.secondProducers += 1;
-        const second = cluster.readOn(found.id, env);
-        const secondEnd = await second.ended;
-        if (secondEnd.code !== 0 && !failedForServices(secondEnd)) {
-          blame(`a second producer ended: code ${secondEnd.code}, ${lastLines(secondEnd.stderr)}`);
-        }
-      }
+    }
+  };
+
+  /** Reads the same source into the same run, beside the producer that began it. */
+  const produceToo = async (run: SoakRun): Promise<void> => {
+    let found = await find(run.name);
+    for (; found === undefined && !stopped; found = await find(run.name)) await pause(100);
+    if (found === undefined) return;
+    counts.secondProducers += 1;
+    const end = await cluster.readOn(found.id, env).ended;
+    if (end.code !== 0 && !stopped && !failedForServices(end)) {
+      blame(`a second producer ended: code ${end.code}, ${lastLines(end.stderr)}`);
     }
   };
 
@@ -141,7 +145,9 @@ export function createSoakFeeder({ cluster, env, database, random, patiently, no
     const chance = random.fork();
     while (wanted) {
       const run = await newRun(chance);
+      const second = chance.chance(0.3) ? produceToo(run) : undefined;
       await produce(run, chance);
+      await second;
       note(`${run.name} (${run.id}) is in the ledger`);
       await ended(run);
       note(`${run.name} (${run.id}) is done`);

@@ -12,7 +12,7 @@ afterEach(() => {
 
 test('a fault that repeats is logged now and then, with how often it was seen; another one at once', () => {
   const { log, entries } = createTestLog();
-  const report = createFaultReporter(log, (error) => new ServiceError(`away: ${String(error)}`));
+  const { report, end } = createFaultReporter(log, (error) => new ServiceError(`away: ${String(error)}`));
   for (let times = 0; times < 1_000; times += 1) report('one');
   report('two');
   expect(entries.map(({ fields }) => fields)).toEqual([
@@ -22,4 +22,7 @@ test('a fault that repeats is logged now and then, with how often it was seen; a
   vi.advanceTimersByTime(31_000);
   report('one');
   expect(entries.at(-1)?.fields).toEqual({ reason: 'away: one', seenBefore: 999 });
+  end();
+  report('three');
+  expect(entries).toHaveLength(3);
 });
