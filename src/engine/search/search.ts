@@ -40,10 +40,10 @@ interface Job {
  */
 export function createSearch(options: SearchOptions): (rows: readonly EncodedRow[]) => Promise<Hypothesis[][]> {
   const { decoder, generation, vocabulary, window, maxHypotheses } = options;
-  const { search, endTokens } = generation;
+  const { search: method, endTokens } = generation;
   const adjust = createAdjust(generation);
   const isEnd = (token: number): boolean => endTokens.includes(token);
-  const copies = search.kind === 'beam' ? search.beams : generation.sequences;
+  const copies = method.kind === 'beam' ? method.beams : generation.sequences;
   const wanted = candidatesNeeded(generation, vocabulary);
 
   function begin(row: EncodedRow): Job {
@@ -61,11 +61,11 @@ export function createSearch(options: SearchOptions): (rows: readonly EncodedRow
   }
 
   function rowSearch(row: EncodedRow, limits: RowLimits): RowSearch {
-    if (search.kind === 'beam') return createBeams(search, endTokens.length, limits);
-    if (search.kind === 'greedy') return createSamples(1, (candidates) => candidates[0], limits);
-    const random = Array.from({ length: copies }, (_, sample) => randomSequence(search.seed, row.tokens, sample));
+    if (method.kind === 'beam') return createBeams(method, endTokens.length, limits);
+    if (method.kind === 'greedy') return createSamples(1, (candidates) => candidates[0], limits);
+    const random = Array.from({ length: copies }, (_, sample) => randomSequence(method.seed, row.tokens, sample));
     const choose = (candidates: readonly Candidate[], sample: number, step: number) =>
-      draw(distribution(candidates, search), random[sample]?.(step) ?? 0);
+      draw(distribution(candidates, method), random[sample]?.(step) ?? 0);
     return createSamples(copies, choose, limits);
   }
 
@@ -118,7 +118,7 @@ export function createSearch(options: SearchOptions): (rows: readonly EncodedRow
     const add = (token: number, logit: number, rescore: (score: number) => number): void => {
       const logprob = Math.fround(logit - logSumExp);
       if (!Number.isFinite(logprob)) throw new CheckpointError('the decoder gives scores that are not finite');
-      const score = rescore(search.kind === 'beam' ? logprob : logit);
+      const score = rescore(method.kind === 'beam' ? logprob : logit);
       if (score !== -Infinity) candidates.push({ token, score, logprob });
     };
     if (!adjustment?.forced) {
