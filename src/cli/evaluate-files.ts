@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { UsageError } from '../contract/errors.ts';
-import { isRejected, type JsonValue } from '../contract/row.ts';
+import { isRejected, type JsonObject } from '../contract/row.ts';
 import { requireColumn } from '../producer/columns.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
 import { FORMATS, type Format, formatOfName } from '../producer/format.ts';
@@ -54,7 +54,11 @@ async function openPairs(file: string, name: string, asked: PairColumns): Promis
       name,
       models: {},
       hasReferences: references.length > 0,
-      rows: fileRows(dataset, outColumn, referenceReader(references)),
+      rows: fileRows(
+        dataset,
+        { source: dataset.textColumn ?? asked.srcColumn, output: outColumn },
+        referenceReader(references),
+      ),
       share: () => (dataset.bytesTotal === null ? null : dataset.bytesRead() / dataset.bytesTotal),
       close: dataset.close,
     };
@@ -66,7 +70,7 @@ async function openPairs(file: string, name: string, asked: PairColumns): Promis
 
 async function* fileRows(
   dataset: Dataset,
-  outColumn: string,
+  columns: { readonly source: string; readonly output: string },
   readReferences: ReadReferences,
 ): AsyncGenerator<SystemRow> {
   for await (const rows of dataset.batches()) {
@@ -74,14 +78,15 @@ async function* fileRows(
       const { rowNo, rowKey } = row;
       if (isRejected(row)) yield { kind: 'failed', rowNo, rowKey, reason: row.fault.code };
       else {
-        const output: JsonValue | undefined = row.meta?.[outColumn];
+        const cells: JsonObject = { ...row.meta, [columns.source]: row.text };
+        const output = cells[columns.output];
         yield {
           kind: 'output',
           rowNo,
           rowKey,
           source: row.text,
           output: typeof output === 'string' ? output : null,
-          references: readReferences(row.meta),
+          references: readReferences(cells),
           isClean: false,
         };
       }

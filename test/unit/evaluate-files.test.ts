@@ -45,6 +45,8 @@ describe('files of pairs', () => {
     const path = await file('b.tsv', 'toxic\tneutral1\tmine\nbad\tgood\tfine\n');
     const columns = { srcColumn: 'toxic', outColumn: 'mine', refColumn: ['neutral1'] };
     expect((await read(path, columns)).rows).toEqual([output(0, 'bad', 'fine', ['good'])]);
+    const copy = { srcColumn: 'toxic', outColumn: 'toxic', refColumn: ['neutral1'] };
+    expect((await read(path, copy)).rows).toEqual([output(0, 'bad', 'bad', ['good'])]);
   });
 
   it('counts a row that cannot be read as failed, in its place', async () => {
