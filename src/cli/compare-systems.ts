@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { packageRoot } from '../config.ts';
-import { UsageError } from '../contract/errors.ts';
+import { CheckpointError, UsageError } from '../contract/errors.ts';
 import type { Inspection } from '../contract/inspection.ts';
 import { isRejected } from '../contract/row.ts';
 import { countTokens, surfaceVocabulary } from '../engine/load.ts';
@@ -9,9 +9,12 @@ import { measureAgreements, measureDetoxifier, measureScorer, readLabels } from 
 import { comparisonSql, pickExamples } from '../report/compare-rows.ts';
 import { vocabularyOverlaps } from '../report/compare-vocabularies.ts';
 import type { ComparedSystem, ComparedTokenizer, Comparison } from '../report/comparison.ts';
+import type { Evaluation } from '../report/evaluation.ts';
+import { judgeRuns } from './compare-judge.ts';
 import { type Candidate, type MeasuredAll, measureAll } from './compare-measure.ts';
-import { WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
+import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { engineProcesses } from './engines.ts';
+import { JUDGES, openJudges } from './judges.ts';
 import type { RunOptions } from './options.ts';
 
 export interface CompareOptions extends RunOptions {
@@ -34,19 +37,21 @@ export async function compareSystems(
   const texts = await readTexts(file, options);
   const { candidates, idle } = findCandidates(systems);
   const request = { candidates, file, options, processes: engineProcesses(options.processes) };
-  const measured: MeasuredAll | null =
+  const measured: (MeasuredAll & Judged) | null =
     candidates.length === 0
-      ? { detoxifiers: [], scorers: [], failed: [] }
+      ? { detoxifiers: [], scorers: [], failed: [], evaluation: null, unjudged: [] }
       : await withContext(
           { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
-          async (context) => measureAll(context, request),
+          async (context) => {
+            const all = await measureAll(context, request);
+            return all === null ? null : { ...all, ...(await judge(context, all)) };
+          },
         );
   if (measured === null) return null;
-  const { detoxifiers, scorers, failed } = measured;
+  const { detoxifiers, scorers, failed, evaluation, unjudged } = measured;
   const all = [...detoxifiers, ...scorers];
   const labels = readLabels(all[0]?.results ?? [], options.labelColumn);
   const present = systems.map(({ inspection, standIn }) => standIn ?? inspection).filter(hasTokenizer);
-  const unjudged = 'SIM, FL and J were not measured: there is no judge of similarity and fluency here.';
   return {
     data: {
       file: options.data ?? 'examples/comments.csv of this package',
@@ -56,12 +61,12 @@ export async function compareSystems(
     systems,
     tokenizers: present.flatMap((inspection) => tokenizerOf(inspection, texts)),
     overlaps: vocabularyOverlaps(present.map(({ name, folder }) => ({ name, vocabulary: surfaceVocabulary(folder) }))),
-    detoxifiers: detoxifiers.map(measureDetoxifier),
-    judged: null,
+    detoxifiers: detoxifiers.map((run, at) => measureDetoxifier(run, evaluation?.systems[at] ?? null)),
+    judged: evaluation === null ? null : { judges: evaluation.judges, rows: evaluation.rows },
     scorers: scorers.map((run) => measureScorer(run, labels.byRow)),
     agreements: measureAgreements(scorers),
     examples: pickExamples(detoxifiers),
-    missing: [...idle, ...failed, ...(detoxifiers.length === 0 ? [] : [unjudged])],
+    missing: [...idle, ...failed, ...unjudged],
     sql: all.length === 0 ? null : comparisonSql([...new Set(all.map(({ report }) => report.run))]),
   };
 }
@@ -81,6 +86,28 @@ async function readTexts(file: string, options: CompareOptions): Promise<string[
     return texts;
   } finally {
     dataset.close();
+  }
+}
+
+interface Judged {
+  readonly evaluation: Evaluation | null;
+  /** Why there is none. */
+  readonly unjudged: readonly string[];
+}
+
+/** STA, SIM, FL and J of the rewrites by the bundled judges; one that cannot be had is no reason to lose the rest. */
+async function judge(context: Context, { detoxifiers }: MeasuredAll): Promise<Judged> {
+  if (detoxifiers.length === 0) return { evaluation: null, unjudged: [] };
+  try {
+    const judges = await openJudges(
+      { judgeSta: JUDGES.sta, judgeSim: JUDGES.sim, judgeFl: JUDGES.fl, precision: 'fp32' },
+      context.config.home,
+    );
+    const evaluation = await judgeRuns(context.database, detoxifiers, judges).finally(judges.close);
+    return { evaluation, unjudged: evaluation === null ? ['SIM, FL and J were not measured: no row was toxic.'] : [] };
+  } catch (error) {
+    if (!(error instanceof CheckpointError || error instanceof UsageError)) throw error;
+    return { evaluation: null, unjudged: [`SIM, FL and J were not measured: ${error.message}`] };
   }
 }
 

@@ -73,6 +73,9 @@ export function rewriting({ detoxifiers, judged }: Comparison): Section | null {
 
 function quality(detoxifiers: readonly MeasuredDetoxifier[], judged: NonNullable<Comparison['judged']>): Block[] {
   const { sta, sim, fl } = judged.judges;
+  const flattered = detoxifiers.some(({ run }) => run.models.scorer.digest === sta.digest)
+    ? ' The judge of STA is the scorer of these runs, too: it has chosen what it grades.'
+    : '';
   const graded = detoxifiers.filter((system) => system.quality !== null);
   const rows = graded.map((system) => [
     system.checkpoint,
@@ -86,7 +89,7 @@ function quality(detoxifiers: readonly MeasuredDetoxifier[], judged: NonNullable
   return [
     {
       kind: 'text',
-      text: `Judged on the ${count(judged.rows)} rows that some run found toxic, with 95 % bootstrap intervals. STA: share that ${sta.name} calls neutral; SIM: cosine by ${sim.name}; FL: share that ${fl.name} calls acceptable; J: mean of their products, row by row. A row that a system left as it was counts as a copy.`,
+      text: `Judged on the ${count(judged.rows)} rows that some run found toxic, with 95 % bootstrap intervals. STA: share that ${sta.name} calls neutral; SIM: cosine by ${sim.name}; FL: share that ${fl.name} calls acceptable; J: mean of their products, row by row. A row that a system left as it was counts as a copy.${flattered}`,
     },
     { kind: 'table', columns: ['detoxifier', ...QUALITY.map((metric) => METRIC_NAMES[metric])], rows },
     ...QUALITY.map(

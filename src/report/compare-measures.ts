@@ -1,6 +1,7 @@
 import type { RowResult } from '../contract/outcome.ts';
 import { agreement, type Labelled, readLabel, rocCurve, type ScoresByRow } from './compare-scorers.ts';
 import type { Agreement, ComparedData, MeasuredDetoxifier, MeasuredScorer } from './comparison.ts';
+import type { SystemEvaluation } from './evaluation.ts';
 import type { RunReport } from './summary.ts';
 
 /** A checkpoint that went over the data in an ordinary run. */
@@ -13,8 +14,8 @@ export interface MeasuredRun {
   readonly memoryBytes: number | null;
 }
 
-/** What the run says of its detoxifier; quality is the judges' to say. */
-export function measureDetoxifier(run: MeasuredRun): MeasuredDetoxifier {
+/** What the run says of its detoxifier, and what the judges say, if they were asked. */
+export function measureDetoxifier(run: MeasuredRun, judged: SystemEvaluation | null): MeasuredDetoxifier {
   const { checkpoint, standsFor, report, results, memoryBytes } = run;
   // Rejected and unchanged rows were written for, too.
   const written = results.filter(({ outcome }) => outcome !== 'clean').length;
@@ -26,7 +27,7 @@ export function measureDetoxifier(run: MeasuredRun): MeasuredDetoxifier {
     rowsPerSecond: report.rowsPerSecond,
     memoryBytes,
     msPerRewrite: ms === undefined || written === 0 ? null : ms / written,
-    quality: null,
+    quality: judged === null ? null : judged.metrics,
   };
 }
 

@@ -50,6 +50,14 @@ describe('detoxq models compare', () => {
     const [detoxifier] = comparison.detoxifiers;
     expect(detoxifier).toMatchObject({ checkpoint: 'nano-bart', standsFor: null, run: { rowsDone: 6, rowErrors: 0 } });
     expect(detoxifier?.run.toxicityAfter).toBeLessThan(detoxifier?.run.toxicityBefore ?? 0);
+    expect(comparison.judged).toMatchObject({
+      rows: 3,
+      judges: { sim: { name: 'nano-sim' }, fl: { name: 'nano-fluency' } },
+    });
+    const { sta, sim, j } = detoxifier?.quality ?? {};
+    expect(sta?.mean).toBeGreaterThan(0.5);
+    expect(sim?.mean).toBeLessThan(1);
+    expect(j?.low).toBeLessThanOrEqual(j?.mean ?? 0);
     expect(detoxifier?.memoryBytes).toBeGreaterThan(50e6);
     expect(comparison.scorers.find(({ checkpoint }) => checkpoint === 'nano-roberta')).toMatchObject({
       auc: 1,
