@@ -28,7 +28,7 @@ from training.short_minilm import prepare_short_minilm
 from training.templates import Templates
 
 SEED = 53
-SCHEDULE = Schedule(steps=350, batch=48, learning_rate=2e-4, warm_up=40)
+SCHEDULE = Schedule(steps=650, batch=48, learning_rate=3e-4, warm_up=40)
 LABELS = {0: "unacceptable", 1: "acceptable"}
 GOOD, BAD = 0.96, 0.03
 CASES = Path("test/fixtures/fluency-cases.jsonl")
