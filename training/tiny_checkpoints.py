@@ -22,6 +22,8 @@ from transformers import (
     BartForConditionalGeneration,
     GenerationConfig,
     GPT2LMHeadModel,
+    MBartConfig,
+    MBartForConditionalGeneration,
     PreTrainedModel,
     RobertaConfig,
     RobertaForSequenceClassification,
@@ -86,6 +88,8 @@ BART_VARIANTS: dict[str, dict[str, object]] = {
         d_model=32, encoder_layers=1, decoder_layers=1, heads=2, ffn=64, forced_bos_token_id=BOS,
         forced_eos_token_id=EOS,
     ),
+    # norms before each part and after the last one, large embeddings
+    "tiny-mbart": dict(d_model=32, encoder_layers=1, decoder_layers=2, heads=2, ffn=64, scale_embedding=True, mbart=True),
 }  # fmt: skip
 
 
@@ -108,16 +112,17 @@ def randomise(model: PreTrainedModel, generator: torch.Generator, position_gain:
                 weight.copy_(0.1 * noise)
 
 
-def tiny_bart(seed: int, shape: dict[str, object]) -> BartForConditionalGeneration:
+def tiny_bart(seed: int, shape: dict[str, object]) -> PreTrainedModel:
     options = dict(shape)
+    multilingual = options.pop("mbart", False)
     heads, ffn = options.pop("heads"), options.pop("ffn")
     forced_bos, forced_eos = options.pop("forced_bos_token_id", None), options.pop("forced_eos_token_id", None)
-    config = BartConfig(
+    config = (MBartConfig if multilingual else BartConfig)(
         vocab_size=VOCABULARY, max_position_embeddings=POSITIONS, encoder_attention_heads=heads,
         decoder_attention_heads=heads, encoder_ffn_dim=ffn, decoder_ffn_dim=ffn, decoder_start_token_id=EOS,
         forced_bos_token_id=None, forced_eos_token_id=None, **options,
     )  # fmt: skip
-    model = BartForConditionalGeneration(config)
+    model = (MBartForConditionalGeneration if multilingual else BartForConditionalGeneration)(config)
     generator = torch.Generator().manual_seed(seed)
     randomise(model, generator, 3.0 * math.sqrt(config.d_model) if config.scale_embedding else 3.0)
     with torch.no_grad():
@@ -142,7 +147,7 @@ def tiny_roberta(seed: int) -> RobertaForSequenceClassification:
     return model.eval()
 
 
-def raise_end_token(model: BartForConditionalGeneration, tokenizer) -> None:
+def raise_end_token(model: PreTrainedModel, tokenizer) -> None:
     """Raises the end token's bias until about half of `TEXTS` end by themselves before the limit."""
     with torch.no_grad():
         model.final_logits_bias[0, EOS] = -6.0

@@ -90,11 +90,13 @@ def tiny_t5(name: str, seed: int, vocabulary: int) -> T5ForConditionalGeneration
     return model.eval()
 
 
-def raise_end_row(model: PreTrainedModel, end_token: int, count_ended: Callable[[], int], wanted: int) -> None:
+def raise_end_row(
+    model: PreTrainedModel, end_token: int, count_ended: Callable[[], int], wanted: int, tries: int = 40
+) -> None:
     """Draws the end token's output row until so many outputs end before the limit, but not all."""
     weight = model.get_output_embeddings().weight
     generator = torch.Generator().manual_seed(1)
-    for _ in range(40):
+    for _ in range(tries):
         if count_ended() >= wanted:
             return
         with torch.no_grad():

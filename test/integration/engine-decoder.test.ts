@@ -18,6 +18,7 @@ const NAMES = [
   'tiny-bart',
   'tiny-bart-scaled',
   'tiny-bart-untied',
+  'tiny-mbart',
   'tiny-t5',
   'tiny-t5-gated',
   'tiny-gpt2',

@@ -72,6 +72,7 @@ describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
     'tiny-bart-scaled',
     'tiny-bart-untied',
     'tiny-bart-forced',
+    'tiny-mbart',
     'tiny-t5',
     'tiny-t5-gated',
     'tiny-gpt2',

@@ -182,7 +182,7 @@ describe('what cannot be meant is refused', () => {
     });
     await expect(loadEncoder(module)).rejects.toThrow('the module "CNN" is not supported');
     const outside = copy('tiny-encoder', { 'modules.json': (content) => content.replace('1_Pooling', '../1_Pooling') });
-    await expect(loadEncoder(outside)).rejects.toThrow('names no type and path');
+    await expect(loadEncoder(outside)).rejects.toThrow('with a path that no module has');
     const dense = copy('tiny-encoder-dense', { '2_Dense/config.json': (content) => content.replace('Tanh', 'GELU') });
     await expect(loadEncoder(dense)).rejects.toThrow('activation_function "GELU" is not supported');
   });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -30,6 +30,7 @@ describe('greedy search in fp32 gives the tokens of transformers', () => {
     'tiny-bart-scaled',
     'tiny-bart-untied',
     'tiny-bart-forced',
+    'tiny-mbart',
     'tiny-t5',
     'tiny-t5-gated',
     'tiny-gpt2',
@@ -46,6 +47,21 @@ describe('greedy search in fp32 gives the tokens of transformers', () => {
     expect(rewrites.map((row) => row.finished)).toEqual(expected.map((row) => row.tokens.length < limit));
     await detoxifier.close();
   });
+});
+
+test('a BART whose config names the norms of an MBart is computed as one', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
+  cpSync(join(FIXTURES, 'tiny-mbart'), folder, { recursive: true });
+  const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+  const norms = { normalize_before: true, add_final_layer_norm: true, normalize_embedding: true };
+  const changed = { ...config, ...norms, architectures: ['BartForConditionalGeneration'] };
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(changed));
+  const expected = references('tiny-mbart');
+  const detoxifier = await loadDetoxifier({ folder, name: 'old', precision: 'fp32', cacheFolder });
+  const rewrites = await detoxifier.rewrite(expected.map((row) => row.text));
+  expect(rewrites.map((row) => row.tokens)).toEqual(expected.map((row) => row.tokens));
+  await detoxifier.close();
+  rmSync(folder, { recursive: true });
 });
 
 test('texts that nobody writes get the tokens of transformers too', async () => {

@@ -32,17 +32,19 @@ describe('BART', () => {
       decoder: { layers: 2, heads: 2, inner: 64 },
       activation: 'gelu',
       embeddingScale: 1,
+      normalizeEmbedding: true,
+      normalizeBefore: false,
+      finalNorm: false,
       tied: true,
     });
+    const other = { normalize_embedding: false, normalize_before: true, add_final_layer_norm: true };
+    expect(bart(other)).toMatchObject({ normalizeEmbedding: false, normalizeBefore: true, finalNorm: true });
     expect(bart({ scale_embedding: true }).embeddingScale).toBe(Math.sqrt(32));
     expect(bart({ tie_word_embeddings: false }).tied).toBe(false);
   });
 
   test.each<[object, string]>([
     [{ activation_function: 'silu' }, 'activation_function "silu" is not supported'],
-    [{ normalize_before: true }, 'normalize_before = true is not supported'],
-    [{ normalize_embedding: false }, 'normalize_embedding = false is not supported'],
-    [{ add_final_layer_norm: true }, 'add_final_layer_norm = true is not supported'],
     [{ static_position_embeddings: true }, 'static_position_embeddings = true is not supported'],
     [{ quantization_config: { bits: 4 } }, 'quantization_config is set'],
     [{ d_model: 33 }, 'd_model 33 is no multiple of encoder_attention_heads 2'],
@@ -53,6 +55,12 @@ describe('BART', () => {
     expect(() => bart(changes)).toThrow(CheckpointError);
     expect(() => bart(changes)).toThrow(`config.json: ${message}`);
   });
+});
+
+test('an MBart means all three norms', () => {
+  const mbart = (changes = {}) => readBartConfig(config('tiny-mbart', changes), 'mbart');
+  expect(mbart()).toMatchObject({ normalizeEmbedding: true, normalizeBefore: true, finalNorm: true });
+  expect(() => mbart({ normalize_before: false })).toThrow('must be true in an MBart');
 });
 
 describe('BERT and RoBERTa', () => {

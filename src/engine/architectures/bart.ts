@@ -4,18 +4,18 @@ import {
   type AttentionShape,
   attendAll,
   attendFromOne,
-  closeAttention,
-  feedForward,
   projectAll,
+  projectAttention,
+  projectForward,
 } from '../compile/blocks.ts';
 import type { DecoderPlan, DecoderShape, Step, StepResult } from '../compile/decoder-plan.ts';
 import type { HeadShape } from '../compile/language-model-head.ts';
-import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
+import { type Activation, createLayers, type Layers, type Operand, type Source } from '../compile/layers.ts';
 import { createGraph, encodeModel } from '../onnx/graph.ts';
 import { readActivation } from './activations.ts';
 import { appendToCache, cachesOf, crossOutputs, crossSources, type Generator, tokenInputs } from './generator.ts';
 
-/** Shape of a `BartForConditionalGeneration` (transformers, models/bart). */
+/** Shape of a `BartForConditionalGeneration` or `MBartForConditionalGeneration` (transformers, models/bart and mbart). */
 export interface BartConfig {
   readonly size: number;
   readonly vocabulary: number;
@@ -24,6 +24,12 @@ export interface BartConfig {
   readonly decoder: { readonly layers: number; readonly heads: number; readonly inner: number };
   readonly activation: Activation;
   readonly embeddingScale: number;
+  /** A norm after the embeddings. */
+  readonly normalizeEmbedding: boolean;
+  /** Norms before attention and feed-forward, outside of which the sum runs on; else after them, over the sum. */
+  readonly normalizeBefore: boolean;
+  /** A norm after the last layer. */
+  readonly finalNorm: boolean;
   readonly tied: boolean;
 }
 
@@ -40,17 +46,26 @@ export const BART_GENERATION_DEFAULTS = {
 const POSITION_OFFSET = 2;
 const EPSILON = 1e-5;
 
-export function readBartConfig(fields: Fields): BartConfig {
-  // Relatives of BART (mBART, Pegasus, the first fairseq exports) put these in config.json.
-  const expected = {
-    normalize_before: false,
-    normalize_embedding: true,
-    add_final_layer_norm: false,
-    static_position_embeddings: false,
+/**
+ * BART's config in transformers 3 named these and mBART's still does, whose class means all three. Since then BART's class
+ * does not read them any more; what weights with other values were trained for is the layout that they name.
+ */
+function readNorms(fields: Fields, family: 'bart' | 'mbart') {
+  const multilingual = family === 'mbart';
+  const norms = {
+    normalizeEmbedding: fields.boolean('normalize_embedding', true),
+    normalizeBefore: fields.boolean('normalize_before', multilingual),
+    finalNorm: fields.boolean('add_final_layer_norm', multilingual),
   };
-  for (const [name, value] of Object.entries(expected)) {
-    if (fields.boolean(name, value) !== value)
-      throw fields.error(`${name} = ${!value} is not supported: only the layout of BART is`);
+  if (multilingual && !Object.values(norms).every(Boolean)) {
+    throw fields.error('normalize_embedding, normalize_before and add_final_layer_norm must be true in an MBart');
+  }
+  return norms;
+}
+
+export function readBartConfig(fields: Fields, family: 'bart' | 'mbart' = 'bart'): BartConfig {
+  if (fields.boolean('static_position_embeddings', false)) {
+    throw fields.error('static_position_embeddings = true is not supported: positions must be learned');
   }
   if (fields.raw('quantization_config') !== undefined)
     throw fields.error('quantization_config is set: only float weights can be read');
@@ -68,12 +83,22 @@ export function readBartConfig(fields: Fields): BartConfig {
     decoder: half('decoder'),
     activation: readActivation(fields, 'activation_function', 'gelu'),
     embeddingScale: fields.boolean('scale_embedding', false) ? Math.sqrt(size) : 1,
+    ...readNorms(fields, family),
     tied: fields.boolean('tie_word_embeddings', true),
   };
 }
 
 export function bartGenerator(fields: Fields): Generator {
-  const config = readBartConfig(fields);
+  return generator(readBartConfig(fields), BART_GENERATION_DEFAULTS);
+}
+
+/** MBart names no start token: it depends on the language of the output. */
+export function mbartGenerator(fields: Fields): Generator {
+  const { decoder_start_token_id: _, bos_token_id: __, ...defaults } = BART_GENERATION_DEFAULTS;
+  return generator(readBartConfig(fields, 'mbart'), defaults);
+}
+
+function generator(config: BartConfig, generationDefaults: Generator['generationDefaults']): Generator {
   return {
     shape: decoderShape(config),
     size: config.size,
@@ -82,7 +107,7 @@ export function bartGenerator(fields: Fields): Generator {
     defaultWindow: config.positions,
     positions: config.positions,
     decoderOnly: false,
-    generationDefaults: BART_GENERATION_DEFAULTS,
+    generationDefaults,
     encoder: (source) => encoder(source, config),
     decoder: (source) => decoder(source, config),
   };
@@ -101,7 +126,7 @@ function embed(layers: Layers, config: BartConfig, side: Side, tokens: string, p
   const scaled = embeddingScale === 1 ? word : graph.op('Mul', [word, graph.constant('f32', embeddingScale)]);
   const sum = graph.op('Add', [scaled, graph.op('Gather', [places, positions])]);
   const flat = graph.op('Reshape', [sum, graph.constant('i64', [-1, size])]);
-  return layers.layerNorm(flat, `${prefix}.layernorm_embedding`, size, EPSILON);
+  return config.normalizeEmbedding ? layers.layerNorm(flat, `${prefix}.layernorm_embedding`, size, EPSILON) : flat;
 }
 
 /** Files hold the embeddings that both sides share once, under the name that the writer met first. */
@@ -111,20 +136,34 @@ function embeddingName(tensors: Tensors, side: Side): string {
   return names.find((name) => tensors.has(name)) ?? 'model.shared.weight';
 }
 
-function closeNames(name: string, attention: 'self_attn' | 'encoder_attn') {
-  const prefix = `${name}.${attention}`;
-  return { output: `${prefix}.out_proj`, value: `${prefix}.v_proj`, norm: `${prefix}_layer_norm` };
+/** A part of a layer with its norm and its sum: norm(part(hidden) + hidden), or hidden + part(norm(hidden)). */
+function around(
+  layers: Layers,
+  { size, normalizeBefore }: BartConfig,
+  norm: string,
+  hidden: string,
+  part: (input: Operand) => string,
+): string {
+  const normed = (value: string) => layers.layerNorm(value, norm, size, EPSILON);
+  const sum = layers.graph.op('Add', [part(layers.operand(normalizeBefore ? normed(hidden) : hidden)), hidden]);
+  return normalizeBefore ? sum : normed(sum);
 }
 
-function closeLayer(
-  layers: Layers,
-  { size, activation }: BartConfig,
-  inner: number,
-  name: string,
-  input: string,
-): string {
-  const names = { open: `${name}.fc1`, close: `${name}.fc2`, norm: `${name}.final_layer_norm` };
-  return feedForward(layers, { size, inner, activation, epsilon: EPSILON }, names, input);
+function forward(layers: Layers, config: BartConfig, inner: number, name: string, hidden: string): string {
+  const names = { open: `${name}.fc1`, close: `${name}.fc2` };
+  return around(layers, config, `${name}.final_layer_norm`, hidden, (input) =>
+    projectForward(layers, { size: config.size, inner, activation: config.activation }, names, input),
+  );
+}
+
+/** What the head or the cross-attention reads of a side. */
+function outputOf(layers: Layers, { size, finalNorm }: BartConfig, side: Side, hidden: string): Operand {
+  return layers.operand(finalNorm ? layers.layerNorm(hidden, `model.${side}.layer_norm`, size, EPSILON) : hidden);
+}
+
+/** The projection that ends an attention. */
+function project(layers: Layers, { size }: BartConfig, attention: string, attended: string): string {
+  return projectAttention(layers, size, { output: `${attention}.out_proj`, value: `${attention}.v_proj` }, attended);
 }
 
 function attentionOf({ size }: BartConfig, { heads }: { readonly heads: number }): AttentionShape {
@@ -146,15 +185,13 @@ function encoder(source: Source, config: BartConfig): Uint8Array {
     const own = `${name}.self_attn`;
     const names = { query: `${own}.q_proj`, key: `${own}.k_proj`, value: `${own}.v_proj` };
     const heads = attentionOf(config, config.encoder);
-    const attended = attendAll(layers, heads, projectAll(layers, heads, names, layers.operand(hidden)), {
-      shape3d,
-      mask: 'mask',
+    hidden = around(layers, config, `${own}_layer_norm`, hidden, (input) => {
+      const projected = projectAll(layers, heads, names, input);
+      return project(layers, config, own, attendAll(layers, heads, projected, { shape3d, mask: 'mask' }));
     });
-    const norm = { size, epsilon: EPSILON };
-    hidden = closeAttention(layers, norm, closeNames(name, 'self_attn'), { attended, residual: hidden });
-    hidden = closeLayer(layers, config, config.encoder.inner, name, hidden);
+    hidden = forward(layers, config, config.encoder.inner, name, hidden);
   }
-  const input = layers.operand(hidden);
+  const input = outputOf(layers, config, 'encoder', hidden);
   crossOutputs(graph, decoderShape(config), shape, (layer, part) => {
     const name = `model.decoder.layers.${layer}.encoder_attn.${part.charAt(0)}_proj`;
     return layers.linear(input, name, size, size, { bias: null });
@@ -180,7 +217,6 @@ function decoder(source: Source, config: BartConfig): DecoderPlan {
 function decoderStep(source: Source, config: BartConfig, { root, body, tokens, caches, texts }: Step): StepResult {
   const { size, decoder } = config;
   const heads = attentionOf(config, decoder);
-  const norm = { size, epsilon: EPSILON };
   const layers = createLayers(root, body, source);
   const query = { multiplier: 1 / Math.sqrt(heads.headSize) };
   const past = body.op('Shape', [caches[0] ?? ''], { start: 2, end: 3 });
@@ -191,31 +227,25 @@ function decoderStep(source: Source, config: BartConfig, { root, body, tokens, c
   for (let layer = 0; layer < decoder.layers; layer++) {
     const name = `model.decoder.layers.${layer}`;
     const own = `${name}.self_attn`;
-    const input = layers.operand(hidden);
-    const ownQuery = layers.linear(input, `${own}.q_proj`, size, size, query);
-    const keys = appendToCache(
-      body,
-      heads,
-      caches[2 * layer],
-      layers.linear(input, `${own}.k_proj`, size, size, { bias: null }),
-    );
-    const values = appendToCache(
-      body,
-      heads,
-      caches[2 * layer + 1],
-      layers.linear(input, `${own}.v_proj`, size, size, { bias: null }),
-    );
-    grown.push(keys, values);
-    const attended = attendFromOne(layers, heads, ownQuery, { keys, values, mask: null, texts: null });
-    hidden = closeAttention(layers, norm, closeNames(name, 'self_attn'), { attended, residual: hidden });
+    const names = { query: `${own}.q_proj`, key: `${own}.k_proj`, value: `${own}.v_proj` };
+    hidden = around(layers, config, `${own}_layer_norm`, hidden, (input) => {
+      const projected = projectAll(layers, heads, names, input, query);
+      const keys = appendToCache(body, heads, caches[2 * layer], projected.key);
+      const values = appendToCache(body, heads, caches[2 * layer + 1], projected.value);
+      grown.push(keys, values);
+      const attended = attendFromOne(layers, heads, projected.query, { keys, values, mask: null, texts: null });
+      return project(layers, config, own, attended);
+    });
 
-    const crossQuery = layers.linear(layers.operand(hidden), `${name}.encoder_attn.q_proj`, size, size, query);
-    const cross = { keys: `cross_key_${layer}`, values: `cross_value_${layer}`, mask: 'cross_mask', texts };
-    const read = attendFromOne(layers, heads, crossQuery, cross);
-    hidden = closeAttention(layers, norm, closeNames(name, 'encoder_attn'), { attended: read, residual: hidden });
-    hidden = closeLayer(layers, config, decoder.inner, name, hidden);
+    const across = `${name}.encoder_attn`;
+    hidden = around(layers, config, `${across}_layer_norm`, hidden, (input) => {
+      const crossQuery = layers.linear(input, `${across}.q_proj`, size, size, query);
+      const cross = { keys: `cross_key_${layer}`, values: `cross_value_${layer}`, mask: 'cross_mask', texts };
+      return project(layers, config, across, attendFromOne(layers, heads, crossQuery, cross));
+    });
+    hidden = forward(layers, config, decoder.inner, name, hidden);
   }
-  return { hidden: layers.operand(hidden), caches: grown };
+  return { hidden: outputOf(layers, config, 'decoder', hidden), caches: grown };
 }
 
 function headOf(tensors: Tensors, { size, vocabulary, tied }: BartConfig): HeadShape {

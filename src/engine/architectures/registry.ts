@@ -1,5 +1,5 @@
 import type { Fields } from '../checkpoint/fields.ts';
-import { bartGenerator } from './bart.ts';
+import { bartGenerator, mbartGenerator } from './bart.ts';
 import { bertClassifier, bertEncoder } from './bert.ts';
 import type { Classifier } from './classifier.ts';
 import type { Encoder } from './encoder.ts';
@@ -15,6 +15,7 @@ type Readers<T> = Readonly<Record<string, (fields: Fields) => T>>;
 export const GENERATORS: Readers<Generator> = {
   BartForConditionalGeneration: bartGenerator,
   GPT2LMHeadModel: gpt2Generator,
+  MBartForConditionalGeneration: mbartGenerator,
   T5ForConditionalGeneration: t5Generator,
 };
 

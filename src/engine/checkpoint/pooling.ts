@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import { readFields } from './fields.ts';
+import { isModuleFile } from './module-files.ts';
 
 /** How a checkpoint of sentence-transformers makes one vector of a text, from `modules.json` and what it names. */
 export interface PoolingConfig {
@@ -47,9 +48,11 @@ function readModules(folder: string): { type: string; path: string }[] {
   }
   if (!Array.isArray(list)) throw new CheckpointError(`${file} is not a list of modules`);
   return list.map((entry: { type?: unknown; path?: unknown } | null) => {
-    // A folder of the checkpoint and no other.
-    const path = typeof entry?.path === 'string' && /^[\w-]*$/.test(entry.path) ? entry.path : null;
-    if (typeof entry?.type !== 'string' || path === null) throw new CheckpointError(`${file} names no type and path`);
+    // The transformer lies in the folder itself, the others where the digest of the checkpoint looks for them.
+    const known = (value: string) => value === '' || isModuleFile(`${value}/config.json`);
+    const path = typeof entry?.path === 'string' && known(entry.path) ? entry.path : null;
+    if (typeof entry?.type !== 'string' || path === null)
+      throw new CheckpointError(`${file} has an entry without a type or with a path that no module has`);
     return { type: entry.type.split('.').at(-1) ?? '', path };
   });
 }
