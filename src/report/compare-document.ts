@@ -29,7 +29,7 @@ function overview({ data, systems, missing, detoxifiers, scorers }: Comparison):
   const items = [
     measured
       ? `Measured on ${count(data.rows)} rows of ${data.file}, each system in an ordinary run.`
-      : 'Nothing was measured: no checkpoint that can run here is on disk.',
+      : 'Nothing was measured: no checkpoint on disk rewrites or scores here.',
     standIns.length === 0
       ? ''
       : `What is not on this machine is described from its published config and measured by a small bundled checkpoint of the same class: ${standIns.join(', ')}. Figures of a stand-in say nothing about the system's own weights.`,
