@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { packageRoot, readConfig } from '../config.ts';
 import type { Precision, Rewrite, RewriteCandidate } from '../contract/models.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
-import { identifyCheckpoint, loadDetoxifier, TEXT_ALONE } from '../engine/load.ts';
+import { identifyCheckpoint, loadDetoxifier, readTemplate, TEXT_ALONE } from '../engine/load.ts';
 import { visible } from './format.ts';
 import { addGenerationOptions, type GivenOptions, givenGeneration } from './generation-options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
@@ -51,6 +51,10 @@ trained on, takes long ones apart and fits the answers in: try that with "detoxq
         givenGeneration(options),
         options.badWords,
       );
+      const own = readTemplate(folder, undefined, known);
+      if (options.prompt === undefined && own !== TEXT_ALONE) {
+        process.stderr.write(`${known} was trained on a prompt, which runs use: --prompt ${JSON.stringify(own)}\n`);
+      }
       const prompt = options.prompt ?? TEXT_ALONE;
       const model = await loadDetoxifier({ ...source, generation, prompt, logprobs: true });
       try {
