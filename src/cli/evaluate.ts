@@ -88,12 +88,13 @@ async function evaluateSources(sources: readonly EvaluatedSource[], options: Opt
   try {
     const judges = await openJudges(options, readConfig().home);
     const report = await judgeSources(sources, judges, options).finally(() => judges.close());
+    // Printed first: a file that cannot be written must not cost the figures.
+    if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else printEvaluation(report);
     if (options.out !== undefined) {
       const markdown = evaluationMarkdown(report);
       await writeWholeFile(options.out, (file) => file.writeFile(markdown));
     }
-    if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-    else printEvaluation(report);
   } finally {
     for (const source of sources) source.close();
   }
