@@ -56,9 +56,24 @@ def read_texts(file: Path, column: str | None) -> Iterator[str]:
                 yield line
 
 
+def shorten(tokenizer, prompt: str, text: str, limit: int) -> str:
+    """The text without its end, if it is longer than its prompt leaves room for: the prompt itself stays whole."""
+
+    def fits(count: int) -> bool:
+        return len(tokenizer(prompt.replace("{text}", text[:count]))["input_ids"]) <= limit
+
+    if prompt.endswith("{text}") or fits(len(text)):  # the tokenizer's own truncation is right where nothing follows
+        return text
+    most, too_many = 0, len(text)
+    while too_many - most > 1:
+        middle = (most + too_many) // 2
+        most, too_many = (middle, too_many) if fits(middle) else (most, middle)
+    return text[:most]
+
+
 @torch.no_grad()
 def generator_reference(model, tokenizer, text: str, max_input: int, prompt: str = "{text}") -> dict[str, object]:
-    filled = prompt.replace("{text}", text)
+    filled = prompt.replace("{text}", shorten(tokenizer, prompt, text, max_input))
     inputs = tokenizer(filled, return_tensors="pt", truncation=True, max_length=max_input)
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     generated = model.generate(input_ids=ids, attention_mask=mask, num_beams=1, do_sample=False)[0].tolist()

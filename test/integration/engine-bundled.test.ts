@@ -43,7 +43,7 @@ beforeAll(() => {
   }
 });
 
-test.each(['nano-bart'])('%s in fp32 gives the tokens of transformers', async (name) => {
+test.each(['nano-bart', 'nano-t5', 'nano-gpt2'])('%s in fp32 gives the tokens of transformers', async (name) => {
   const expected = references(name);
   const detoxifier = await loadDetoxifier(bundled(name, 'fp32'));
   const rewrites = await detoxifier.rewrite(expected.map((row) => row.text));
