@@ -139,7 +139,7 @@ def fine_tune(
     print(f"{sum(p.numel() for p in model.classifier.parameters())} parameters", flush=True)
     mean = train(
         model, block_maker(samples, tokenizer, seed), model.loss, schedule, work / f"{name}.pt",
-        lambda: report_sets(model.classifier, tokenizer, sets), report_every=325, average=AVERAGE,
+        lambda: report_sets(model.classifier, tokenizer, sets), report_every=200, average=AVERAGE,
     )  # fmt: skip
     if mean is not None:
         model.load_state_dict(mean)
