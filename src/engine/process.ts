@@ -4,6 +4,7 @@ import { createPolicy } from '../detox/policy.ts';
 import { endWithSupervisor } from './end-with-supervisor.ts';
 import { loadDetoxifier, loadScorer } from './load.ts';
 import type { EngineOptions, EngineTimings, FromEngine, PooledVerdict, ToEngine } from './protocol.ts';
+import { ranGraph } from './session.ts';
 
 /*
  * An engine process: one thread of inference, away from the queue's event loop, which a run of onnxruntime blocks.
@@ -16,6 +17,8 @@ import type { EngineOptions, EngineTimings, FromEngine, PooledVerdict, ToEngine 
 
 /** Verdicts are sent in messages of at most this many rows: one message a row would cost more than the text work. */
 const VERDICTS_PER_MESSAGE = 256;
+/** A row of a megabyte has tens of thousands of sentences: minutes without a verdict, and no hang. */
+const ALIVE_EVERY_MS = 5_000;
 
 function send(message: FromEngine): void {
   // The supervisor may be gone: then `disconnect` ends this process.
@@ -119,8 +122,19 @@ async function load(options: EngineOptions): Promise<Loaded> {
   };
 }
 
+/** Says now and then that graphs are run. A call that does not come back, and a loop that runs none, say nothing. */
+function tellProgress(): void {
+  let toldMs = 0;
+  ranGraph.subscribe(() => {
+    if (performance.now() - toldMs < ALIVE_EVERY_MS) return;
+    toldMs = performance.now();
+    send({ type: 'alive' });
+  });
+}
+
 function main(): void {
   endWithSupervisor();
+  tellProgress();
   let loaded: Promise<Loaded> | undefined;
   let last: Promise<void> = Promise.resolve();
   process.on('message', (message: ToEngine) => {

@@ -58,6 +58,8 @@ export type FromEngine =
     }
   /** The models cannot be loaded: another process would fail the same way. */
   | { readonly type: 'refused'; readonly message: string }
+  /** At work on a pool, and getting on: now and then while no verdict is due. */
+  | { readonly type: 'alive' }
   | { readonly type: 'verdicts'; readonly poolId: number; readonly verdicts: readonly PooledVerdict[] }
   | {
       readonly type: 'pool-done';

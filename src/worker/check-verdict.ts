@@ -18,6 +18,8 @@ export function isMessage(message: unknown): message is FromEngine {
       return isObject(message.scorer) && isObject(message.detoxifier);
     case 'refused':
       return typeof message.message === 'string';
+    case 'alive':
+      return true;
     case 'verdicts':
       return (
         typeof message.poolId === 'number' &&

@@ -17,6 +17,8 @@ export interface EngineIdentities {
 }
 
 export interface EngineListener {
+  /** It gets on with its work. */
+  onAlive(): void;
   onVerdicts(poolId: number, verdicts: readonly PooledVerdict[]): void;
   onPoolDone(poolId: number, timings: EngineTimings, rssBytes: number, peakRssBytes: number): void;
   onPoolFailed(poolId: number, message: string): void;
@@ -86,6 +88,9 @@ export function startEngineProcess(
       case 'refused':
         refused = true;
         settleReady.reject(new CheckpointError(message.message));
+        break;
+      case 'alive':
+        listener.onAlive();
         break;
       case 'verdicts':
         listener.onVerdicts(message.poolId, message.verdicts);

@@ -48,7 +48,7 @@ export interface EnginesOptions {
   };
   /** Engine processes; default one a core. */
   readonly processes?: number;
-  /** A process that is silent this long with rows in flight is killed. Default 120 s. */
+  /** A process that is silent this long with rows in flight is killed. One that gets on says so. Default 120 s. */
   readonly hangAfterMs?: number;
   /** A process above this is replaced after its group. Default 3 GiB. */
   readonly maxRssBytes?: number;
@@ -175,6 +175,7 @@ export function createEngines(options: EnginesOptions): Engines {
     const engine = startEngineProcess(
       options.engine,
       {
+        onAlive: () => watch(slot),
         onVerdicts: (groupId, verdicts) => {
           watch(slot);
           const group = slot.inFlight.find((candidate) => candidate.id === groupId);

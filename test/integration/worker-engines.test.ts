@@ -71,6 +71,12 @@ describe('engines', () => {
     expect(verdicts.map(kindOf)).toEqual(['clean', 'engine_hung', 'clean']);
   });
 
+  it('lets a process that gets on take longer than one that hangs may', async () => {
+    const engines = open({ hangAfterMs: 1500, processes: 1 });
+    const verdicts = await engines.process(rowsOf(['a', 'b !long', 'c']));
+    expect(verdicts.map(kindOf)).toEqual(['clean', 'clean', 'clean']);
+  });
+
   it('replaces a process that is over its memory budget, and goes on', async () => {
     const engines = open({ processes: 1 });
     await engines.process(rowsOf(['!fat']));

@@ -204,11 +204,6 @@ suite('11: an engine process is killed', async () => {
   await measure(scene, 'a row that kills its engine', [Math.floor(900 / 16)]);
 });
 
-suite('11: an engine hangs', async () => {
-  const scene = await underWay(320, { 200: '!hang' }, 1);
-  await measure(scene, 'a row that hangs its engine', [Math.floor(200 / 16)]);
-});
-
 suite('12: a row kills its worker', async () => {
   const cluster = await startCluster();
   const rows = await cluster.rows(64, { 20: '!kill-worker' });

@@ -5,6 +5,7 @@
  * - contains `toxic`: scored .9 and "rewritten" by taking the word out
  * - `!die`: the process exits in the middle of its pool; `!abort`: the same by SIGABRT, as native code does
  * - `!hang`: the process stops answering; `!block`: the same, busy
+ * - `!long`: the row takes 3 s, and the process says that it gets on
  * - `!throw`: the pool fails
  * - `!silent`: the row is left out of the answer
  * - `!fault`: the row alone fails
@@ -78,6 +79,10 @@ process.on('message', (message: ToEngine) => {
     if (text.includes('!abort')) process.abort();
     if (text.includes('!hang')) for (;;) sleep(Number.POSITIVE_INFINITY);
     if (text.includes('!block')) for (;;) rowMs = Math.max(rowMs, 0);
+    for (let left = text.includes('!long') ? 12 : 0; left > 0; left -= 1) {
+      sleep(250);
+      send({ type: 'alive' });
+    }
     if (text.includes('!kill-worker')) {
       if (process.ppid === supervisor) process.kill(supervisor, 'SIGKILL');
       process.exit(0);
