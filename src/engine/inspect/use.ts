@@ -5,6 +5,7 @@ type Known = Pick<Inspection, 'name' | 'architecture' | 'traits' | 'weights' | '
 /** What each class can serve as, once its weights are trained for it. */
 const ROLES: Readonly<Record<string, readonly Role[]>> = {
   BartForConditionalGeneration: ['detoxifier'],
+  MBartForConditionalGeneration: ['detoxifier'],
   T5ForConditionalGeneration: ['detoxifier'],
   GPT2LMHeadModel: ['detoxifier'],
   BertForSequenceClassification: ['scorer', 'fluency'],
