@@ -65,16 +65,26 @@ export async function watchRun(context: Context, run: Run): Promise<void> {
 
 /** Rows by state, workers with their heartbeat, and what is in the way. */
 export function detailLines({ progress, workers, trouble }: RunLife): string[] {
-  const outcomes = OUTCOMES.map((outcome) => `${formatCount(progress.outcomes[outcome])} ${outcome}`);
+  // What must be seen first: a narrow terminal cuts the end.
+  const states = [
+    ...(progress.rowErrors > 0 ? [plural(progress.rowErrors, 'row error')] : []),
+    ...OUTCOMES.filter((outcome) => progress.outcomes[outcome] > 0).map(
+      (outcome) => `${formatCount(progress.outcomes[outcome])} ${outcome}`,
+    ),
+  ];
   const lines = [
     `Run ${progress.runId} is ${progress.state}`,
-    `  rows     ${outcomes.join(', ')}, ${formatCount(progress.rowErrors)} row errors`,
+    `  rows     ${states.join(', ') || 'none done'}`,
     `  chunks   ${formatCount(progress.chunksDone)} done, ${formatCount(progress.chunksActive)} in work, ${formatCount(progress.chunksQueued)} waiting`,
     ...workers.map(
       (worker) =>
-        `  worker   ${visible(worker.name)}, ${worker.chunks} chunks in work, ` +
+        `  worker   ${visible(worker.name)}, ${plural(worker.chunks, 'chunk')} in work, ` +
         `${worker.silentMs > SILENT_MS ? 'silent for' : 'heard of'} ${seconds(worker.silentMs)}${worker.silentMs > SILENT_MS ? '' : ' ago'}`,
     ),
   ];
   return [...lines, ...trouble.map((reason) => `  stuck    ${visible(reason)}`)];
+}
+
+function plural(count: number, what: string): string {
+  return `${formatCount(count)} ${what}${count === 1 ? '' : 's'}`;
 }
