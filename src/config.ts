@@ -25,6 +25,8 @@ export interface Config {
   readonly logLevel: string | undefined;
   /** `PATH`: where redis-server or valkey-server is looked for. */
   readonly searchPath: string;
+  /** How this program was called, for the next commands that it names: `npx detoxq` where npx did. */
+  readonly command: 'detoxq' | 'npx detoxq';
   /** `NO_COLOR` (no-color.org). */
   readonly color: boolean;
   /** Where `models pull` finds checkpoints. */
@@ -71,6 +73,7 @@ const environment = z.object({
   DETOXQ_DRAIN_SECONDS: z.coerce.number().min(0).max(3600).default(25),
   DETOXQ_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).optional(),
   PATH: z.string().default(''),
+  npm_command: text,
   NO_COLOR: z.string().default(''),
   HF_ENDPOINT: text,
   HF_TOKEN: text,
@@ -100,6 +103,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     drainDeadlineMs: values.DETOXQ_DRAIN_SECONDS * 1000,
     logLevel: values.DETOXQ_LOG_LEVEL,
     searchPath: values.PATH,
+    command: values.npm_command === 'exec' ? 'npx detoxq' : 'detoxq',
     color: values.NO_COLOR === '',
     hub: {
       endpoint: (values.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/+$/, ''),

@@ -37,7 +37,10 @@ It pauses while the queue is full, so it lasts about as long as the workers do. 
         stop.dispose();
         const counts = `${formatCount(produced.rows)} rows in ${formatCount(produced.chunks)} chunks`;
         if (produced.finished) process.stderr.write(`Enqueued ${counts} as run ${run.id}.\n`);
-        else process.stderr.write(`Stopped with ${counts} enqueued. Go on with: detoxq resume ${run.id}\n`);
+        else
+          process.stderr.write(
+            `Stopped with ${counts} enqueued. Go on with: ${context.config.command} resume ${run.id}\n`,
+          );
         return produced.finished ? 0 : INTERRUPTED;
       });
     });

@@ -15,7 +15,10 @@ export async function finishJob(
   run: Run,
   { out, json }: { readonly out?: string | undefined; readonly json?: boolean | undefined },
 ): Promise<number> {
-  const { database } = context;
+  const {
+    database,
+    config: { command },
+  } = context;
   const report = reportRun(run, await readSummary(database, run.id));
   if (out !== undefined) {
     const count = await exportToFile(out, exportRows(database, run.id));
@@ -28,9 +31,9 @@ export async function finishJob(
       `${summaryText(report, describeResults(context, run.id))}
 
 Next:
-  detoxq query "select text, detoxified from results where run_id = '${run.id}' and outcome = 'detoxified' limit 5"
-  detoxq export ${run.id} --out cleaned.csv
-  detoxq verify ${run.id}
+  ${command} query "select text, detoxified from results where run_id = '${run.id}' and outcome = 'detoxified' limit 5"
+  ${command} export ${run.id} --out cleaned.csv
+  ${command} verify ${run.id}
 `,
     );
   }

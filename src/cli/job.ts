@@ -68,7 +68,9 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
     await worker.drain(drainMs);
     const { rowsDone } = await readProgress(database, run.id);
     display.end();
-    process.stderr.write(`Stopped with ${formatCount(rowsDone)} rows done. Go on with: detoxq resume ${run.id}\n`);
+    process.stderr.write(
+      `Stopped with ${formatCount(rowsDone)} rows done. Go on with: ${config.command} resume ${run.id}\n`,
+    );
     return { run, ended: false, exitCode: INTERRUPTED };
   } finally {
     display.end();

@@ -20,7 +20,7 @@ export const ALIASES: readonly Alias[] = [
   },
   { name: 't5-paranmt-detox', hub: 's-nlp/t5-paranmt-detox', roles: ['detoxifier'] },
   // As published it continues a text; it rewrites by a prompt template or after fine-tuning.
-  { name: 'gpt2', hub: 'openai-community/gpt2', roles: ['detoxifier', 'fluency'] },
+  { name: 'gpt2', hub: 'openai-community/gpt2', roles: ['detoxifier'] },
   // As published it has no classifier head: a scorer once it is trained.
   { name: 'bert-base-uncased', hub: 'google-bert/bert-base-uncased', roles: ['scorer', 'similarity'] },
   { name: 'roberta-toxicity', hub: 's-nlp/roberta_toxicity_classifier', roles: ['scorer'] },

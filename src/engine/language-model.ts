@@ -4,7 +4,7 @@ import type { ModelIdentity } from '../contract/models.ts';
 import { LANGUAGE_MODELS, readerOf } from './architectures/registry.ts';
 import { batchByLength, batchInputs, type EncodedRow, paddedTokensFor } from './batches.ts';
 import { readFields } from './checkpoint/fields.ts';
-import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
+import { type CheckpointReference, identifyCheckpoint, readArchitecture } from './checkpoint/identity.ts';
 import { compileCheckpoint } from './compile/compile.ts';
 import { int8WeightLimit } from './cpu.ts';
 import { logSumExp } from './log-sum-exp.ts';
@@ -28,10 +28,17 @@ export interface LoadedLanguageModel {
   readonly identity: ModelIdentity;
   /** Longest text in tokens. Of longer ones the end is left out. */
   readonly maxInputTokens: number;
+  /** The token ids that are read of a text, after the cut. */
+  encode(text: string): number[];
   /** One result a text, in order. It never depends on the other texts of the call. */
   logLikelihood(texts: readonly string[]): Promise<Likelihood[]>;
   /** Frees the session. What is under way comes to its end first. */
   close(): Promise<void>;
+}
+
+/** Whether a folder holds a checkpoint of a class in `LANGUAGE_MODELS`. */
+export function isLanguageModel(folder: string): boolean {
+  return readerOf(LANGUAGE_MODELS, readArchitecture(folder)) !== undefined;
 }
 
 /** Loads a checkpoint of any class in `LANGUAGE_MODELS` to ask how likely texts are. */
@@ -75,8 +82,10 @@ export async function loadLanguageModel(options: LanguageModelOptions): Promise<
     }
   }
 
+  const encode = (text: string): number[] => tokenizer.encode(text, window);
+
   async function logLikelihood(all: readonly string[]): Promise<Likelihood[]> {
-    const texts = all.map((text) => tokenizer.encode(text, window));
+    const texts = all.map(encode);
     const results = texts.map((): Likelihood => ({ logLikelihood: 0, tokens: 0 }));
     const rows = texts.map((tokens, index) => ({ index, tokens: [model.boundary, ...tokens.slice(0, -1)] }));
     await run(
@@ -90,6 +99,7 @@ export async function loadLanguageModel(options: LanguageModelOptions): Promise<
   return {
     identity,
     maxInputTokens: window,
+    encode,
     logLikelihood: (texts) => takeTurns(() => logLikelihood(texts)),
     close: () => takeTurns(() => session.close()),
   };

@@ -9,7 +9,12 @@ export { PRINTED_BY } from './inspect/describe.ts';
 export { type InspectRequest, inspectCheckpoint, publishedConfig } from './inspect/inspect.ts';
 export { SYSTEMS } from './inspect/systems.ts';
 export { countTokens, surfaceVocabulary } from './inspect/vocabulary.ts';
-export { type LanguageModelOptions, type LoadedLanguageModel, loadLanguageModel } from './language-model.ts';
+export {
+  isLanguageModel,
+  type LanguageModelOptions,
+  type LoadedLanguageModel,
+  loadLanguageModel,
+} from './language-model.ts';
 export { type Prepared, prepareCheckpoint } from './prepare.ts';
 export { readTemplate, TEXT_ALONE } from './prompt.ts';
 export { type LoadedScorer, loadScorer, type ScorerOptions } from './scorer.ts';

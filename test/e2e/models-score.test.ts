@@ -46,3 +46,18 @@ test('a line a text for people, and a checkpoint that does not classify is refus
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('BartForConditionalGeneration');
 });
+
+test('a language model gives the log-probability of a text and its perplexity, which a shuffled text raises', async () => {
+  const texts = ['thank you for the quick answer .', 'quick the for answer you . thank', ''];
+  const result = await runCli(['models', 'score', 'nano-gpt2', '--json', ...texts], { DETOXQ_HOME: home });
+  expect(result.stderr).toBe('');
+  const [plain, shuffled, empty] = result.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(plain.perplexity).toBeCloseTo(Math.exp(-plain.logprob / plain.input_tokens.length), 6);
+  expect(plain.perplexity).toBeLessThan(shuffled.perplexity);
+  expect(empty).toEqual({ text: '', input_tokens: [], logprob: 0, perplexity: null });
+  const shown = await runCli(['models', 'score', 'nano-gpt2', 'hello'], { DETOXQ_HOME: home });
+  expect(shown.stdout).toMatch(/^perplexity [\d.]+ {2}hello\n$/);
+});

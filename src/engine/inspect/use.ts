@@ -55,6 +55,9 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
   const can = headless ? [] : roles.filter((role) => refusals.get(role) === null);
   const untrained = architecture.endsWith('Model') ? '' : ' (it was not trained for that)';
   const advice = can.map((role) => `${adviceFor(role, name)}${role === 'similarity' ? untrained : ''}`);
+  if (architecture === 'GPT2LMHeadModel' && can.length > 0) {
+    advice.push(`perplexity of texts: detoxq models score ${name} TEXT`);
+  }
   const [first] = roles;
   if (headless) advice.push(`not as a scorer: it has no trained classifier head. ${training('classify', name)}`);
   else if (can.length === 0 && first !== undefined) advice.push(`not as ${AS[first]}: ${refusals.get(first)}`);
