@@ -5,9 +5,11 @@ import Papa from 'papaparse';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { deleteQueueKeys } from '../support/queues.ts';
 
 /** Texts that break what is careless: a marker tells where one is said where it should not be. */
 const MARK = 'zebra7';
+const QUEUE = `test-texts-${process.pid}`;
 const TEXTS = [
   `=HYPERLINK("http://example.com?${MARK}","you idiot")`,
   `+1+1 ${MARK}`,
@@ -48,12 +50,13 @@ beforeAll(async () => {
   env = {
     DATABASE_URL: fixture.url,
     DETOXQ_HOME: join(folder, 'home'),
-    DETOXQ_QUEUE: `test-texts-${process.pid}`,
+    DETOXQ_QUEUE: QUEUE,
     PATH: '/usr/bin:/bin',
     ...(process.env.REDIS_URL ? { REDIS_URL: process.env.REDIS_URL } : {}),
   };
 });
 afterAll(async () => {
+  await deleteQueueKeys(QUEUE);
   await fixture.drop();
   rmSync(folder, { recursive: true });
 });

@@ -42,7 +42,7 @@ export async function createTestQueues(kind: 'redis' | 'postgres'): Promise<Test
     },
     async flush() {
       if (fixture !== undefined) await fixture.connect().query('DELETE FROM detoxq_queue.job');
-      else await deleteKeys(`{detoxq}:${name}:*`);
+      else await deleteQueueKeys(name);
     },
     async drop() {
       const queue = queues[0];
@@ -53,8 +53,11 @@ export async function createTestQueues(kind: 'redis' | 'postgres'): Promise<Test
   };
 }
 
-async function deleteKeys(pattern: string): Promise<void> {
-  const redis = new Redis(redisUrl ?? '');
+/** Removes all that a queue has left in the Redis of the test run; nothing where there is none. */
+export async function deleteQueueKeys(name: string): Promise<void> {
+  if (!redisUrl) return;
+  const pattern = `{detoxq}:${name}:*`;
+  const redis = new Redis(redisUrl);
   for await (const keys of redis.scanStream({ match: pattern })) if (keys.length > 0) await redis.del(keys);
   redis.disconnect();
 }
