@@ -50,6 +50,7 @@ export async function calibratePrefilter(
   const large = await load(context, scorer);
   const small = await load(context, prefilter);
   try {
+    // A run cuts what the detoxifier's window does not hold further; sentences of more than 30 tokens are cut in both.
     const read = createReader(large, small);
     const readings = rows.map(({ text }) => read(text));
     const decided = await toxicities(large, readings);

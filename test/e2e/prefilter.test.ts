@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../support/cli.ts';
+import { queryRows, runCli } from '../support/cli.ts';
 
 let folder: string;
 let env: Record<string, string>;
@@ -15,14 +15,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function query(sql: string): Promise<Record<string, unknown>[]> {
-  const { stdout, stderr, code } = await runCli(['query', '--json', sql], env);
-  expect(code, stderr).toBe(0);
-  return stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-}
+const query = (sql: string) => queryRows(sql, env);
 
 /** A scorer of another vocabulary and with random weights: it knows nothing, so that the calibration has to be careful. */
 const PREFILTER = 'test/fixtures/checkpoints/tiny-roberta';

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runCli, startCli } from '../support/cli.ts';
+import { queryRows, runCli, startCli } from '../support/cli.ts';
 
 /** A newcomer's machine: no services, an empty home folder, an empty project home. */
 let folder: string;
@@ -16,14 +16,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function query(sql: string): Promise<Record<string, unknown>[]> {
-  const { stdout, stderr, code } = await runCli(['query', '--json', sql], env);
-  expect(code, stderr).toBe(0);
-  return stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-}
+const query = (sql: string) => queryRows(sql, env);
 
 /** Enough rows that a run can be interrupted in the middle. */
 async function manyRows(count: number): Promise<string> {

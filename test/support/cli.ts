@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -78,4 +78,17 @@ export function startProgram(
 /** Runs detoxq to its end; also in hooks. */
 export async function runCli(args: readonly string[], env: Readonly<Record<string, string>>): Promise<CliResult> {
   return startProgram(MAIN, args, env).ended;
+}
+
+/** Rows of `detoxq query`, as a user gets them with `--json`. */
+export async function queryRows(
+  sql: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, unknown>>[]> {
+  const { stdout, stderr, code } = await runCli(['query', '--json', sql], env);
+  expect(code, stderr).toBe(0);
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
 }
