@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ModelIdentity, Precision } from '../../contract/models.ts';
-import { writeFileAtomically } from '../compile/atomic.ts';
 import { readFields } from './fields.ts';
+import { rememberedHash, sha256 } from './file-hash.ts';
 import { moduleFileNames } from './module-files.ts';
 import { tokenizerFileNames } from './tokenizer-files.ts';
 import { weightFiles } from './weights.ts';
@@ -20,8 +19,8 @@ export interface CheckpointReference {
 }
 
 /**
- * Says which weights a folder holds, without loading them into a session. The hash of the weights is kept in
- * `cacheFolder` under path, size and times of the file, so that the second call is instant.
+ * Says which weights a folder holds, without loading them into a session. The hash of the weights is remembered,
+ * so that the second call is instant.
  */
 export async function identifyCheckpoint(reference: CheckpointReference): Promise<ModelIdentity> {
   const { folder, name, precision, cacheFolder } = reference;
@@ -40,7 +39,7 @@ export async function identifyCheckpoint(reference: CheckpointReference): Promis
     if (hash !== null) digest.update(`${file} ${hash}\n`);
   }
   for (const file of weightFiles(folder)) {
-    digest.update(`${file} ${await hashLargeFile(join(folder, file), cacheFolder)}\n`);
+    digest.update(`${file} ${await rememberedHash(join(folder, file), cacheFolder)}\n`);
   }
   return { name, architecture, digest: digest.digest('hex'), precision };
 }
@@ -61,21 +60,4 @@ async function hashIfThere(file: string): Promise<string | null> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
   }
-}
-
-function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
-}
-
-async function hashLargeFile(file: string, cacheFolder: string): Promise<string> {
-  const path = resolve(file);
-  const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true });
-  const remembered = join(cacheFolder, 'hashes', sha256(`${path} ${size} ${mtimeNs} ${ctimeNs} ${ino}`));
-  const known = await readFile(remembered, 'utf8').catch(() => '');
-  if (/^[0-9a-f]{64}$/.test(known)) return known;
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk);
-  const value = hash.digest('hex');
-  await writeFileAtomically(remembered, value);
-  return value;
 }

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileHash, rememberedHash } from '../checkpoint/file-hash.ts';
 
 /**
  * Version of everything that decides what a compiled graph computes. To be raised with each change in `architectures/`,
@@ -18,8 +18,9 @@ interface Manifest {
 
 /**
  * Finds or makes a folder of compiled graphs. The folder's name is a hash of everything that decides its content, so an
- * entry is never out of date; its files are checked against their hashes at each use and made again if they are broken.
- * A folder is filled under another name and then renamed: any number of processes may do so at once, one of them wins.
+ * entry is never out of date. Its files are checked against their hashes, at the first use and when size, times or inode
+ * of one have changed since, and made again if they are broken. A folder is filled under another name and then
+ * renamed: any number of processes may do so at once, one of them wins.
  *
  * @param key what decides the content, besides the compiler itself
  * @param make fills an empty folder
@@ -34,7 +35,7 @@ export async function compiledFolder(
     .update(JSON.stringify([COMPILER_VERSION, ...key]))
     .digest('hex');
   const folder = join(parent, hash.slice(0, 40));
-  if (await isIntact(folder)) return folder;
+  if (await isIntact(folder, cacheFolder)) return folder;
   await mkdir(parent, { recursive: true });
   await removeAbandoned(parent);
   const temporary = join(parent, `tmp-${randomUUID()}`);
@@ -42,14 +43,14 @@ export async function compiledFolder(
   try {
     await make(temporary);
     await writeManifest(temporary);
-    await publish(temporary, folder);
+    await publish(temporary, folder, cacheFolder);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
   return folder;
 }
 
-async function publish(temporary: string, folder: string): Promise<void> {
+async function publish(temporary: string, folder: string, cacheFolder: string): Promise<void> {
   for (;;) {
     try {
       return await rename(temporary, folder);
@@ -57,7 +58,7 @@ async function publish(temporary: string, folder: string): Promise<void> {
       if (!isTaken(error)) throw error;
     }
     // Somebody else was faster, or what lies there is broken.
-    if (await isIntact(folder)) return;
+    if (await isIntact(folder, cacheFolder)) return;
     const broken = `${temporary}-broken`;
     await rename(folder, broken).catch(ignoreMissing);
     await rm(broken, { recursive: true, force: true });
@@ -76,23 +77,19 @@ function ignoreMissing(error: unknown): void {
   if (code(error) !== 'ENOENT') throw error;
 }
 
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk);
-  return hash.digest('hex');
-}
-
 async function writeManifest(folder: string): Promise<void> {
   const files: Record<string, string> = {};
-  for (const name of (await readdir(folder)).sort()) files[name] = await hashOf(join(folder, name));
+  for (const name of (await readdir(folder)).sort()) files[name] = await fileHash(join(folder, name));
   const manifest: Manifest = { files };
   await writeFile(join(folder, MANIFEST), JSON.stringify(manifest, null, 1));
 }
 
-async function isIntact(folder: string): Promise<boolean> {
+async function isIntact(folder: string, cacheFolder: string): Promise<boolean> {
   try {
     const { files } = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8')) as Manifest;
-    const checks = Object.entries(files).map(async ([name, hash]) => (await hashOf(join(folder, name))) === hash);
+    const checks = Object.entries(files).map(
+      async ([name, hash]) => (await rememberedHash(join(folder, name), cacheFolder)) === hash,
+    );
     return checks.length > 0 && (await Promise.all(checks)).every(Boolean);
   } catch {
     return false;
