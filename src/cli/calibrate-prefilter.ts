@@ -1,39 +1,40 @@
-import { join } from 'node:path';
-import { packageRoot } from '../config.ts';
 import { UsageError } from '../contract/errors.ts';
-import type { ModelIdentity, Score } from '../contract/models.ts';
+import type { ModelIdentity } from '../contract/models.ts';
+import type { SourceRow } from '../contract/row.ts';
 import type { RunSettings } from '../contract/settings.ts';
-import { createAnswers } from '../detox/answers.ts';
 import { calibrate, smallestSample } from '../detox/calibration.ts';
-import { createReader, fitsWindow, type Reading, toxicityOf } from '../detox/reading.ts';
-import { findCheckpoint } from '../engine/catalog.ts';
-import { type LoadedScorer, loadScorer } from '../engine/load.ts';
+import type { RowVerdict } from '../engine/protocol.ts';
 import type { Dataset } from '../producer/dataset.ts';
 import { sampleRows } from '../producer/sample-rows.ts';
 import type { Context } from './context.ts';
+import { engineOpener } from './engines.ts';
 import { formatCount, formatPercent } from './format.ts';
 
 export interface PrefilterRequest {
   readonly dataset: Dataset;
-  readonly scorer: ModelIdentity;
+  /** Of the run that is about to begin, still without a prefilter. */
+  readonly settings: RunSettings;
   readonly prefilter: ModelIdentity;
-  readonly threshold: number;
   /** Share of all rows that may be toxic by the scorer and cleared, 0 to 1. */
   readonly maxMiss: number;
+  /** Engine processes. */
+  readonly processes: number;
 }
 
 /** Misses that the sample can bear: with one, its most unusual row does not decide alone. */
 const MISSES = 1;
+/** No probability reaches it: everything is cleared, or nothing is toxic. */
+const ABOVE_ALL = 2;
 
 /**
- * Lets both scorers judge a sample of the run's own rows, and finds what the prefilter may clear. Inference runs in this
- * process: nothing is on the queue yet.
+ * Lets both scorers judge a sample of the run's own rows, in engine processes as the run's own, and finds what the
+ * prefilter may clear.
  *
  * @throws UsageError when the rows can be read once only, or are too few to show what is asked
  */
 export async function calibratePrefilter(
   context: Context,
-  { dataset, scorer, prefilter, threshold, maxMiss }: PrefilterRequest,
+  { dataset, settings, prefilter, maxMiss, processes }: PrefilterRequest,
 ): Promise<NonNullable<RunSettings['prefilter']>> {
   if (dataset.bytesTotal === null) {
     throw new UsageError('--prefilter reads the rows twice: give a file, not standard input or a pipe.');
@@ -47,42 +48,42 @@ export async function calibratePrefilter(
         `that takes ${formatCount(wanted)}. Leave it out, or allow more with --prefilter-max-miss.`,
     );
   }
-  const large = await load(context, scorer);
-  const small = await load(context, prefilter);
+  // Engines that find nothing toxic score, and never rewrite.
+  const scoring = { ...settings, threshold: ABOVE_ALL };
+  const nothing = { maxMiss, missBound: 0, sampledRows: 0, clearedRows: 0, missedRows: 0 };
+  const clearingAll = { ...scoring, prefilter: { ...nothing, scorer: prefilter, clearBelow: ABOVE_ALL } };
+  const guessed = await judge(context, clearingAll, processes, (verdicts) => verdicts(rows));
+  // A row that it cannot read whole, or breaks on, is not cleared: nor is it in the run.
+  const scores = guessed.map((verdict) => ('cleared' in verdict ? (verdict.toxicityBefore ?? 1) : 1));
+  const clearance = await judge(context, scoring, processes, (verdicts) =>
+    calibrate(
+      scores,
+      async (places) => {
+        const decided = await verdicts(places.flatMap((place) => rows[place] ?? []));
+        return decided.map((verdict) => 'fault' in verdict || (verdict.toxicityBefore ?? 0) >= settings.threshold);
+      },
+      maxMiss,
+    ),
+  );
+  process.stderr.write(
+    `It clears ${formatPercent(clearance.clearedRows, clearance.sampledRows)} of them; ` +
+      `${formatCount(clearance.missedRows)} of those are toxic by the scorer.\n`,
+  );
+  return { scorer: prefilter, maxMiss, ...clearance };
+}
+
+/** Opens engines for `work`, which is given what these make of rows. */
+async function judge<T>(
+  context: Context,
+  settings: RunSettings,
+  processes: number,
+  work: (verdicts: (rows: readonly SourceRow[]) => Promise<readonly RowVerdict[]>) => Promise<T>,
+): Promise<T> {
+  const engines = engineOpener(context, processes)(settings);
   try {
-    // A run cuts what the detoxifier's window does not hold further; sentences of more than 30 tokens are cut in both.
-    const read = createReader(large, small);
-    const readings = rows.map(({ text }) => read(text));
-    const decided = await toxicities(large, readings);
-    // The prefilter decides nothing about rows that its window does not hold, as in a run.
-    const readable = readings.map(({ forms }) => forms.every((form) => fitsWindow(form, small)));
-    const guessed = await toxicities(
-      small,
-      readings.map((reading, at) => (readable[at] ? reading : { ...reading, forms: [] })),
-    );
-    const sample = readings.map((_, at) => ({
-      prefilter: readable[at] ? (guessed[at] ?? 1) : 1,
-      isToxic: (decided[at] ?? 1) >= threshold,
-    }));
-    const clearance = calibrate(sample, maxMiss);
-    process.stderr.write(
-      `It clears ${formatPercent(clearance.clearedRows, clearance.sampledRows)} of them; ` +
-        `${formatCount(clearance.missedRows)} of ${formatCount(clearance.toxicRows)} toxic ones among those.\n`,
-    );
-    return { scorer: prefilter, maxMiss, ...clearance };
+    await engines.ready;
+    return await work((rows) => engines.process(rows));
   } finally {
-    await large.close();
-    await small.close();
+    await engines.close();
   }
-}
-
-function load(context: Context, { name, precision }: ModelIdentity): Promise<LoadedScorer> {
-  const { home } = context.config;
-  return loadScorer({ ...findCheckpoint(name, packageRoot, home), precision, cacheFolder: join(home, 'compiled') });
-}
-
-async function toxicities(scorer: LoadedScorer, readings: readonly Reading[]): Promise<number[]> {
-  const answers = createAnswers<Score>((forms) => scorer.score(forms));
-  await answers.ask(readings.flatMap(({ forms }) => forms));
-  return readings.map((reading) => toxicityOf(reading, answers.of));
 }

@@ -71,7 +71,7 @@ async function runPair(
   pair: Pick<RunOptions, 'detoxifier' | 'scorer'>,
 ): Promise<RunOf | null> {
   const name = `${options.name ?? 'compare'}: ${pair.detoxifier}, ${pair.scorer}`;
-  const { dataset, settings, create } = await prepareRun(context, [file], { ...options, ...pair, name });
+  const { dataset, settings, create } = await prepareRun(context, [file], { ...options, ...pair, name }, processes);
   let memoryBytes = 0;
   const { run, ended } = await doJob(context, {
     settings,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ProduceProgress } from '../producer/produce.ts';
 import { WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
+import { engineProcesses } from './engines.ts';
 import { formatCount } from './format.ts';
 import { prepareRun } from './new-run.ts';
 import { addRunOptions, type RunOptions } from './options.ts';
@@ -28,7 +29,7 @@ It pauses while the queue is full, so it lasts about as long as the workers do. 
     )
     .action(async (files: string[], options: RunOptions) => {
       process.exitCode = await withContext({ answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS }, async (context) => {
-        const { dataset, create } = await prepareRun(context, files, options);
+        const { dataset, create } = await prepareRun(context, files, options, engineProcesses(undefined));
         const queue = await context.openQueue();
         const run = await create();
         process.stdout.write(`${run.id}\n`);

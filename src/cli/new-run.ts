@@ -21,7 +21,13 @@ export interface NewRun {
   create(): Promise<Run>;
 }
 
-export async function prepareRun(context: Context, files: readonly string[], options: RunOptions): Promise<NewRun> {
+/** @param processes engine processes that may be used to prepare it */
+export async function prepareRun(
+  context: Context,
+  files: readonly string[],
+  options: RunOptions,
+  processes: number,
+): Promise<NewRun> {
   const { precision, threshold } = options;
   const detoxifier = await identify(context, options.detoxifier, precision);
   const scorer = await identify(context, options.scorer, precision);
@@ -34,16 +40,14 @@ export async function prepareRun(context: Context, files: readonly string[], opt
     limit: options.limit,
   });
   const { prefilterMaxMiss: maxMiss } = options;
-  const settings: RunSettings = {
-    detoxifier,
-    scorer,
-    ...(prefilter && {
-      prefilter: await calibratePrefilter(context, { dataset, scorer, prefilter, threshold, maxMiss }),
-    }),
-    threshold,
-    ...writing,
-    similarity: 'chrf',
-  };
+  const plain: RunSettings = { detoxifier, scorer, threshold, ...writing, similarity: 'chrf' };
+  const settings =
+    prefilter === null
+      ? plain
+      : {
+          ...plain,
+          prefilter: await calibratePrefilter(context, { dataset, settings: plain, prefilter, maxMiss, processes }),
+        };
   const { files: sourceFiles, options: sourceOptions } = dataset.source;
   return {
     dataset,

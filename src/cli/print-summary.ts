@@ -61,11 +61,11 @@ function outcomeLines(report: RunReport): string[] {
 
 function prefilterLines({ prefilter }: RunReport): string[] {
   if (prefilter === null) return [];
-  const { sampledRows, toxicRows, clearedRows, missedRows, missBound } = prefilter;
+  const { sampledRows, clearedRows, missedRows, missBound } = prefilter;
   return [
     `  prefilter   ${modelText(prefilter.scorer)}, cleared below ${prefilter.clearBelow.toPrecision(3)}`,
     `              of ${formatCount(sampledRows)} sampled rows it clears ${formatPercent(clearedRows, sampledRows)}, ` +
-      `${formatCount(missedRows)} of them toxic by the scorer (${formatCount(toxicRows)} are toxic in all);`,
+      `${formatCount(missedRows)} of them toxic by the scorer;`,
     `              with 95 % confidence it misses at most ${(100 * missBound).toPrecision(2)} % of all rows`,
   ];
 }

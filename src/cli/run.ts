@@ -38,7 +38,7 @@ data in .detoxq/ (DETOXQ_HOME) and end with it. Ctrl-C stops cleanly; "detoxq re
       process.exitCode = await withContext(
         { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
         async (context) => {
-          const { dataset, settings, create } = await prepareRun(context, files, options);
+          const { dataset, settings, create } = await prepareRun(context, files, options, processes);
           const { run, ended, exitCode } = await doJob(context, { settings, begin: create, dataset, processes });
           return ended ? finishJob(context, run, options) : exitCode;
         },

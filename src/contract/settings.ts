@@ -24,7 +24,8 @@ export const runSettings = z.strictObject({
       /** That share of the run's rows, with 95 % confidence, is at most this. */
       missBound: z.number().min(0).max(1),
       sampledRows: z.number().int().min(0),
-      toxicRows: z.number().int().min(0),
+      /** Of the sample; runs of detoxq 0.1 that scored all of it have it. */
+      toxicRows: z.number().int().min(0).optional(),
       clearedRows: z.number().int().min(0),
       missedRows: z.number().int().min(0),
     })

@@ -1,18 +1,8 @@
-/** A sampled row as both scorers see it. */
-export interface SampledRow {
-  /** Probability of the toxic label by the prefilter. */
-  readonly prefilter: number;
-  /** Toxic by the scorer that decides. */
-  readonly isToxic: boolean;
-}
-
 /** What a prefilter may clear, and how sure that is. */
 export interface Clearance {
   /** Rows below this (probability by the prefilter) are clean without a look of the scorer; 0 clears nothing. */
   readonly clearBelow: number;
   readonly sampledRows: number;
-  /** Rows of the sample that are toxic by the scorer. */
-  readonly toxicRows: number;
   /** Rows of the sample that would be cleared, and how many of them are toxic by the scorer. */
   readonly clearedRows: number;
   readonly missedRows: number;
@@ -22,31 +12,43 @@ export interface Clearance {
 
 export const CONFIDENCE = 0.95;
 
+/** Rows that the scorer is asked about at a time: full batches for a few engine processes. */
+const ROWS_AT_A_TIME = 512;
+
 /**
  * The highest threshold below which a prefilter may clear rows, so that with 95 % confidence at most `maxMiss` of all rows
  * (toxic and clean together) are toxic by the scorer and cleared all the same.
  *
  * It is the score of the sample's (k + 1)-th lowest toxic row, k being the most misses that a sample of this size allows.
  * As for any order statistic the bound holds whatever the scores are like (Wilks 1941); it supposes that the sample was
- * drawn at random from the rows of the run.
+ * drawn at random from the rows of the run. The scorer is asked in the order of the prefilter's scores and no further than
+ * to that row: what lies above is never cleared, and is scored in the run itself.
  *
+ * @param scores of the sampled rows by the prefilter (probability of the toxic label)
+ * @param areToxic by the scorer that decides, for places in `scores`
  * @param maxMiss share of all rows, 0 to 1. A sample of n rows without a miss bounds it at about 3 / n.
  */
-export function calibrate(sample: readonly SampledRow[], maxMiss: number): Clearance {
-  const toxic = sample.filter((row) => row.isToxic).map((row) => row.prefilter);
-  const allowed = mostMisses(sample.length, maxMiss);
-  const toxicScores = toxic.sort((a, b) => a - b);
+export async function calibrate(
+  scores: readonly number[],
+  areToxic: (places: readonly number[]) => Promise<readonly boolean[]>,
+  maxMiss: number,
+): Promise<Clearance> {
+  const allowed = mostMisses(scores.length, maxMiss);
+  const rising = scores.map((score, place) => ({ score, place })).sort((a, b) => a.score - b.score);
+  const toxicScores: number[] = [];
   // With fewer toxic rows than misses allowed, everything that scores as the sample does may go.
+  for (let at = 0; allowed !== null && at < rising.length && toxicScores.length <= allowed; at += ROWS_AT_A_TIME) {
+    const asked = rising.slice(at, at + ROWS_AT_A_TIME);
+    const toxic = await areToxic(asked.map(({ place }) => place));
+    toxicScores.push(...asked.filter((_, i) => toxic[i]).map(({ score }) => score));
+  }
   const clearBelow = allowed === null ? 0 : (toxicScores[allowed] ?? 1);
-  const isCleared = (row: SampledRow): boolean => row.prefilter < clearBelow;
-  const missedRows = sample.filter((row) => row.isToxic && isCleared(row)).length;
   return {
     clearBelow,
-    sampledRows: sample.length,
-    toxicRows: toxic.length,
-    clearedRows: sample.filter(isCleared).length,
-    missedRows,
-    missBound: allowed === null ? 0 : upperBound(allowed, sample.length),
+    sampledRows: scores.length,
+    clearedRows: scores.filter((score) => score < clearBelow).length,
+    missedRows: toxicScores.filter((score) => score < clearBelow).length,
+    missBound: allowed === null ? 0 : upperBound(allowed, scores.length),
   };
 }
 
