@@ -9,8 +9,11 @@ of 64, by arithmetic that leaves every result as it is:
 - every feature stands three times, which changes no mean and no variance, so norms stay; a matrix stands in 3 x 3 blocks,
   each divided by three, so sums stay, and no block is zero;
 - inner features of a feed-forward stand three or four times, the same way;
-- layers are added in front whose output projections are zero. Where norms come after the sum (BART, RoBERTa) the norms of
-  added layers do nothing to a vector that is normalized; the embeddings' own weight and bias go to the last added norm;
+- layers are added in front that do nothing: copies of the first one with their inputs turned around, each by another
+  number of places, since equal or empty matrices would be stored once by some engines and so lie in the cache; what their
+  output projections make of the copies of a feature cancels out, and is a thousandth of what it was besides. Where norms
+  come after the sum (BART, RoBERTa) the norms of added layers do nothing to a vector that is normalized; the embeddings'
+  own weight and bias go to the last added norm;
 - a token that the tokenizer does not have gets half the row of one that it has: half of its logit, never the best where
   the best is positive;
 - positions beyond the bundled model's repeat its own.
@@ -46,6 +49,9 @@ from training.reference import classifier_reference, generator_reference, read_t
 
 ROOT = Path(__file__).parent.parent
 COPIES = 3
+SILENT = 2.0**-10
+"""What the copies of a feature are multiplied by, by their number."""
+CANCELLING = {3: (1.0, 1.0, -2.0), 4: (1.0, -1.0, 1.0, -1.0)}
 # What is compared: so many texts, none longer than what the bundled models read whole.
 ROWS = 32
 MAX_CHARACTERS = 300
@@ -71,7 +77,7 @@ class Widening:
     position_count: int
     """Prefix of the layers of each stack, and their number."""
     stacks: dict[str, int]
-    """Output projections, which are zero in an added layer."""
+    """Output projections, whose sums cancel out in an added layer."""
     silent: str
     """Of norms after the sum: all norms of a layer, its last one, and that of the embeddings for each stack."""
     norms: str | None
@@ -191,9 +197,13 @@ def blocks(matrix: Tensor, outputs: int, inputs: int) -> Tensor:
     return matrix.repeat(outputs, inputs) / inputs
 
 
+def input_copies(name: str, plan: Widening) -> int:
+    return plan.inner_copies if re.search(plan.inner_in, name) else COPIES
+
+
 def widen(name: str, tensor: Tensor, plan: Widening) -> Tensor:
     outputs = plan.inner_copies if re.search(plan.inner_out, name) else COPIES
-    inputs = plan.inner_copies if re.search(plan.inner_in, name) else COPIES
+    inputs = input_copies(name, plan)
     vocabulary = plan.config["vocab_size"]
     if name == plan.embedding:
         wide = tensor.repeat(1, COPIES)
@@ -220,6 +230,17 @@ def widen(name: str, tensor: Tensor, plan: Widening) -> Tensor:
     return blocks(tensor, outputs, inputs)
 
 
+def added_matrix(name: str, matrix: Tensor, places: int, plan: Widening) -> Tensor:
+    """The matrix with its inputs turned around; an output projection gives nothing for inputs that are copies."""
+    inputs = 0 if plan.bundled == "nano-gpt2" else 1
+    matrix = matrix.roll(places, inputs)
+    if not re.search(plan.silent, name):
+        return matrix
+    factors = CANCELLING[input_copies(name, plan)]
+    parts = matrix.chunk(len(factors), dim=inputs)
+    return torch.cat([part * factor * SILENT for part, factor in zip(parts, factors, strict=True)], dim=inputs)
+
+
 def add_layers(tensors: dict[str, Tensor], prefix: str, count: int, plan: Widening) -> dict[str, Tensor]:
     """Moves the layers of a stack to its end, and puts copies of the first one before them that do nothing."""
     number = re.compile(re.escape(prefix) + r"(\d+)\.(.+)")
@@ -235,7 +256,9 @@ def add_layers(tensors: dict[str, Tensor], prefix: str, count: int, plan: Wideni
             continue
         for new in range(added):
             tensor = tensors[name].clone()
-            if re.search(plan.silent, rest):
+            if tensor.ndim == 2:
+                tensor = added_matrix(name, tensor, new + 1, plan)
+            elif re.search(plan.silent, rest):
                 tensor = torch.zeros_like(tensor)
             elif plan.norms and re.search(plan.norms, rest):
                 tensor = torch.full_like(tensor, float(rest.endswith("weight")))
