@@ -3,7 +3,7 @@ import { CheckpointError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { Classifier } from './architectures/classifier.ts';
 import { CLASSIFIERS, ENCODERS, readerOf } from './architectures/registry.ts';
-import { batchByLength, batchInputs, paddedTokensFor } from './batches.ts';
+import { batchByLength, batchInputs, tokensPerRun } from './batches.ts';
 import { readFields } from './checkpoint/fields.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 import { compileCheckpoint } from './compile/compile.ts';
@@ -13,8 +13,8 @@ import { loadTokenizer } from './tokenizer.ts';
 import { createTurns } from './turns.ts';
 
 export interface ClassifierOptions extends CheckpointReference {
-  /** Padded tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
-  readonly maxPaddedTokens?: number;
+  /** Tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
+  readonly maxRunTokens?: number;
 }
 
 export interface Classification {
@@ -58,7 +58,7 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
   );
   const session = await openSession(join(compiled, 'classifier.onnx'));
   const maxInputTokens = Math.min(model.window, tokenizer.maxTokens ?? Infinity);
-  const maxPaddedTokens = options.maxPaddedTokens ?? paddedTokensFor(model.size);
+  const maxRunTokens = options.maxRunTokens ?? tokensPerRun(model.size);
   const probabilities = model.multiLabel ? sigmoid : softmax;
   const takeTurns = createTurns();
   const encode = (text: string): number[] => tokenizer.encode(text, maxInputTokens);
@@ -67,8 +67,8 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
     const count = model.labels.length;
     const rows = texts.map((text, index) => ({ index, tokens: encode(text) }));
     const results = new Array<Classification>(texts.length);
-    for (const batch of batchByLength(rows, maxInputTokens, maxPaddedTokens)) {
-      const all = (await session.run(batchInputs(batch, model.padToken))).floats('logits');
+    for (const batch of batchByLength(rows, maxRunTokens)) {
+      const all = (await session.run(batchInputs(batch))).floats('logits');
       batch.rows.forEach((row, r) => {
         const logits = [...all.subarray(count * r, count * (r + 1))];
         if (!logits.every(Number.isFinite)) throw new CheckpointError(`${folder} gives logits that are not finite`);

@@ -22,8 +22,8 @@ export interface DetoxifierOptions extends CheckpointReference {
   readonly prompt?: string;
   /** Gives `logprob` for plain greedy search too, which is then as slow as the others (default false). */
   readonly logprobs?: boolean;
-  /** Padded tokens in one run of the encoder (default: by the size of the model). Speed and memory only. */
-  readonly maxPaddedTokens?: number;
+  /** Tokens in one run of the encoder (default: by the size of the model). Speed and memory only. */
+  readonly maxRunTokens?: number;
   /** Rows decoded together (default 128). Speed and memory only. */
   readonly maxRows?: number;
 }
@@ -87,7 +87,6 @@ async function openSearch(
   const decoder = await generator.openDecoder();
   return createSearch({
     ...{ decoder, generation, vocabulary },
-    window: maxInputTokens,
     maxHypotheses: options.maxRows ?? MAX_HYPOTHESES,
   });
 }

@@ -3,7 +3,7 @@ import { CheckpointError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { Encoder } from './architectures/encoder.ts';
 import { ENCODERS, readerOf } from './architectures/registry.ts';
-import { batchByLength, batchInputs, paddedTokensFor } from './batches.ts';
+import { batchByLength, batchInputs, tokensPerRun } from './batches.ts';
 import { readFields } from './checkpoint/fields.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 import { type PoolingConfig, readPooling } from './checkpoint/pooling.ts';
@@ -16,8 +16,8 @@ import { loadTokenizer } from './tokenizer.ts';
 import { createTurns } from './turns.ts';
 
 export interface EncoderOptions extends CheckpointReference {
-  /** Padded tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
-  readonly maxPaddedTokens?: number;
+  /** Tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
+  readonly maxRunTokens?: number;
 }
 
 export interface LoadedEncoder {
@@ -55,14 +55,14 @@ export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncode
   );
   const session = await openSession(join(compiled, 'embeddings.onnx'));
   const window = Math.min(model.window, tokenizer.maxTokens ?? Infinity, pooling.maxTokens ?? Infinity);
-  const maxPaddedTokens = options.maxPaddedTokens ?? paddedTokensFor(model.size);
+  const maxRunTokens = options.maxRunTokens ?? tokensPerRun(model.size);
   const takeTurns = createTurns();
 
   async function embed(texts: readonly string[]): Promise<Float32Array[]> {
     const rows = texts.map((text, index) => ({ index, tokens: tokenizer.encode(text, window) }));
     const vectors = new Array<Float32Array>(texts.length);
-    for (const batch of batchByLength(rows, window, maxPaddedTokens)) {
-      const all = (await session.run(batchInputs(batch, model.padToken))).floats('embeddings');
+    for (const batch of batchByLength(rows, maxRunTokens)) {
+      const all = (await session.run(batchInputs(batch))).floats('embeddings');
       const size = all.length / batch.rows.length;
       batch.rows.forEach((row, r) => {
         vectors[row.index] = toUnitLength(all.subarray(r * size, (r + 1) * size), folder);

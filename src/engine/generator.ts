@@ -5,7 +5,7 @@ import type { GenerationOverrides } from '../contract/generation.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import { GENERATORS } from './architectures/registry.ts';
 import type { EncodedRow } from './batches.ts';
-import { paddedTokensFor } from './batches.ts';
+import { tokensPerRun } from './batches.ts';
 import { type Fields, readFields } from './checkpoint/fields.ts';
 import { type Generation, readGeneration } from './checkpoint/generation.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
@@ -25,8 +25,8 @@ export interface GeneratorOptions extends CheckpointReference {
   readonly generation: GenerationOverrides;
   /** Template with `{text}`, in which texts are put to the model (default: the checkpoint's own, see `findTemplate`). */
   readonly prompt?: string;
-  /** Padded tokens in one run of the encoder (default: by the size of the model). Speed and memory only. */
-  readonly maxPaddedTokens?: number;
+  /** Tokens in one run of the encoder (default: by the size of the model). Speed and memory only. */
+  readonly maxRunTokens?: number;
   /** Rows decoded together (default 128). Speed and memory only. */
   readonly maxRows?: number;
 }
@@ -89,8 +89,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
   const reading = async () => ({
     encoder: await open('encoder.onnx'),
     shape: model.shape,
-    window: maxInputTokens,
-    maxPaddedTokens: options.maxPaddedTokens ?? paddedTokensFor(model.size),
+    maxRunTokens: options.maxRunTokens ?? tokensPerRun(model.size),
   });
 
   return {
@@ -111,7 +110,6 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
     openDecoder: async () =>
       createGraphDecoder({
         ...(await reading()),
-        padToken: generation.padToken,
         decoderOnly: model.decoderOnly,
         step: await open('step.onnx'),
       }),

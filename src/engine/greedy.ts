@@ -1,18 +1,16 @@
-import { type EncodedRow, paddedLength } from './batches.ts';
+import type { EncodedRow } from './batches.ts';
 import type { GreedyGeneration } from './checkpoint/generation.ts';
 import { cacheNames, type DecoderShape } from './compile/decoder-plan.ts';
 import type { Session, Value } from './session.ts';
-import { createSourceReader, type Sources } from './sources.ts';
+import { createSourceReader, type Sources, sourceWidth } from './sources.ts';
 
 export interface GreedyOptions {
   readonly encoder: Session;
   readonly decoder: Session;
   readonly shape: DecoderShape;
   readonly generation: GreedyGeneration;
-  /** Longest input in tokens. */
-  readonly window: number;
-  /** Padded tokens in one run of the encoder. */
-  readonly maxPaddedTokens: number;
+  /** Tokens in one run of the encoder. */
+  readonly maxRunTokens: number;
   /** Rows decoded together. */
   readonly maxRows: number;
 }
@@ -45,13 +43,12 @@ interface State {
  * of equal length and decoded up to `maxRows` together; a row that has ended leaves its batch after the call.
  */
 export function createGreedySearch(options: GreedyOptions): (rows: readonly EncodedRow[]) => Promise<Generated[]> {
-  const { encoder, decoder, shape, generation, window, maxPaddedTokens, maxRows } = options;
+  const { encoder, decoder, shape, generation, maxRunTokens, maxRows } = options;
   const { heads, headSize } = shape;
   const parts = cacheNames(shape);
   const ends = new Set(generation.endTokens);
   const read = createSourceReader({
-    ...{ encoder, shape, window, maxPaddedTokens, reuseMemory: true },
-    padToken: generation.padToken,
+    ...{ encoder, shape, maxRunTokens, reuseMemory: true },
     decoderOnly: generation.startToken === null,
   });
 
@@ -117,7 +114,7 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
     const results = new Map(rows.map((row) => [row, [] as number[]]));
     const sorted = [...rows].sort((a, b) => b.tokens.length - a.tokens.length);
     for (let i = 0; i < sorted.length; ) {
-      const width = paddedLength(sorted[i]?.tokens.length ?? 1, window);
+      const width = sourceWidth(sorted[i]?.tokens.length ?? 1);
       const count = Math.max(1, Math.min(maxRows, Math.floor(MAX_SOURCE_POSITIONS / width)));
       const sources = await read(sorted.slice(i, i + count));
       await decode({ sources, past: 0, caches: parts.map(() => new Float32Array(0)) }, results);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CheckpointError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import { LANGUAGE_MODELS, readerOf } from './architectures/registry.ts';
-import { batchByLength, batchInputs, type EncodedRow, paddedTokensFor } from './batches.ts';
+import { batchByLength, batchInputs, type EncodedRow, tokensPerRun } from './batches.ts';
 import { readFields } from './checkpoint/fields.ts';
 import { type CheckpointReference, identifyCheckpoint, readArchitecture } from './checkpoint/identity.ts';
 import { compileCheckpoint } from './compile/compile.ts';
@@ -13,8 +13,8 @@ import { loadTokenizer } from './tokenizer.ts';
 import { createTurns } from './turns.ts';
 
 export interface LanguageModelOptions extends CheckpointReference {
-  /** Padded tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
-  readonly maxPaddedTokens?: number;
+  /** Tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
+  readonly maxRunTokens?: number;
 }
 
 export interface Likelihood {
@@ -58,15 +58,15 @@ export async function loadLanguageModel(options: LanguageModelOptions): Promise<
   );
   const session = await openSession(join(compiled, 'likelihood.onnx'));
   const window = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow);
-  const maxPaddedTokens = options.maxPaddedTokens ?? paddedTokensFor(model.size);
+  const maxRunTokens = options.maxRunTokens ?? tokensPerRun(model.size);
   const takeTurns = createTurns();
 
   /** What is read, and what is to be foretold: the same moved on by one. */
   async function run(rows: readonly EncodedRow[], texts: readonly (readonly number[])[], results: Likelihood[]) {
-    for (const batch of batchByLength(rows, window, maxPaddedTokens)) {
+    for (const batch of batchByLength(rows, maxRunTokens)) {
       const next = batch.rows.map(({ index }) => ({ index, tokens: texts[index] ?? [] }));
-      const inputs = batchInputs(batch, model.boundary);
-      const outputs = await session.run({ ...inputs, next: batchInputs({ ...batch, rows: next }, 0).tokens });
+      const following = batchInputs({ ...batch, rows: next }).tokens;
+      const outputs = await session.run({ ...batchInputs(batch), next: following });
       const logits = outputs.floats('logits');
       const places = Array.from(logits.keys());
       const sums = logSumExp(outputs.floats('maxima'), outputs.floats('shares'), places, logits.length);

@@ -1,4 +1,4 @@
-import { type Batch, batchByLength, batchInputs, type EncodedRow, paddedLength } from './batches.ts';
+import { type Batch, batchByLength, batchInputs, type EncodedRow } from './batches.ts';
 import { MASKED } from './compile/blocks.ts';
 import { cacheNames, type DecoderShape } from './compile/decoder-plan.ts';
 import type { Session, Value } from './session.ts';
@@ -6,11 +6,8 @@ import type { Session, Value } from './session.ts';
 export interface SourceOptions {
   readonly encoder: Session;
   readonly shape: DecoderShape;
-  readonly padToken: number;
-  /** Longest input in tokens. */
-  readonly window: number;
-  /** Padded tokens in one run of the encoder. */
-  readonly maxPaddedTokens: number;
+  /** Tokens in one run of the encoder. */
+  readonly maxRunTokens: number;
   /** The last token of a row is not read here: the decoder begins with it. */
   readonly decoderOnly: boolean;
   /**
@@ -35,12 +32,24 @@ export interface Sources {
   keep(places: readonly number[], narrowBelow: number): void;
 }
 
+/** The products of attention weights and values add their terms in groups of this many. */
+const WIDTH_STEP = 4;
+
 /**
- * Encodes rows in batches of equal padded length. The results lie side by side in one array a layer,
- * `[rows, heads, positions, head size]`, as wide as the longest row; what is beyond a row's own length is masked.
+ * Positions that the keys and values of a source take, at least. The width of a batch is that of its longest source: a
+ * multiple of the groups, so that masked positions add zeros in groups of their own and a row has the same bits in any batch
+ * (docs/decisions/engine-batch-independence.md).
+ */
+export function sourceWidth(tokens: number): number {
+  return Math.max(1, Math.ceil(tokens / WIDTH_STEP)) * WIDTH_STEP;
+}
+
+/**
+ * Encodes rows in batches of equal length. The results lie side by side in one array a layer,
+ * `[rows, heads, positions, head size]`, as wide as the longest row wants it; what is beyond a row's own length is masked.
  */
 export function createSourceReader(options: SourceOptions): (rows: readonly EncodedRow[]) => Promise<Sources> {
-  const { encoder, shape, padToken, window, maxPaddedTokens, decoderOnly, reuseMemory } = options;
+  const { encoder, shape, maxRunTokens, decoderOnly, reuseMemory } = options;
   const { heads, headSize } = shape;
   const parts = cacheNames(shape);
   let pool: Float32Array[] = [];
@@ -74,16 +83,18 @@ export function createSourceReader(options: SourceOptions): (rows: readonly Enco
   return async (all) => {
     const read = decoderOnly ? all.map(({ index, tokens }) => ({ index, tokens: tokens.slice(0, -1) })) : all;
     const rowOf = new Map(read.map((row, i) => [row, all[i]]));
-    const batches = batchByLength(read, window, maxPaddedTokens).reverse();
-    let width = batches[0]?.length ?? 0;
+    const batches = batchByLength(read, maxRunTokens).reverse();
+    let width = sourceWidth(batches[0]?.length ?? 0);
     const size = heads * width * headSize;
     const cross = buffers(all.length * size);
     let done = 0;
     for (const batch of batches) {
-      const outputs = await encoder.run(batchInputs(batch, padToken));
+      // A prompt of one token leaves nothing to read.
+      const outputs = batch.length === 0 ? null : await encoder.run(batchInputs(batch));
       parts.forEach((part, p) => {
-        const target = cross[p];
-        if (target) widen(outputs.floats(`cross_${part}`), batch, target.subarray(done * size), width);
+        const target = cross[p]?.subarray(done * size, (done + batch.rows.length) * size);
+        if (outputs === null) target?.fill(0);
+        else if (target) widen(outputs.floats(`cross_${part}`), batch, target, width);
       });
       done += batch.rows.length;
     }
@@ -115,7 +126,7 @@ export function createSourceReader(options: SourceOptions): (rows: readonly Enco
       },
       keep(places, narrowBelow) {
         rows = places.map((place) => rows[place]).filter((row) => row !== undefined);
-        const needed = Math.max(0, ...rows.map((row) => paddedLength(lengthOf(row), window)));
+        const needed = Math.max(0, ...rows.map((row) => sourceWidth(lengthOf(row))));
         const before = width;
         if (needed <= width * narrowBelow) width = needed;
         const wide = before * headSize;

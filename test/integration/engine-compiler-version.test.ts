@@ -17,7 +17,7 @@ import { searchStep } from '../../src/engine/compile/search-step.ts';
  * COMPILER_VERSION and puts the new line here.
  */
 const WRITTEN =
-  'version 6: 1b146d26 8e062828 1dcfe63b e4d58ae8 47883a01 11466fa2 c7f2c4d5 90c49093 eb07d611 f7a372a0 777192f8 caa784b6 b5504d54 1c19819a ac29c14a 6b41a837 fadf1ab3 3efd73e9 16a78115 40fd6beb';
+  'version 7: 66614dcd 02e798cb 0eeced91 c88eadfe 66e6e430 c921e5d2 68e666ef 96946699 755928c9 33b8a1c1 4fa3a60f 951998e1 12ce27d7 3e4abb6f dbeefea4 f233ebfe 532cf8cb aea1b20c 0914a5c1 0fbe134d';
 
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));

@@ -5,12 +5,13 @@ import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
 import { bartGenerator } from '../../src/engine/architectures/bart.ts';
-import { batchInputs, paddedLength } from '../../src/engine/batches.ts';
+import { batchInputs } from '../../src/engine/batches.ts';
 import { readFields } from '../../src/engine/checkpoint/fields.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
 import { compileCheckpoint } from '../../src/engine/compile/compile.ts';
 import { greedyDecoder } from '../../src/engine/compile/greedy-loop.ts';
 import { openSession, type Value } from '../../src/engine/session.ts';
+import { sourceWidth } from '../../src/engine/sources.ts';
 
 /*
  * Stricter than comparing tokens: the keys and values that the decoder leaves behind, which every activation of every
@@ -44,13 +45,13 @@ async function openModel(precision: Precision) {
   /** Keys and values of all layers after STEPS steps, one hex string a row. */
   async function cachesOf(rows: readonly (readonly number[])[]): Promise<string[]> {
     const count = rows.length;
-    const width = Math.max(...rows.map((row) => paddedLength(row.length, config.positions)));
+    const width = Math.max(...rows.map((row) => sourceWidth(row.length)));
     const mask = new Float32Array(count * width);
     const cross = new Map(parts.map((part) => [part, new Float32Array(count * heads * width * headSize)]));
     for (const [r, tokens] of rows.entries()) {
       mask.fill(-1e9, r * width + tokens.length, (r + 1) * width);
-      const length = paddedLength(tokens.length, config.positions);
-      const outputs = await encoder.run(batchInputs({ length, rows: [{ index: 0, tokens }] }, 1));
+      const { length } = tokens;
+      const outputs = await encoder.run(batchInputs({ length, rows: [{ index: 0, tokens }] }));
       for (const [part, target] of cross) {
         const source = outputs.floats(`cross_${part}`);
         for (let head = 0; head < heads; head++) {

@@ -40,9 +40,9 @@ function references(name: string): Reference[] {
   return lines.map((line) => JSON.parse(line));
 }
 
-function open(name: string, precision: Precision, maxPaddedTokens = 256): Promise<LoadedGenerator> {
+function open(name: string, precision: Precision, maxRunTokens = 256): Promise<LoadedGenerator> {
   const folder = join(name.startsWith('nano') ? BUNDLED : FIXTURES, name);
-  return loadGenerator({ folder, name, precision, cacheFolder, generation: {}, maxPaddedTokens });
+  return loadGenerator({ folder, name, precision, cacheFolder, generation: {}, maxRunTokens });
 }
 
 const rowsOf = (lists: readonly (readonly number[])[]) => lists.map((tokens, index) => ({ index, tokens }));

@@ -57,7 +57,6 @@ describe.each(['tiny-bart', 'tiny-t5', 'tiny-gpt2'])('%s', (name) => {
       decoder,
       generation: readGeneration(own, config, model.generationDefaults, options, model),
       vocabulary: generator.vocabulary,
-      window: generator.maxInputTokens,
       maxHypotheses: 128,
     });
     return search(

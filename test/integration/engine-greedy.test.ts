@@ -71,8 +71,7 @@ function search(changes: { generation?: Partial<GreedyGeneration>; maxRows?: num
     decoder,
     shape: { layers: 2, heads: 2, headSize: 16 },
     generation: { ...GENERATION, ...changes.generation },
-    window: 64,
-    maxPaddedTokens: 256,
+    maxRunTokens: 256,
     maxRows: changes.maxRows ?? 128,
   });
 }
@@ -172,8 +171,7 @@ test('what earlier rows left in reused buffers does not count, not even if it is
     decoder,
     shape: { layers: 2, heads: 2, headSize: 16 },
     generation: { ...GENERATION, maxNewTokens: 39 },
-    window: 64,
-    maxPaddedTokens: 256,
+    maxRunTokens: 256,
     maxRows: 128,
   });
   await reused(rows);

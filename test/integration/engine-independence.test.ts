@@ -35,7 +35,7 @@ const text = fc.array(word, { maxLength: 70 }).map((words) => words.join(' '));
 const texts = fc.uniqueArray(text, { minLength: 1, maxLength: 24 });
 /** Limits of a batch that decide nothing but speed. */
 const limits = fc.record({
-  maxPaddedTokens: fc.constantFrom(1, 64, 200, 1000),
+  maxRunTokens: fc.constantFrom(1, 64, 200, 1000),
   maxRows: fc.constantFrom(1, 2, 5, 128),
 });
 
@@ -47,12 +47,12 @@ function bits(values: readonly number[]): string {
 describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
   test('scores are bitwise the same alone and in any batch', async () => {
     const name = 'tiny-roberta';
-    const open = (maxPaddedTokens: number) =>
-      loadScorer({ folder: join(FIXTURES, name), name, precision, cacheFolder, maxPaddedTokens });
+    const open = (maxRunTokens: number) =>
+      loadScorer({ folder: join(FIXTURES, name), name, precision, cacheFolder, maxRunTokens });
     const alone = await open(1);
     await fc.assert(
-      fc.asyncProperty(texts, limits, async (batch, { maxPaddedTokens }) => {
-        const scorer = await open(maxPaddedTokens);
+      fc.asyncProperty(texts, limits, async (batch, { maxRunTokens }) => {
+        const scorer = await open(maxRunTokens);
         const together = await scorer.score(batch);
         const reversed = (await scorer.score(batch.toReversed())).toReversed();
         for (const [i, each] of batch.entries()) {
@@ -79,9 +79,9 @@ describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
     'tiny-gpt2-untied',
   ])('rewrites of %s are the same alone and in any batch', async (name) => {
     const folder = join(FIXTURES, name);
-    const open = (batching: { maxPaddedTokens: number; maxRows: number }) =>
+    const open = (batching: { maxRunTokens: number; maxRows: number }) =>
       loadDetoxifier({ folder, name, precision, cacheFolder, generation: { max_new_tokens: 60 }, ...batching });
-    const alone = await open({ maxPaddedTokens: 1, maxRows: 1 });
+    const alone = await open({ maxRunTokens: 1, maxRows: 1 });
     await fc.assert(
       fc.asyncProperty(texts, limits, async (batch, batching) => {
         const detoxifier = await open(batching);

@@ -22,8 +22,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 const cacheFolder = join(scratch, 'cache');
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-const checkpoint = (name: string, precision: Precision, maxPaddedTokens = 256) => {
-  return { folder: join(FIXTURES, name), name, precision, cacheFolder, maxPaddedTokens };
+const checkpoint = (name: string, precision: Precision, maxRunTokens = 256) => {
+  return { folder: join(FIXTURES, name), name, precision, cacheFolder, maxRunTokens };
 };
 
 function references(name: string): Reference[] {

@@ -184,7 +184,6 @@ function search(options: GenerationOverrides) {
     decoder: tableDecoder(),
     generation: readGeneration(source, createFields('config.json', new Map()), {}, options, limits),
     vocabulary: TABLE.vocabulary,
-    window: 1000,
     maxHypotheses: 64,
   });
 }

@@ -34,7 +34,6 @@ function search(options: GenerationOverrides, changes: { maxHypotheses?: number;
     decoder: tableDecoder(changes.steps),
     generation: readGeneration(source, createFields('config.json', new Map()), {}, options, limits),
     vocabulary: TABLE.vocabulary,
-    window: 1000,
     maxHypotheses: changes.maxHypotheses ?? 128,
   });
 }

@@ -187,7 +187,7 @@ function encoder(source: Source, config: BartConfig): Uint8Array {
     const heads = attentionOf(config, config.encoder);
     hidden = around(layers, config, `${own}_layer_norm`, hidden, (input) => {
       const projected = projectAll(layers, heads, names, input);
-      return project(layers, config, own, attendAll(layers, heads, projected, { shape3d, mask: 'mask' }));
+      return project(layers, config, own, attendAll(layers, heads, projected, { shape3d }));
     });
     hidden = forward(layers, config, config.encoder.inner, name, hidden);
   }

@@ -1,6 +1,6 @@
 import type { Fields } from '../checkpoint/fields.ts';
 import type { Tensors } from '../checkpoint/tensors.ts';
-import { attendAll, attendFromOne, closeAttention, feedForward, MASKED, projectAll } from '../compile/blocks.ts';
+import { attendAll, attendFromOne, closeAttention, feedForward, projectAll } from '../compile/blocks.ts';
 import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
 import { createGraph, type Graph } from '../onnx/graph.ts';
 import { readActivation } from './activations.ts';
@@ -94,7 +94,7 @@ export interface BertGraph {
 }
 
 /**
- * Inputs: `tokens` int64 [rows, length], `mask` int32 [rows, length] (1 for a token, 0 for padding).
+ * Input: `tokens` int64 [rows, length], rows of one length.
  *
  * @param source with tensors named as `bertTensors` names them
  * @param wanted of which tokens the hidden values are needed. For the first alone, only that is computed in the last layer:
@@ -106,7 +106,6 @@ export function bertGraph(source: Source, config: BertShape, wanted: 'first' | '
   const { size, heads } = config;
   const attention = { size, heads, headSize: size / heads };
   graph.input('tokens', 'i64', ['rows', 'length']);
-  graph.input('mask', 'i32', ['rows', 'length']);
   const shape = graph.op('Shape', ['tokens']);
   const shape3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
 
@@ -128,9 +127,9 @@ export function bertGraph(source: Source, config: BertShape, wanted: 'first' | '
       hidden = graph.op('Gather', [graph.op('Reshape', [hidden, shape3d]), graph.constant('i64', 0)], { axis: 1 });
       const multiplier = 1 / Math.sqrt(size / heads);
       const query = layers.linear(layers.operand(hidden, { rows }), names.query, size, size, { multiplier });
-      attended = attendFromOne(layers, attention, query, { keys, values, mask: additiveMask(graph), texts: null });
+      attended = attendFromOne(layers, attention, query, { keys, values, mask: null, texts: null });
     } else {
-      attended = attendAll(layers, attention, projectAll(layers, attention, names, input), { shape3d, mask: 'mask' });
+      attended = attendAll(layers, attention, projectAll(layers, attention, names, input), { shape3d });
     }
     const output = `${name}.attention.output`;
     const closing = { output: `${output}.dense`, value: names.value, norm: `${output}.LayerNorm` };
@@ -143,13 +142,6 @@ export function bertGraph(source: Source, config: BertShape, wanted: 'first' | '
     hidden = feedForward(layers, config, forward, hidden, rows);
   }
   return { graph, exact: createLayers(graph, graph, { ...source, precision: 'fp32' }), hidden, shape };
-}
-
-/** 0 for a token, -1e9 for padding; fp32 [rows, 1, 1, length]. */
-function additiveMask(graph: Graph): string {
-  const isToken = graph.op('Cast', ['mask'], { to: 9 });
-  const values = graph.op('Where', [isToken, graph.constant('f32', 0), graph.constant('f32', MASKED)]);
-  return graph.op('Unsqueeze', [values, graph.constant('i64', [1, 2])]);
 }
 
 /** Words + positions + token type 0, normalised; fp32 [tokens, size]. */

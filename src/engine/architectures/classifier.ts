@@ -18,11 +18,7 @@ export interface Classifier extends LabelConfig {
   readonly vocabulary: number;
   /** Longest input in tokens that the positions allow. */
   readonly window: number;
-  readonly padToken: number;
-  /**
-   * Inputs: `tokens` int64 [rows, length], `mask` int32 [rows, length] (1 for a token, 0 for padding). Output: `logits` fp32
-   * [rows, labels].
-   */
+  /** Input: `tokens` int64 [rows, length], rows of one length. Output: `logits` fp32 [rows, labels]. */
   graph(source: Source): Uint8Array;
 }
 

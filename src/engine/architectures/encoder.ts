@@ -18,7 +18,6 @@ export interface Encoder {
   readonly vocabulary: number;
   /** Longest input in tokens that the positions allow. */
   readonly window: number;
-  readonly padToken: number;
   /** Inputs as `Classifier.graph`. Output: `embeddings` fp32 [rows, features], not yet of unit length. */
   graph(source: Source, pooling: Pooling): Uint8Array;
 }
@@ -42,13 +41,15 @@ export function pooledGraph(source: Source, config: BertShape, prefix: string, p
   return encodeModel(graph);
 }
 
-/** Mean over the tokens of each text, as a product with the mask: padding adds zeros to sums in groups of four. */
+/** Mean over the tokens of each text, as a product: a reduction does not promise a text the same bits in any batch. */
 function mean(graph: Graph, hidden: string, shape: string, size: number): string {
   const shape3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
-  const mask = graph.op('Cast', ['mask'], { to: 1 });
-  const row = graph.op('Unsqueeze', [mask, graph.constant('i64', [1])]);
-  const sum = graph.op('MatMul', [row, graph.op('Reshape', [hidden, shape3d])]);
+  const length = graph.op('Slice', [shape, graph.constant('i64', [1]), graph.constant('i64', [2])]);
+  const ones = graph.op('Expand', [
+    graph.constant('f32', 1),
+    graph.op('Concat', [graph.constant('i64', [1, 1]), length], { axis: 0 }),
+  ]);
+  const sum = graph.op('MatMul', [ones, graph.op('Reshape', [hidden, shape3d])]);
   const flat = graph.op('Reshape', [sum, graph.constant('i64', [-1, size])]);
-  const count = graph.op('ReduceSum', [mask, graph.constant('i64', [1])], { keepdims: 1 });
-  return graph.op('Div', [flat, count]);
+  return graph.op('Div', [flat, graph.op('Cast', [length], { to: 1 })]);
 }

@@ -21,8 +21,8 @@ export interface Generator {
   readonly generationDefaults: Readonly<Record<string, number>>;
   /**
    * The graph that reads the source: the encoder, or the decoder over all tokens of the input but the last. Inputs: `tokens`
-   * int64 [rows, length], `mask` int32 [rows, length] (1 for a token, 0 for padding). Outputs for each layer of the decoder:
-   * `cross_key_N` and `cross_value_N`, fp32 [rows, heads, length, head size].
+   * int64 [rows, length], rows of one length. Outputs for each layer of the decoder: `cross_key_N` and `cross_value_N`, fp32
+   * [rows, heads, length, head size].
    */
   encoder(source: Source): Uint8Array;
   /** Its sources are `crossSources`, its caches `cachesOf`. */
@@ -53,11 +53,10 @@ export function appendToCache(
 }
 
 /** The inputs of an encoder: their shape int64 [2], and the padded length as a scalar. */
-export function tokenInputs(graph: Graph): { tokens: string; mask: string; shape: string; length: string } {
+export function tokenInputs(graph: Graph): { tokens: string; shape: string; length: string } {
   const tokens = graph.input('tokens', 'i64', ['rows', 'length']);
-  const mask = graph.input('mask', 'i32', ['rows', 'length']);
   const length = graph.op('Squeeze', [graph.op('Shape', [tokens], { start: 1, end: 2 })]);
-  return { tokens, mask, length, shape: graph.op('Shape', [tokens]) };
+  return { tokens, length, shape: graph.op('Shape', [tokens]) };
 }
 
 /**

@@ -133,7 +133,7 @@ function withFileNames(plan: DecoderPlan, { tensors }: Source): DecoderPlan {
 }
 
 /**
- * All tokens of a text at once. Its padding comes last, where no token looks.
+ * All tokens of a text at once.
  *
  * @param layerCount layers whose hidden values are needed; the keys and values of the next one come too
  */
@@ -153,7 +153,7 @@ function readAll(layers: Layers, config: Gpt2Config, layerCount: number) {
     const projected = projectAll(layers, attentionOf(config), namesOf(layer), input);
     outputs.push(projected);
     if (layer === layerCount) break;
-    const options = { shape3d, mask: 'mask', scale: scaleOf(config, layer), causal: true };
+    const options = { shape3d, scale: scaleOf(config, layer), causal: true };
     const attended = attendAll(layers, attentionOf(config), projected, options);
     hidden = closeLayer(layers, config, layer, attended, hidden);
   }

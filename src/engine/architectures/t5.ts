@@ -108,7 +108,7 @@ function encoder(source: Source, config: T5Config): Uint8Array {
     const input = layers.operand(layers.rmsNorm(hidden, `${name}.0.layer_norm.weight`, size, epsilon));
     const names = { query: `${own}.q`, key: `${own}.k`, value: `${own}.v` };
     const projected = projectAll(layers, attentionOf(config), names, input, { biased: false });
-    const attended = attendAll(layers, attentionOf(config), projected, { shape3d, mask: 'mask', scoreBias, scale: 1 });
+    const attended = attendAll(layers, attentionOf(config), projected, { shape3d, scoreBias, scale: 1 });
     hidden = graph.op('Add', [hidden, project(layers, config, own, attended)]);
     hidden = forward(layers, config, `${name}.1`, hidden);
   }

@@ -30,11 +30,6 @@ export interface AttentionNames {
 export interface AttendAllOptions {
   /** Value with the shape [texts, length, heads × headSize]. */
   readonly shape3d: string;
-  /**
-   * int32 [texts, length], 0 for padding. Always given: without one onnxruntime takes another kernel, and a text would have
-   * other bits in a batch that needs none.
-   */
-  readonly mask: string;
   /** Added to the scores, fp32 [1, heads, length, length]. */
   readonly scoreBias?: string;
   /** Factor of the scores (default: one over the square root of the head size). */
@@ -69,21 +64,20 @@ export function projectAll(
   };
 }
 
-/** Every token attends to every token of its text; [rows, heads × headSize]. */
+/** Every token attends to every token of its text; texts are of one length. [rows, heads × headSize]. */
 export function attendAll(
   layers: Layers,
   { heads, headSize }: AttentionShape,
   { query, key, value }: Projected,
-  { shape3d, mask, scoreBias, scale, causal = false }: AttendAllOptions,
+  { shape3d, scoreBias, scale, causal = false }: AttendAllOptions,
 ): string {
   const { graph } = layers;
   const operands = [query, key, value].map((each) => graph.op('Reshape', [each, shape3d]));
   const attended = graph.op(
     'MultiHeadAttention',
-    [...operands, '', mask, ...(scoreBias === undefined ? [] : [scoreBias])],
+    [...operands, ...(scoreBias === undefined ? [] : ['', '', scoreBias])],
     {
       num_heads: heads,
-      mask_filter_value: { float: MASKED },
       ...(scale === undefined ? {} : { scale: { float: scale } }),
       ...(causal ? { unidirectional: 1 } : {}),
     },

@@ -1,7 +1,8 @@
 import { CheckpointError, UsageError } from '../../contract/errors.ts';
-import { type EncodedRow, paddedLength } from '../batches.ts';
+import type { EncodedRow } from '../batches.ts';
 import type { Generation } from '../checkpoint/generation.ts';
 import type { Decoder, StepScores } from '../decoder.ts';
+import { sourceWidth } from '../sources.ts';
 import { type Adjustment, createAdjust } from './adjust.ts';
 import { continuations, createBeams } from './beams.ts';
 import { distribution, draw } from './distribution.ts';
@@ -13,8 +14,6 @@ export interface SearchOptions {
   readonly decoder: Decoder;
   readonly generation: Generation;
   readonly vocabulary: number;
-  /** Longest input in tokens. */
-  readonly window: number;
   /** Hypotheses decoded together, those of all rows counted. */
   readonly maxHypotheses: number;
 }
@@ -39,7 +38,7 @@ interface Job {
  * done leaves, and so does a sample. A row's result never depends on the others.
  */
 export function createSearch(options: SearchOptions): (rows: readonly EncodedRow[]) => Promise<Hypothesis[][]> {
-  const { decoder, generation, vocabulary, window, maxHypotheses } = options;
+  const { decoder, generation, vocabulary, maxHypotheses } = options;
   const { search: method, endTokens } = generation;
   const adjust = createAdjust(generation);
   const isEnd = (token: number): boolean => endTokens.includes(token);
@@ -144,7 +143,7 @@ export function createSearch(options: SearchOptions): (rows: readonly EncodedRow
     const sorted = [...rows].sort((a, b) => b.tokens.length - a.tokens.length);
     const most = Math.min(maxHypotheses, Math.floor(MAX_CANDIDATES / wanted));
     for (let i = 0; i < sorted.length; ) {
-      const width = paddedLength(sorted[i]?.tokens.length ?? 1, window);
+      const width = sourceWidth(sorted[i]?.tokens.length ?? 1);
       const count = Math.max(1, Math.floor(Math.min(most / copies, MAX_SOURCE_POSITIONS / width)));
       await decode(sorted.slice(i, i + count), results);
       i += count;
