@@ -109,16 +109,6 @@ export async function ledgerEnd(connection: Connection, runId: string): Promise<
   return end;
 }
 
-interface ClaimRow {
-  readonly runState: RunState | null;
-  readonly chunkState: string | null;
-  readonly claimNo: number | null;
-  readonly attempts: number;
-  readonly firstRow: number;
-  readonly rowCount: number;
-  readonly retrying: number;
-}
-
 /**
  * Takes a chunk to work on it, also when somebody else has it: the queue delivers a chunk again only when it thinks
  * that one dead.
@@ -131,31 +121,26 @@ export async function claimChunk(
 ): Promise<Claim | ClaimRefusal> {
   const { runId, chunkNo, worker } = chunk;
   for (;;) {
-    const [row] = await connection.query<ClaimRow>(
-      `WITH claimed AS (
-         UPDATE chunks SET state = 'active', claims = claims + 1, attempts = attempts + 1, worker = $3,
-           claimed_at = CASE WHEN retrying = 0 THEN now() ELSE claimed_at END
-         FROM runs
-         WHERE chunks.run_id = $1 AND chunks.chunk_no = $2 AND chunks.state <> 'done'
-           AND runs.id = chunks.run_id AND runs.state IN ('enqueueing', 'running')
-         RETURNING chunks.claims, chunks.attempts, chunks.first_row, chunks.row_count, chunks.retrying
-       )
-       SELECT runs.state AS "runState", chunks.state AS "chunkState",
-         claimed.claims AS "claimNo", claimed.attempts,
-         claimed.first_row AS "firstRow", claimed.row_count AS "rowCount", claimed.retrying
-       FROM (SELECT) AS always
-       LEFT JOIN runs ON runs.id = $1
-       LEFT JOIN chunks ON chunks.run_id = $1 AND chunks.chunk_no = $2
-       LEFT JOIN claimed ON true`,
+    const [claimed] = await connection.query<Omit<Claim, 'runId' | 'chunkNo'>>(
+      `UPDATE chunks SET state = 'active', claims = claims + 1, attempts = attempts + 1, worker = $3,
+         claimed_at = CASE WHEN retrying = 0 THEN now() ELSE claimed_at END
+       FROM runs
+       WHERE chunks.run_id = $1 AND chunks.chunk_no = $2 AND chunks.state <> 'done'
+         AND runs.id = $1 AND runs.state IN ('enqueueing', 'running')
+       RETURNING claims AS "claimNo", attempts, first_row AS "firstRow", row_count AS "rowCount", retrying`,
       [runId, chunkNo, worker],
     );
-    if (row === undefined) throw new Error('a query without conditions gave no row');
-    const { runState, chunkState, claimNo, attempts, firstRow, rowCount, retrying } = row;
-    if (claimNo !== null) return { runId, chunkNo, claimNo, attempts, firstRow, rowCount, retrying };
-    if (runState === null || chunkState === null) return 'unknown';
-    if (chunkState === 'done') return 'done';
-    if (runState !== 'enqueueing' && runState !== 'running') return runState;
-    // Somebody else's completion or the user's change committed between snapshot and update: look again.
+    if (claimed !== undefined) return { runId, chunkNo, ...claimed };
+    const [found] = await connection.query<{ runState: RunState; chunkState: string }>(
+      `SELECT runs.state AS "runState", chunks.state AS "chunkState"
+       FROM chunks JOIN runs ON runs.id = chunks.run_id
+       WHERE run_id = $1 AND chunk_no = $2`,
+      [runId, chunkNo],
+    );
+    if (found === undefined) return 'unknown';
+    if (found.chunkState === 'done') return 'done';
+    if (found.runState !== 'enqueueing' && found.runState !== 'running') return found.runState;
+    // Somebody else's release or the user's change committed between the two statements: try again.
   }
 }
 

@@ -1,5 +1,6 @@
 import { OUTCOMES, type Outcome, type RowError, type RowResult } from '../contract/outcome.ts';
 import type { JsonObject, SourceRow } from '../contract/row.ts';
+import { numberArray, textArray } from './binary-array.ts';
 import type { Claim } from './chunks.ts';
 import type { Connection } from './pool.ts';
 import { storableJson, storableText } from './storable.ts';
@@ -87,7 +88,7 @@ const COMPLETE_RETRY = `
  */
 export async function completeChunk(connection: Connection, claim: Claim, outcome: ChunkOutcome): Promise<boolean> {
   requireEveryRowOnce(claim, outcome);
-  const { results, errors } = outcome;
+  const { results, errors, scorerId } = outcome;
   const rewritten = results.filter((result) => result.detoxified !== null);
   const count = (wanted: Outcome) => results.filter((result) => result.outcome === wanted).length;
   const rows = await connection.query(claim.retrying > 0 ? COMPLETE_RETRY : COMPLETE, [
@@ -101,19 +102,55 @@ export async function completeChunk(connection: Connection, claim: Claim, outcom
     sum(rewritten, (result) => result.toxicityAfter),
     sum(results, (result) => result.tokensIn),
     sum(results, (result) => result.tokensOut),
-    results.map((result) => (result.cleared ? (outcome.prefilterId ?? outcome.scorerId) : outcome.scorerId)),
+    numberArray(
+      'integer',
+      pick(results, ({ cleared }) => (cleared ? (outcome.prefilterId ?? scorerId) : scorerId)),
+    ),
     outcome.detoxifierId,
-    results.map((result) => result.rowNo),
-    results.map((result) => result.rowKey && storableText(result.rowKey)),
-    results.map((result) => result.outcome),
-    results.map((result) => storableText(result.text)),
-    results.map((result) => result.detoxified && storableText(result.detoxified)),
-    results.map((result) => result.toxicityBefore),
-    results.map((result) => result.toxicityAfter),
-    results.map((result) => result.similarity),
-    results.map((result) => result.tokensIn),
-    results.map((result) => result.tokensOut),
-    results.map((result) => result.meta && storableJson(result.meta)),
+    numberArray(
+      'bigint',
+      pick(results, (result) => result.rowNo),
+    ),
+    textArray(
+      'text',
+      pick(results, (result) => result.rowKey && storableText(result.rowKey)),
+    ),
+    textArray(
+      'text',
+      pick(results, (result) => result.outcome),
+    ),
+    textArray(
+      'text',
+      pick(results, (result) => storableText(result.text)),
+    ),
+    textArray(
+      'text',
+      pick(results, (result) => result.detoxified && storableText(result.detoxified)),
+    ),
+    numberArray(
+      'real',
+      pick(results, (result) => result.toxicityBefore),
+    ),
+    numberArray(
+      'real',
+      pick(results, (result) => result.toxicityAfter),
+    ),
+    numberArray(
+      'real',
+      pick(results, (result) => result.similarity),
+    ),
+    numberArray(
+      'integer',
+      pick(results, (result) => result.tokensIn),
+    ),
+    numberArray(
+      'integer',
+      pick(results, (result) => result.tokensOut),
+    ),
+    textArray(
+      'jsonb',
+      pick(results, (result) => result.meta && storableJson(result.meta)),
+    ),
     errors.map((error) => error.rowNo),
     errors.map((error) => error.rowKey && storableText(error.rowKey)),
     errors.map((error) => error.stage),
@@ -135,6 +172,10 @@ function requireEveryRowOnce(claim: Claim, { results, errors }: ChunkOutcome): v
     `run ${runId}, chunk ${chunkNo}: ${results.length} results and ${errors.length} row errors are not ` +
       `${expected} of the rows ${firstRow} to ${firstRow + rowCount - 1}, each once`,
   );
+}
+
+function pick<T>(results: readonly RowResult[], column: (result: RowResult) => T): T[] {
+  return results.map(column);
 }
 
 function sum(results: readonly RowResult[], value: (result: RowResult) => number | null): number {
