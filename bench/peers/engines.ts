@@ -1,0 +1,126 @@
+/** The contenders: our engine, and the peers as somebody who knows them would run them. */
+import { join } from 'node:path';
+import type { GenerationOverrides } from '../../src/contract/generation.ts';
+import type { Contender, Variant } from './contender.ts';
+import type { Environment, Size } from './environment.ts';
+import type { Command, Settings } from './process.ts';
+
+/** Longest input in tokens, and the prompt, of each checkpoint. */
+const READS: Record<Size, { maxTokens: number; prompt: string }> = {
+  'bart-base': { maxTokens: 1024, prompt: '{text}' },
+  't5-base': { maxTokens: 512, prompt: 'paraphrase: {text}' },
+  gpt2: { maxTokens: 1024, prompt: '{text} =>' },
+  'roberta-base': { maxTokens: 512, prompt: '{text}' },
+};
+
+/** CTranslate2's own ways to batch: the best were among these in every trial. */
+const CT2_BATCHES: readonly Settings[] = [
+  { batch_type: 'examples', max_batch_size: 64 },
+  { batch_type: 'examples', max_batch_size: 128 },
+  { batch_type: 'tokens', max_batch_size: 1024 },
+  { batch_type: 'tokens', max_batch_size: 2048 },
+];
+const PADDED_TOKENS: readonly Settings[] = [256, 512, 1024, 2048].map((padded_tokens) => ({ padded_tokens }));
+
+export function ours(environment: Environment, size: Size, generation?: GenerationOverrides): Contender {
+  const load = {
+    engine: generation ? 'detoxifier' : 'scorer',
+    folder: environment.checkpoint(size),
+    ...{ name: size, precision: 'int8', cacheFolder: environment.graphs },
+    // Rows that reach the limit end there, with no token that is put in afterwards: not every peer can.
+    ...(generation && { generation: { ...generation, forced_eos_token_id: null } }),
+  };
+  const command = { command: process.execPath, args: [join(import.meta.dirname, 'ours.ts')], load };
+  return { name: 'detoxq int8', variants: [{ ...command, label: 'default' }], settings: [{}] };
+}
+
+/** Both backends for its products. On a CPU `int8` is `int8_float32`. */
+function ct2(environment: Environment, load: Command['load']): Variant[] {
+  const variant = python(environment, load);
+  return [
+    { ...variant, label: 'default' },
+    { ...variant, label: 'CT2_USE_MKL=1', environment: { CT2_USE_MKL: '1' } },
+  ];
+}
+
+export function ct2Generator(environment: Environment, size: Size, generation: GenerationOverrides): Contender {
+  const load = {
+    engine: size === 'gpt2' ? 'ct2-generator' : 'ct2-translator',
+    checkpoint: environment.checkpoint(size),
+    model: environment.converted('ct2', size),
+    max_tokens: READS[size].maxTokens,
+    prompt: READS[size].prompt,
+    generation,
+  };
+  const equalLengths = CT2_BATCHES.slice(0, 2).map((settings) => ({ ...settings, equal_lengths: true }));
+  return {
+    name: 'CTranslate2 int8',
+    variants: ct2(environment, load),
+    settings: size === 'gpt2' ? [...CT2_BATCHES, ...equalLengths] : CT2_BATCHES,
+  };
+}
+
+export function ct2Classifier(environment: Environment, size: Size): Contender {
+  const load = {
+    engine: 'ct2-classifier',
+    checkpoint: environment.checkpoint(size),
+    model: environment.converted('ct2', size),
+    max_tokens: READS[size].maxTokens,
+  };
+  return { name: 'CTranslate2 int8', variants: ct2(environment, load), settings: PADDED_TOKENS };
+}
+
+/** fp32; 32 rows as they come is what a first script does. */
+export function transformersGenerator(
+  environment: Environment,
+  size: Size,
+  generation: GenerationOverrides,
+  settings: Settings = { batch: 32, sorted: false },
+): Contender {
+  const load = {
+    engine: 'transformers-generator',
+    checkpoint: environment.checkpoint(size),
+    max_tokens: READS[size].maxTokens,
+    prompt: READS[size].prompt,
+    generation,
+  };
+  return {
+    name: 'transformers fp32',
+    variants: [{ ...python(environment, load), label: 'default' }],
+    settings: [settings],
+  };
+}
+
+export function transformersClassifier(environment: Environment, size: Size, precision: 'fp32' | 'int8'): Contender {
+  const load = {
+    engine: 'transformers-classifier',
+    checkpoint: environment.checkpoint(size),
+    max_tokens: READS[size].maxTokens,
+    int8: precision === 'int8',
+  };
+  return {
+    name: precision === 'int8' ? 'torch dynamic int8' : 'transformers fp32',
+    variants: [{ ...python(environment, load), label: 'default' }],
+    settings: precision === 'int8' ? PADDED_TOKENS : PADDED_TOKENS.slice(2, 3),
+  };
+}
+
+export function onnxruntimeClassifier(environment: Environment, size: Size): Contender {
+  const folder = environment.converted('onnx', size);
+  const checkpoint = environment.checkpoint(size);
+  return {
+    name: 'onnxruntime dynamic int8',
+    variants: ['int8', 'int8-fused'].map((graph) => ({
+      ...python(environment, {
+        ...{ engine: 'onnxruntime-classifier', checkpoint, model: join(folder, `${graph}.onnx`) },
+        max_tokens: READS[size].maxTokens,
+      }),
+      label: graph,
+    })),
+    settings: PADDED_TOKENS,
+  };
+}
+
+function python(environment: Environment, load: Command['load']): Command {
+  return { command: environment.python, args: [join(import.meta.dirname, 'peer.py')], load };
+}

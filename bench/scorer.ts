@@ -1,0 +1,35 @@
+/**
+ * RoBERTa-base size scorer, int8, one core, against onnxruntime and torch dynamic int8 and CTranslate2 int8.
+ *
+ *   npm run bench -- scorer [--rows 10000] [--rounds 3] [--cores 0] [--data ../shared/data]
+ *
+ * All sort by length and batch by padded tokens.
+ */
+import { compare } from './peers/compare.ts';
+import { ct2Classifier, onnxruntimeClassifier, ours, transformersClassifier } from './peers/engines.ts';
+import { openEnvironment } from './peers/environment.ts';
+import { jigsaw, readOptions } from './peers/options.ts';
+import { printResult } from './peers/print.ts';
+
+const options = readOptions({ rows: 10_000, rounds: 3 });
+const environment = openEnvironment();
+
+printResult(
+  await compare({
+    name: 'scorer',
+    title: 'RoBERTa-base scorer',
+    kind: 'classifier',
+    goal: 1.4,
+    rows: jigsaw(options),
+    rounds: options.rounds,
+    cores: options.cores,
+    ours: ours(environment, 'roberta-base'),
+    peers: [
+      onnxruntimeClassifier(environment, 'roberta-base'),
+      ct2Classifier(environment, 'roberta-base'),
+      transformersClassifier(environment, 'roberta-base', 'int8'),
+    ],
+    sample: 256,
+    reference: { contender: transformersClassifier(environment, 'roberta-base', 'fp32'), rows: 1000 },
+  }),
+);
