@@ -54,6 +54,21 @@ function arrange(texts: readonly number[], count: number): Rectangle {
   return { width, hypotheses, slots };
 }
 
+/** One slot for all hypotheses of a text: they are equal, as they are before the first step. */
+function arrangeEqual(texts: readonly number[], count: number): Rectangle {
+  return { width: 1, hypotheses: Array.from({ length: count }, (_, text) => texts.indexOf(text)), slots: texts };
+}
+
+/** Whether hypotheses of the same text ask for the same. */
+function areEqual(texts: readonly number[], { tokens, adjusted }: StepRequest): boolean {
+  return texts.every((text, hypothesis) => {
+    const first = texts.indexOf(text);
+    const [own, other] = [adjusted[hypothesis] ?? [], adjusted[first] ?? []];
+    const sameLists = own.length === other.length && own.every((token, i) => token === other[i]);
+    return tokens[hypothesis] === tokens[first] && sameLists;
+  });
+}
+
 /** @param initial for each hypothesis the index of its row */
 function createDecoding(step: Session, shape: DecoderShape, sources: Sources, initial: readonly number[]): Decoding {
   const { heads, headSize } = shape;
@@ -119,10 +134,9 @@ function createDecoding(step: Session, shape: DecoderShape, sources: Sources, in
       });
       if (count === 0) return nothing();
       const places = dropTexts();
-      const rectangle = arrange(
-        rowOf.map((row) => places.get(row) ?? 0),
-        places.size,
-      );
+      const texts = rowOf.map((row) => places.get(row) ?? 0);
+      const lay = past === 0 && areEqual(texts, request) ? arrangeEqual : arrange;
+      const rectangle = lay(texts, places.size);
       const outputs = await step.run(inputs(request, rectangle, continued));
       caches = parts.map((part) => outputs.floats(`next_${part}`));
       past++;

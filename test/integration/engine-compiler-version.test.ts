@@ -17,7 +17,7 @@ import { searchStep } from '../../src/engine/compile/search-step.ts';
  * COMPILER_VERSION and puts the new line here.
  */
 const WRITTEN =
-  'version 7: 66614dcd 02e798cb 0eeced91 c88eadfe 66e6e430 c921e5d2 68e666ef 96946699 755928c9 33b8a1c1 4fa3a60f 951998e1 12ce27d7 3e4abb6f dbeefea4 f233ebfe 532cf8cb aea1b20c 0914a5c1 0fbe134d';
+  'version 8: 2e39cb81 2f9d4e67 85d51ed8 e5731fd2 0fced33f 784e69fc 0a9b0530 11e6ee9d 9e4179db 8cdd1f9b f35326a5 a0e0f7bd 7c0b6f6f 62d4d157 640a05d9 7aa2f308 43fbe1d9 efd69657 6bf8a751 b56b4bd7';
 
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));

@@ -42,7 +42,6 @@ function classifierGraph(family: BertFamily, source: Source, config: BertShape, 
   const { graph, exact, hidden } = bertGraph({ ...source, tensors }, config, 'first');
   const active = graph.op('Tanh', [exact.linear(exact.operand(hidden), dense, size, size)]);
   const logits = exact.linear(exact.operand(active), output, size, labels);
-  graph.op('Identity', [logits], {}, { outputs: ['logits'] });
-  graph.output('logits', 'f32', ['rows', labels]);
+  graph.output('logits', 'f32', ['rows', labels], logits);
   return encodeModel(graph);
 }

@@ -36,8 +36,7 @@ export function pooledGraph(source: Source, config: BertShape, prefix: string, p
     pooled = pooling.dense.tanh ? graph.op('Tanh', [projected]) : projected;
     outputs = pooling.dense.outputs;
   }
-  graph.op('Identity', [pooled], {}, { outputs: ['embeddings'] });
-  graph.output('embeddings', 'f32', ['rows', outputs]);
+  graph.output('embeddings', 'f32', ['rows', outputs], pooled);
   return encodeModel(graph);
 }
 

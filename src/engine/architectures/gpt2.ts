@@ -182,8 +182,7 @@ function likelihood(source: Source, config: Gpt2Config): Uint8Array {
   graph.op('Reshape', [best.chosen, graph.op('Shape', [next])], {}, { outputs: ['logits'] });
   graph.output('logits', 'f32', ['rows', 'length']);
   for (const part of ['maxima', 'shares'] as const) {
-    graph.op('Identity', [best[part]], {}, { outputs: [part] });
-    graph.output(part, 'f32', ['tokens', 'slices']);
+    graph.output(part, 'f32', ['tokens', 'slices'], best[part]);
   }
   return encodeModel(graph);
 }

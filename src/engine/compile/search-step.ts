@@ -28,10 +28,8 @@ export function searchStep(source: Source, plan: DecoderPlan): Uint8Array {
   const result = plan.step({ root: graph, body: graph, tokens: 'tokens', caches, texts });
   const slices = logitSlices(graph, graph, source, result.hidden, plan.head, true);
   const best = topTokens(graph, slices, 'adjusted', 'top');
-  const output = (name: string, value: string, type: 'i64' | 'f32', dims: readonly Dimension[]) => {
-    graph.op('Identity', [value], {}, { outputs: [name] });
-    graph.output(name, type, dims);
-  };
+  const output = (name: string, value: string, type: 'i64' | 'f32', dims: readonly Dimension[]) =>
+    graph.output(name, type, dims, value);
   output('top_tokens', best.tokens, 'i64', ['rows', 'best']);
   output('top_logits', best.logits, 'f32', ['rows', 'best']);
   output('adjusted_logits', best.chosen, 'f32', ['rows', 'adjustments']);

@@ -47,9 +47,19 @@ export interface Graph {
   /** A tensor stored beside the model file; a second call with the same name adds nothing. */
   external(name: string, type: ElementType, dims: readonly number[], data: ExternalData): string;
   input(name: string, type: ElementType, dims: readonly Dimension[]): string;
-  output(name: string, type: ElementType, dims: readonly Dimension[]): void;
+  /** @param value what comes out under this name (default: the value that has it), for one output only */
+  output(name: string, type: ElementType, dims: readonly Dimension[], value?: string): void;
   /** The `GraphProto`. */
   encode(): Uint8Array;
+}
+
+interface Node {
+  readonly name: string;
+  readonly type: string;
+  readonly ins: readonly string[];
+  readonly outs: readonly string[];
+  readonly attributes: Attributes;
+  readonly domain: string;
 }
 
 const EXTERNAL = 1;
@@ -83,7 +93,9 @@ function raw(type: 'f32' | 'i64' | 'u8' | 'bool', values: readonly number[]): Ui
 
 /** `prefix` keeps the invented names of a graph and of its loop bodies apart. */
 export function createGraph(prefix: string): Graph {
-  const nodes: Uint8Array[] = [];
+  const nodes: Node[] = [];
+  /** Values that come out under another name. */
+  const renamed = new Map<string, string>();
   const initializers = new Map<string, Uint8Array>();
   const inputs: Uint8Array[] = [];
   const outputs: Uint8Array[] = [];
@@ -92,16 +104,19 @@ export function createGraph(prefix: string): Graph {
   const name = (hint: string) => `${prefix}_${hint}_${counter++}`;
 
   const node = (type: string, ins: readonly string[], outs: readonly string[], attributes: Attributes, domain = '') => {
-    nodes.push(
-      message(1, [
-        ...ins.map((input) => text(1, input)),
-        ...outs.map((output) => text(2, output)),
-        text(3, name(type)),
-        text(4, type),
-        ...Object.entries(attributes).map(([key, value]) => message(5, attribute(key, value))),
-        text(7, domain),
-      ]),
-    );
+    nodes.push({ name: name(type), type, ins, outs, attributes, domain });
+  };
+
+  const encodeNode = ({ name: label, type, ins, outs, attributes, domain }: Node) => {
+    const named = (value: string) => renamed.get(value) ?? value;
+    return message(1, [
+      ...ins.map((input) => text(1, named(input))),
+      ...outs.map((output) => text(2, named(output))),
+      text(3, label),
+      text(4, type),
+      ...Object.entries(attributes).map(([key, value]) => message(5, attribute(key, value))),
+      text(7, domain),
+    ]);
   };
 
   return {
@@ -142,11 +157,18 @@ export function createGraph(prefix: string): Graph {
       inputs.push(message(11, valueInfo(key, type, dims)));
       return key;
     },
-    output(key, type, dims) {
+    output(key, type, dims, value = key) {
+      if (value !== key) renamed.set(value, key);
       outputs.push(message(12, valueInfo(key, type, dims)));
     },
     encode() {
-      return Buffer.concat([...nodes, text(2, prefix), ...initializers.values(), ...inputs, ...outputs]);
+      return Buffer.concat([
+        ...nodes.map(encodeNode),
+        text(2, prefix),
+        ...initializers.values(),
+        ...inputs,
+        ...outputs,
+      ]);
     },
   };
 }
