@@ -4,64 +4,122 @@ import { type Command, Option } from 'commander';
 import { packageRoot, readConfig } from '../config.ts';
 import type { Precision } from '../contract/models.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
-import { prepareCheckpoint } from '../engine/load.ts';
-import { formatDuration, formatTable } from './format.ts';
+import {
+  type CheckpointReference,
+  type Prepared,
+  prepareCheckpoint,
+  type Tuned,
+  tuneCheckpoint,
+} from '../engine/load.ts';
+import { formatDuration, formatPercent, formatTable } from './format.ts';
+import { SIZE_NAMES, tunedText } from './print-device.ts';
 import { formatBytes } from './print-inspection.ts';
+import { createStepProgress } from './step-progress.ts';
 
 interface Options {
   readonly precision: Precision;
+  readonly tune?: boolean;
   readonly json?: boolean;
 }
+
+/** A calibration that had its processor for less of the time says so. */
+const UNDISTURBED = 0.9;
 
 export function addModelsCompileCommand(models: Command): void {
   models
     .command('compile')
-    .argument('<checkpoint>', 'a bundled checkpoint, an alias, or a folder')
+    .argument('<checkpoints...>', 'bundled checkpoints, aliases, or folders')
     .description('make the ONNX graphs of a checkpoint now, so that the first run with it starts at once')
     .addOption(
       new Option('--precision <precision>', 'int8 is what runs use by default')
         .choices(['int8', 'fp32'])
         .default('int8'),
     )
-    .option('--json', 'print JSON')
+    .option('--tune', 'measure how much work at a time is fastest on this machine, and keep that for all runs')
+    .option('--json', 'print a JSON object a checkpoint')
     .addHelpText(
       'after',
       `
 Examples:
   detoxq models compile bart-base-detox
   detoxq models compile ./my-model --precision fp32
+  detoxq models compile --tune bart-base-detox roberta-toxicity
 
-The graphs lie in DETOXQ_HOME/compiled, found by the content of the checkpoint, and are checked at each use.`,
+The graphs lie in DETOXQ_HOME/compiled, found by the content of the checkpoint, and are checked at each use.
+--tune takes a minute or so for a checkpoint of base size: do it on an idle machine, once for each kind of machine that
+runs will be on. No result depends on what it finds: detoxq models inspect --device CHECKPOINT prints that.`,
     )
-    .action(async (name: string, { precision, json }: Options) => {
+    .action(async (names: string[], { precision, tune = false, json = false }: Options) => {
       const { home } = readConfig();
-      const { folder, name: known } = findCheckpoint(name, packageRoot, home);
-      const startMs = Date.now();
-      const { identity, graphs } = await prepareCheckpoint({
-        folder,
-        name: known,
-        precision,
-        cacheFolder: join(home, 'compiled'),
-      });
-      const durationMs = Date.now() - startMs;
-      // The manifest is written last: an older one was there before this command.
-      const fresh = statSync(join(graphs, 'manifest.json')).mtimeMs >= startMs;
-      const files = readdirSync(graphs)
-        .sort()
-        .map((file) => ({ file, bytes: statSync(join(graphs, file)).size }));
-      const peakBytes = process.resourceUsage().maxRSS * 1024;
-      if (json) {
-        process.stdout.write(
-          `${JSON.stringify({ ...identity, folder: graphs, files, compiled: fresh, durationMs, peakBytes }, null, 2)}\n`,
-        );
-        return;
+      for (const name of names) {
+        const { folder, name: known } = findCheckpoint(name, packageRoot, home);
+        const reference = { folder, name: known, precision, cacheFolder: join(home, 'compiled') };
+        const compiled = await compile(reference);
+        if (!json) process.stdout.write(compiledText(compiled));
+        const tuned = tune ? await tuneWithProgress(reference) : null;
+        if (json) process.stdout.write(`${JSON.stringify(jsonOf(compiled, tuned), null, 2)}\n`);
+        else if (tuned !== null) process.stdout.write(`\n${tunedText(tuned.measured)}\n`);
+        if (tuned !== null && tuned.processorShare < UNDISTURBED) warn(tuned);
       }
-      const how = fresh ? 'compiled' : 'was compiled already, checked';
-      process.stdout.write(
-        `${known} (${identity.architecture}, ${identity.precision}, sha256 ${identity.digest.slice(0, 12)}) ${how} ` +
-          `in ${formatDuration(durationMs)}, with ${formatBytes(peakBytes)} of memory at most\n  ${graphs}\n\n`,
-      );
-      const rows = files.map(({ file, bytes }) => [file, formatBytes(bytes)]);
-      process.stdout.write(`${formatTable(['file', 'size'], rows)}\n`);
     });
+}
+
+interface Compiled extends Prepared {
+  readonly files: readonly { readonly file: string; readonly bytes: number }[];
+  /** Made by this command. */
+  readonly fresh: boolean;
+  readonly durationMs: number;
+  readonly peakBytes: number;
+}
+
+async function compile(reference: CheckpointReference): Promise<Compiled> {
+  const startMs = Date.now();
+  const prepared = await prepareCheckpoint(reference);
+  const { graphs } = prepared;
+  const files = readdirSync(graphs)
+    .sort()
+    .map((file) => ({ file, bytes: statSync(join(graphs, file)).size }));
+  return {
+    ...prepared,
+    files,
+    // The manifest is written last: an older one was there before this command.
+    fresh: statSync(join(graphs, 'manifest.json')).mtimeMs >= startMs,
+    durationMs: Date.now() - startMs,
+    peakBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
+
+function jsonOf({ identity, graphs, files, fresh, durationMs, peakBytes }: Compiled, tuned: Tuned | null) {
+  const sizes = tuned && { tuned: { sizes: tuned.measured, processorShare: tuned.processorShare } };
+  return { ...identity, folder: graphs, files, compiled: fresh, durationMs, peakBytes, ...sizes };
+}
+
+function compiledText({ identity, graphs, files, fresh, durationMs, peakBytes }: Compiled): string {
+  const how = fresh ? 'compiled' : 'was compiled already, checked';
+  const what = `${identity.architecture}, ${identity.precision}, sha256 ${identity.digest.slice(0, 12)}`;
+  const rows = files.map(({ file, bytes }) => [file, formatBytes(bytes)]);
+  return (
+    `${identity.name} (${what}) ${how} in ${formatDuration(durationMs)}, with ${formatBytes(peakBytes)} of memory at most\n` +
+    `  ${graphs}\n\n${formatTable(['file', 'size'], rows)}\n`
+  );
+}
+
+async function tuneWithProgress(reference: CheckpointReference): Promise<Tuned> {
+  const progress = createStepProgress();
+  try {
+    return await tuneCheckpoint({
+      ...reference,
+      onProgress: (size, number, of) =>
+        progress.update(`tuning ${reference.name}, ${number} of ${of}: ${SIZE_NAMES[size]}`),
+    });
+  } finally {
+    progress.end();
+  }
+}
+
+function warn({ identity, processorShare }: Tuned): void {
+  process.stderr.write(
+    `Other programs were at work: tuning ${identity.name} had its core for ${formatPercent(processorShare, 1)} of the time. ` +
+      'Tune again when the machine is idle.\n',
+  );
 }

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { packageRoot, readConfig } from '../config.ts';
 import type { Role } from '../contract/inspection.ts';
+import type { Precision } from '../contract/models.ts';
 import { ALIASES } from '../engine/aliases.ts';
 import { bundledNames, bundledRoles, modelsFolder } from '../engine/catalog.ts';
 import { readFields } from '../engine/checkpoint/fields.ts';
 import { readArchitecture } from '../engine/checkpoint/identity.ts';
 import { DEFAULT_REVISION, listPulled, type PulledCheckpoint } from '../engine/checkpoint/pulled.ts';
+import { hasTunings, sizesOfCheckpoint } from '../engine/load.ts';
 import { findTemplate, TEXT_ALONE } from '../engine/prompt.ts';
 import { formatTable } from './format.ts';
 import { formatBytes } from './print-inspection.ts';
@@ -28,6 +30,9 @@ interface Listed {
   readonly architecture: string | null;
 }
 
+/** `tuned`: the precisions for which a calibration of this machine has chosen sizes. */
+type ListedHere = Listed & { readonly tuned: readonly Precision[] };
+
 export function addModelsListCommand(models: Command): void {
   models
     .command('list')
@@ -37,8 +42,10 @@ export function addModelsListCommand(models: Command): void {
       'after',
       '\nExample:\n  detoxq models list\n  detoxq models list --json | jq -r ".[] | select(.folder).name"',
     )
-    .action((options: { json?: boolean }) => {
-      const listed = listModels(readConfig().home);
+    .action(async (options: { json?: boolean }) => {
+      const { home } = readConfig();
+      const listed: ListedHere[] = [];
+      for (const model of listModels(home)) listed.push({ ...model, tuned: await tunedPrecisions(model, home) });
       process.stdout.write(options.json ? `${JSON.stringify(listed, null, 2)}\n` : `${table(listed)}\n`);
     });
 }
@@ -69,6 +76,18 @@ function listModels(home: string): Listed[] {
   return [...bundled, ...aliases, ...others];
 }
 
+/** Weights are hashed for it, once: not where nothing has been tuned. */
+async function tunedPrecisions({ name, folder }: Listed, home: string): Promise<Precision[]> {
+  const cacheFolder = join(home, 'compiled');
+  if (folder === null || !hasTunings(cacheFolder)) return [];
+  const tuned: Precision[] = [];
+  for (const precision of ['int8', 'fp32'] as const) {
+    const sizes = await sizesOfCheckpoint({ folder, name, precision, cacheFolder }).catch(() => null);
+    if (sizes !== null && sizes.tuned.length > 0) tuned.push(precision);
+  }
+  return tuned;
+}
+
 function onDisk(folder: string): { folder: string; bytes: number; architecture: string | null } {
   return { folder, bytes: sizeOf(folder), architecture: architectureOf(folder) };
 }
@@ -97,15 +116,16 @@ function sizeOf(folder: string): number {
     .reduce((sum, stats) => sum + (stats.isFile() ? stats.size : 0), 0);
 }
 
-function table(listed: readonly Listed[]): string {
-  const rows = listed.map(({ name, roles, hub, bytes, architecture, kind, commit }) => [
+function table(listed: readonly ListedHere[]): string {
+  const rows = listed.map(({ name, roles, hub, bytes, architecture, kind, commit, tuned }) => [
     name,
     roles.join(', '),
     bytes === null ? 'not here' : formatBytes(bytes),
     architecture ?? '',
+    tuned.join(', '),
     kind === 'bundled' ? 'bundled' : `${hub}${commit === null ? '' : `@${commit.slice(0, 12)}`}`,
   ]);
   const missing = listed.some(({ folder }) => folder === null);
   const hint = missing ? '\n\nWhat is not here: detoxq models pull NAME' : '';
-  return formatTable(['name', 'for', 'size', 'class', 'from'], rows).trimEnd() + hint;
+  return formatTable(['name', 'for', 'size', 'class', 'tuned', 'from'], rows).trimEnd() + hint;
 }

@@ -3,17 +3,19 @@ import { CheckpointError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { Classifier } from './architectures/classifier.ts';
 import { CLASSIFIERS, ENCODERS, readerOf } from './architectures/registry.ts';
-import { batchByLength, batchInputs, tokensPerRun } from './batches.ts';
+import { batchByLength, batchInputs } from './batches.ts';
 import { readFields } from './checkpoint/fields.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 import { compileCheckpoint } from './compile/compile.ts';
 import { int8WeightLimit } from './cpu.ts';
 import { openSession } from './session.ts';
+import { sizesInForce } from './sizes.ts';
 import { loadTokenizer } from './tokenizer.ts';
+import { readTuning } from './tuning.ts';
 import { createTurns } from './turns.ts';
 
 export interface ClassifierOptions extends CheckpointReference {
-  /** Tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
+  /** Tokens in one run (default: as tuned on this machine, else by the size of the model). Decides speed and memory, never a result. */
   readonly maxRunTokens?: number;
 }
 
@@ -58,7 +60,7 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
   );
   const session = await openSession(join(compiled, 'classifier.onnx'));
   const maxInputTokens = Math.min(model.window, tokenizer.maxTokens ?? Infinity);
-  const maxRunTokens = options.maxRunTokens ?? tokensPerRun(model.size);
+  const { maxRunTokens } = sizesInForce(model.size, await readTuning(cacheFolder, identity), options);
   const probabilities = model.multiLabel ? sigmoid : softmax;
   const takeTurns = createTurns();
   const encode = (text: string): number[] => tokenizer.encode(text, maxInputTokens);

@@ -3,7 +3,7 @@ import { CheckpointError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { Encoder } from './architectures/encoder.ts';
 import { ENCODERS, readerOf } from './architectures/registry.ts';
-import { batchByLength, batchInputs, tokensPerRun } from './batches.ts';
+import { batchByLength, batchInputs } from './batches.ts';
 import { readFields } from './checkpoint/fields.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 import { type PoolingConfig, readPooling } from './checkpoint/pooling.ts';
@@ -12,11 +12,13 @@ import { compileCheckpoint } from './compile/compile.ts';
 import type { Source } from './compile/layers.ts';
 import { int8WeightLimit } from './cpu.ts';
 import { openSession } from './session.ts';
+import { sizesInForce } from './sizes.ts';
 import { loadTokenizer } from './tokenizer.ts';
+import { readTuning } from './tuning.ts';
 import { createTurns } from './turns.ts';
 
 export interface EncoderOptions extends CheckpointReference {
-  /** Tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
+  /** Tokens in one run (default: as tuned on this machine, else by the size of the model). Decides speed and memory, never a result. */
   readonly maxRunTokens?: number;
 }
 
@@ -55,7 +57,7 @@ export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncode
   );
   const session = await openSession(join(compiled, 'embeddings.onnx'));
   const window = Math.min(model.window, tokenizer.maxTokens ?? Infinity, pooling.maxTokens ?? Infinity);
-  const maxRunTokens = options.maxRunTokens ?? tokensPerRun(model.size);
+  const { maxRunTokens } = sizesInForce(model.size, await readTuning(cacheFolder, identity), options);
   const takeTurns = createTurns();
 
   async function embed(texts: readonly string[]): Promise<Float32Array[]> {

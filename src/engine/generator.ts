@@ -5,7 +5,6 @@ import type { GenerationOverrides } from '../contract/generation.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import { GENERATORS } from './architectures/registry.ts';
 import type { EncodedRow } from './batches.ts';
-import { tokensPerRun } from './batches.ts';
 import { type Fields, readFields } from './checkpoint/fields.ts';
 import { type Generation, readGeneration } from './checkpoint/generation.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
@@ -15,19 +14,21 @@ import { searchStep } from './compile/search-step.ts';
 import { int8WeightLimit } from './cpu.ts';
 import type { Decoder } from './decoder.ts';
 import { createGraphDecoder } from './graph-decoder.ts';
-import { createGreedySearch, type Generated } from './greedy.ts';
+import { createGreedySearch, type Generated, type GreedyOptions } from './greedy.ts';
 import { createPrompt, findTemplate, type Prompt } from './prompt.ts';
 import { openSession, type Session } from './session.ts';
+import { sizesInForce } from './sizes.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
+import { readTuning } from './tuning.ts';
 
 export interface GeneratorOptions extends CheckpointReference {
   /** Generation options under their Hugging Face names, which win over the checkpoint's. */
   readonly generation: GenerationOverrides;
   /** Template with `{text}`, in which texts are put to the model (default: the checkpoint's own, see `findTemplate`). */
   readonly prompt?: string;
-  /** Tokens in one run of the encoder (default: by the size of the model). Speed and memory only. */
+  /** Tokens in one run of the encoder (default: as tuned on this machine, else by the size of the model). Speed and memory only. */
   readonly maxRunTokens?: number;
-  /** Rows decoded together (default 128). Speed and memory only. */
+  /** Rows decoded together (default: as tuned on this machine, else 128). Speed and memory only. */
   readonly maxRows?: number;
 }
 
@@ -43,16 +44,13 @@ export interface LoadedGenerator {
   readonly vocabulary: number;
   /** Longest input in tokens, special tokens included. */
   readonly maxInputTokens: number;
-  /** Greedy search with the loop inside the graph. */
-  openGreedySearch(): Promise<(rows: readonly EncodedRow[]) => Promise<Generated[]>>;
+  /** Greedy search with the loop inside the graph. `changes`: what a calibration tries. */
+  openGreedySearch(changes?: Partial<GreedyOptions>): Promise<(rows: readonly EncodedRow[]) => Promise<Generated[]>>;
   /** Step by step, for every other search. */
   openDecoder(): Promise<Decoder>;
   /** Frees the sessions. */
   close(): Promise<void>;
 }
-
-/** 128 rows against 64: 64 rows/s instead of 59 on a base-size model. */
-const MAX_ROWS = 128;
 
 /** Compiles a checkpoint of any class in `GENERATORS` if the cache has no graphs of it. */
 export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGenerator> {
@@ -78,6 +76,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
       };
     },
   );
+  const sizes = sizesInForce(model.size, await readTuning(cacheFolder, identity), options);
   const sessions = new Map<string, Promise<Session>>();
   const open = (name: string): Promise<Session> => {
     const known = sessions.get(name);
@@ -89,7 +88,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
   const reading = async () => ({
     encoder: await open('encoder.onnx'),
     shape: model.shape,
-    maxRunTokens: options.maxRunTokens ?? tokensPerRun(model.size),
+    maxRunTokens: sizes.maxRunTokens,
   });
 
   return {
@@ -100,12 +99,13 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
     prompt,
     vocabulary: model.vocabulary,
     maxInputTokens,
-    openGreedySearch: async () =>
+    openGreedySearch: async (changes = {}) =>
       createGreedySearch({
         ...(await reading()),
         decoder: await open('decoder.onnx'),
         generation,
-        maxRows: options.maxRows ?? MAX_ROWS,
+        ...sizes,
+        ...changes,
       }),
     openDecoder: async () =>
       createGraphDecoder({

@@ -13,6 +13,10 @@ export interface GreedyOptions {
   readonly maxRunTokens: number;
   /** Rows decoded together. */
   readonly maxRows: number;
+  /** Steps in one call of the decoder. */
+  readonly stepsPerCall?: number;
+  /** A call of the decoder ends early when at most this share of its rows is left, so that ended rows can be dropped. */
+  readonly keepGoingAbove?: number;
 }
 
 export interface Generated {
@@ -20,10 +24,9 @@ export interface Generated {
   readonly finished: boolean;
 }
 
-/** Steps in one call of the decoder: 4, 8 and 16 were equally fast. */
-const STEPS_PER_CALL = 8;
-/** A call of the decoder ends early when so few of its rows are left, so that ended rows can be dropped. */
-const KEEP_GOING_ABOVE = 0.75;
+/** 4, 8 and 16 were equally fast. */
+export const STEPS_PER_CALL = 8;
+export const KEEP_GOING_ABOVE = 0.75;
 /** Not worth a call of their own. */
 const FEW_ROWS = 4;
 /** Source positions of the rows decoded together: bounds the memory for keys and values (300 MB for bart-base). */
@@ -44,6 +47,7 @@ interface State {
  */
 export function createGreedySearch(options: GreedyOptions): (rows: readonly EncodedRow[]) => Promise<Generated[]> {
   const { encoder, decoder, shape, generation, maxRunTokens, maxRows } = options;
+  const { stepsPerCall = STEPS_PER_CALL, keepGoingAbove = KEEP_GOING_ABOVE } = options;
   const { heads, headSize } = shape;
   const parts = cacheNames(shape);
   const ends = new Set(generation.endTokens);
@@ -57,13 +61,13 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
     const count = rows.length;
     const last = (row: EncodedRow) => results.get(row)?.at(-1) ?? generation.startToken ?? row.tokens.at(-1) ?? 0;
     const tokens = BigInt64Array.from(rows, (row) => BigInt(last(row)));
-    const steps = Math.min(STEPS_PER_CALL, generation.maxNewTokens - past);
+    const steps = Math.min(stepsPerCall, generation.maxNewTokens - past);
     const forced = new BigInt64Array(steps).fill(-1n);
     if (past === 0 && generation.firstToken !== null) forced[0] = BigInt(generation.firstToken);
     // Of several forced ends all have the same score, and greedy search takes the first.
     const [lastToken] = generation.lastTokens;
     if (past + steps === generation.maxNewTokens && lastToken !== undefined) forced[steps - 1] = BigInt(lastToken);
-    const stopAlive = count <= FEW_ROWS ? 0 : Math.floor(count * KEEP_GOING_ABOVE);
+    const stopAlive = count <= FEW_ROWS ? 0 : Math.floor(count * keepGoingAbove);
     const inputs: Record<string, Value> = {
       ...sources.inputs(false),
       tokens: { type: 'int64', data: tokens, dims: [count] },

@@ -3,6 +3,7 @@ export { badWordIds, readLexicon } from './bad-words.ts';
 export { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 export { type ClassifierOptions, type LoadedClassifier, loadClassifier } from './classifier.ts';
 export { type DetoxifierOptions, type LoadedDetoxifier, loadDetoxifier } from './detoxifier.ts';
+export { describeDevice } from './device.ts';
 export { type EncoderOptions, type LoadedEncoder, loadEncoder } from './encoder.ts';
 export { checkGeneration } from './generator.ts';
 export { PRINTED_BY } from './inspect/describe.ts';
@@ -18,3 +19,6 @@ export {
 export { type Prepared, prepareCheckpoint } from './prepare.ts';
 export { readTemplate, TEXT_ALONE } from './prompt.ts';
 export { type LoadedScorer, loadScorer, type ScorerOptions } from './scorer.ts';
+export { type CheckpointSizes, sizesOfCheckpoint } from './tune/model.ts';
+export { type Tuned, type TuneRequest, tuneCheckpoint } from './tune/tune.ts';
+export { hasTunings } from './tuning.ts';

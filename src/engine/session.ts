@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { RuntimeFacts } from '../contract/device.ts';
 import { CheckpointError } from '../contract/errors.ts';
 
 /** Inputs and outputs of a run: plain arrays with their shape. */
@@ -42,6 +43,14 @@ async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
   // biome-ignore lint/style/noProcessEnv: not a setting of ours, and written, not read
   process.env.ORT_DISABLE_TELEMETRY = '1';
   return await import('onnxruntime-node');
+}
+
+export async function runtimeFacts(): Promise<RuntimeFacts> {
+  const { env, listSupportedBackends } = await loadRuntime();
+  return {
+    version: env.versions.node ?? env.versions.common,
+    providers: listSupportedBackends().map(({ name }) => name),
+  };
 }
 
 /** @param model path of an ONNX file, its weights beside it, or a whole model in memory */

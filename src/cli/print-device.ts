@@ -1,0 +1,49 @@
+import type { DeviceFacts, ProductRate, Sizes, TunedSize } from '../contract/device.ts';
+import type { Precision } from '../contract/models.ts';
+import type { CheckpointSizes } from '../engine/load.ts';
+import { formatCount, formatTable } from './format.ts';
+
+/** Sizes of the work, as people call them. */
+export const SIZE_NAMES: Readonly<Record<keyof Sizes, string>> = {
+  maxRunTokens: 'tokens in a run of the encoder',
+  maxRows: 'rows decoded together',
+  stepsPerCall: 'steps in a call of the decoder',
+  keepGoingAbove: 'share of rows at which a call ends',
+};
+
+export interface NamedSizes extends CheckpointSizes {
+  readonly name: string;
+  readonly precision: Precision;
+}
+
+export function deviceText({ processor, runtime, int8, rates }: DeviceFacts): string {
+  const sets = processor.instructionSets;
+  const lines: (readonly [string, string])[] = [
+    ['processor', `${processor.model}, ${processor.architecture}, ${formatCount(processor.cores)} cores to use`],
+    ['instruction sets', sets === null ? 'this operating system does not say' : sets.join(', ') || 'none that matters'],
+    ['int8', `u8 activations × s8 weights up to ±${int8.weightLimit}: ${int8.reason}`],
+    ['onnxruntime', `${runtime.version}, built with ${runtime.providers.join(', ')}`],
+  ];
+  const width = Math.max(...lines.map(([key]) => key.length));
+  const facts = lines.map(([key, value]) => `${key.padEnd(width)}  ${value}`).join('\n');
+  return `${facts}\n\n${formatTable(['product, one thread', 'int8, GMAC/s', 'fp32, GMAC/s'], rates.map(rateCells))}`;
+}
+
+function rateCells({ rows, inputs, outputs, int8, fp32 }: ProductRate): string[] {
+  return [`${rows} rows, ${inputs} → ${outputs}`, int8.toFixed(1), fp32.toFixed(1)];
+}
+
+export function sizesText({ name, precision, sizes, tuned }: NamedSizes): string {
+  const names = Object.keys(sizes) as (keyof Sizes)[];
+  const rows = names.map((size) => [SIZE_NAMES[size], sizes[size], tuned.includes(size) ? 'tuned' : 'default']);
+  return formatTable([`${name}, ${precision}`, 'size', 'from'], rows);
+}
+
+export function tunedText(measured: readonly TunedSize[]): string {
+  const rows = measured.map(({ size, chosen, defaultRate, chosenRate, unit, ...each }) => {
+    const gain = `${chosenRate >= defaultRate ? '+' : ''}${(100 * (chosenRate / defaultRate - 1)).toFixed(0)} %`;
+    const rates = [defaultRate, chosenRate].map((rate) => `${formatCount(Math.round(rate))} ${unit}/s`);
+    return [SIZE_NAMES[size], each.default, chosen, ...rates, chosen === each.default ? '' : gain];
+  });
+  return formatTable(['size', 'default', 'chosen', 'with the default', 'with the chosen', 'gain'], rows);
+}

@@ -1,0 +1,36 @@
+import type { Sizes, TunedSizes } from '../contract/device.ts';
+import { tokensPerRun } from './batches.ts';
+import { KEEP_GOING_ABOVE, STEPS_PER_CALL } from './greedy.ts';
+
+/** 128 rows against 64: 64 rows/s instead of 59 on a base-size model. */
+const MAX_ROWS = 128;
+
+/**
+ * What is in force where no calibration of this machine has chosen otherwise (`models compile --tune`): set by hand, from
+ * measurements on one kind of processor.
+ *
+ * @param features of a hidden value
+ */
+export function defaultSizes(features: number): Sizes {
+  return {
+    maxRunTokens: tokensPerRun(features),
+    maxRows: MAX_ROWS,
+    stepsPerCall: STEPS_PER_CALL,
+    keepGoingAbove: KEEP_GOING_ABOVE,
+  };
+}
+
+/** @param asked what the caller wants: it goes before everything else */
+export function sizesInForce(features: number, tuned: TunedSizes, asked: AskedSizes): Sizes {
+  const sizes = { ...defaultSizes(features), ...tuned };
+  return {
+    ...sizes,
+    maxRunTokens: asked.maxRunTokens ?? sizes.maxRunTokens,
+    maxRows: asked.maxRows ?? sizes.maxRows,
+  };
+}
+
+interface AskedSizes {
+  readonly maxRunTokens?: number;
+  readonly maxRows?: number;
+}

@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import type { Sizes } from '../../contract/device.ts';
+import { ENCODERS, GENERATORS, readerOf } from '../architectures/registry.ts';
+import { readFields } from '../checkpoint/fields.ts';
+import { type CheckpointReference, identifyCheckpoint, readArchitecture } from '../checkpoint/identity.ts';
+import { readClassifier } from '../classifier.ts';
+import { defaultSizes } from '../sizes.ts';
+import { readTuning } from '../tuning.ts';
+
+/** What a calibration has to know of a checkpoint of any class. */
+export interface TunableModel {
+  /** File of the graph that reads texts. */
+  readonly graph: string;
+  /** The sizes that it has. */
+  readonly sizes: readonly (keyof Sizes)[];
+  readonly features: number;
+  readonly vocabulary: number;
+  /** Longest input in tokens. */
+  readonly window: number;
+}
+
+export function readModel(folder: string): TunableModel {
+  const architecture = readArchitecture(folder);
+  const fields = readFields(join(folder, 'config.json'));
+  const generator = readerOf(GENERATORS, architecture)?.(fields);
+  if (generator) {
+    const { size: features, vocabulary, inputPositions, defaultWindow } = generator;
+    const sizes = ['maxRunTokens', 'maxRows', 'stepsPerCall', 'keepGoingAbove'] as const;
+    return { graph: 'encoder.onnx', sizes, features, vocabulary, window: Math.min(inputPositions, defaultWindow) };
+  }
+  const encoder = readerOf(ENCODERS, architecture)?.(fields);
+  const { size: features, vocabulary, window } = encoder ?? readClassifier(folder, architecture, 'a model for texts');
+  const graph = encoder ? 'embeddings.onnx' : 'classifier.onnx';
+  return { graph, sizes: ['maxRunTokens'], features, vocabulary, window };
+}
+
+/** The sizes that a checkpoint is run with on this machine. */
+export interface CheckpointSizes {
+  readonly sizes: Partial<Sizes>;
+  /** Those that a calibration has chosen; the others are defaults. */
+  readonly tuned: readonly (keyof Sizes)[];
+}
+
+export async function sizesOfCheckpoint(reference: CheckpointReference): Promise<CheckpointSizes> {
+  const { features, sizes: names } = readModel(reference.folder);
+  const tuned = await readTuning(reference.cacheFolder, await identifyCheckpoint(reference));
+  const all = { ...defaultSizes(features), ...tuned };
+  return {
+    sizes: Object.fromEntries(names.map((name) => [name, all[name]])),
+    tuned: names.filter((name) => tuned[name] !== undefined),
+  };
+}

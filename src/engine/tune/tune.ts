@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import type { Sizes, TunedSize } from '../../contract/device.ts';
+import type { ModelIdentity } from '../../contract/models.ts';
+import type { CheckpointReference } from '../checkpoint/identity.ts';
+import { prepareCheckpoint } from '../prepare.ts';
+import { writeTuning } from '../tuning.ts';
+import { tuneDecoding } from './decoding.ts';
+import { readModel } from './model.ts';
+import { tuneReading } from './reading.ts';
+
+export interface TuneRequest extends CheckpointReference {
+  /** Told before each size is measured. */
+  readonly onProgress: (size: keyof Sizes, number: number, of: number) => void;
+}
+
+export interface Tuned {
+  readonly identity: ModelIdentity;
+  readonly measured: readonly TunedSize[];
+  /** Share of the time that the calibration had its processor. Where it is not near 1, rates are other programs' affair, too. */
+  readonly processorShare: number;
+}
+
+/** Of one size, and what has to be measured in any case may take longer: a base-size model is done in a minute or so. */
+const BUDGET_MS = 10_000;
+
+/**
+ * Measures the sizes of the work for a checkpoint on this machine, one after the other, each with those chosen before, and
+ * keeps them for all that load it. Blocks the thread for seconds at a time.
+ */
+export async function tuneCheckpoint(request: TuneRequest): Promise<Tuned> {
+  const { identity, graphs } = await prepareCheckpoint(request);
+  const { folder, cacheFolder, onProgress } = request;
+  const model = readModel(folder);
+  const [startMs, startCpu] = [performance.now(), process.cpuUsage()];
+  const begin = (size: keyof Sizes) => onProgress(size, model.sizes.indexOf(size) + 1, model.sizes.length);
+
+  begin('maxRunTokens');
+  const reading = await tuneReading({ ...model, folder, graph: join(graphs, model.graph), budgetMs: BUDGET_MS });
+  const decoding = model.sizes.includes('maxRows')
+    ? await tuneDecoding({ reference: request, features: model.features, reading, budgetMs: BUDGET_MS, begin })
+    : [];
+  const measured = [reading, ...decoding];
+  await writeTuning(cacheFolder, identity, measured);
+  const { user, system } = process.cpuUsage(startCpu);
+  return { identity, measured, processorShare: Math.min(1, (user + system) / 1000 / (performance.now() - startMs)) };
+}
