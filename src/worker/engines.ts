@@ -37,8 +37,10 @@ const GROUP_TARGET_MS = 10_000;
 const FIRST_GROUP_ROWS = 256;
 const MIN_GROUP_ROWS = 16;
 const MAX_GROUP_ROWS = 2048;
-/** One group in work, one waiting inside the process, so that it never idles between two. */
+/** One group in work, one waiting inside the process, so that it does not idle between two. */
 const GROUPS_IN_FLIGHT = 2;
+/** About a second's work. */
+const SCARCE_SHARE = 8;
 const MAX_DEATHS_BEFORE_READY = 3;
 
 export interface EnginesOptions {
@@ -139,25 +141,34 @@ export function createEngines(options: EnginesOptions): Engines {
     watch(slot);
   };
 
+  /** A slot with nothing in flight gets its share of what waits; what is then left is shared by fewer. */
+  const feedIdle = (open: readonly Slot[]): void => {
+    let sharers = open.length;
+    for (const slot of open.filter(({ inFlight }) => inFlight.length === 0)) {
+      const suspects = queue.takeSuspects();
+      const tickets = suspects ?? queue.take(Math.min(Math.ceil(queue.waiting() / sharers), slot.groupRows));
+      if (tickets.length > 0) send(slot, tickets, suspects !== undefined);
+      sharers -= 1;
+    }
+  };
+
+  /** Where too few rows wait for a whole group each, little is taken in advance: else the last rows would be shared badly. */
+  const feedAhead = (open: readonly Slot[]): void => {
+    for (const slot of open) {
+      const { inFlight, groupRows } = slot;
+      if (inFlight.length === 0 || inFlight.length >= GROUPS_IN_FLIGHT || inFlight.some(({ suspect }) => suspect))
+        continue;
+      const isScarce = queue.waiting() < groupRows * open.length;
+      const tickets = queue.take(isScarce ? Math.ceil(groupRows / SCARCE_SHARE) : groupRows);
+      if (tickets.length > 0) send(slot, tickets, false);
+    }
+  };
+
   const feed = (): void => {
     if (givenUp !== undefined) return;
     const open = slots.filter((slot) => slot.state === 'ready');
-    for (const slot of open) {
-      while (slot.inFlight.length < GROUPS_IN_FLIGHT && !slot.inFlight.some((group) => group.suspect)) {
-        if (slot.inFlight.length === 0) {
-          const suspects = queue.takeSuspects();
-          if (suspects !== undefined) {
-            send(slot, suspects, true);
-            break;
-          }
-        }
-        // Few rows are shared out evenly, so that a small job uses every process.
-        const share = Math.ceil(queue.waiting() / open.length);
-        const tickets = queue.take(Math.min(share, slot.groupRows));
-        if (tickets.length === 0) break;
-        send(slot, tickets, false);
-      }
-    }
+    feedIdle(open);
+    feedAhead(open);
   };
 
   const adaptGroupSize = (slot: Slot, rows: number): void => {
