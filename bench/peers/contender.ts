@@ -73,7 +73,7 @@ async function fastestSettings(
   const [only] = contender.settings;
   const warmUp = sample.slice(0, WARM_UP_ROWS * processes.length);
   if (only && contender.settings.length === 1 && contender.variants.length === 1) {
-    await runTogether(processes, warmUp, only);
+    if (warmUp.length > 0) await runTogether(processes, warmUp, only);
     return { seconds: 0, settings: only };
   }
   for (const settings of contender.settings) {

@@ -21,7 +21,7 @@ const CT2_BATCHES: readonly Settings[] = [
   { batch_type: 'tokens', max_batch_size: 1024 },
   { batch_type: 'tokens', max_batch_size: 2048 },
 ];
-const PADDED_TOKENS: readonly Settings[] = [256, 512, 1024, 2048].map((padded_tokens) => ({ padded_tokens }));
+const PADDED_TOKENS: readonly Settings[] = [128, 256, 512, 1024, 2048].map((padded_tokens) => ({ padded_tokens }));
 
 export function ours(environment: Environment, size: Size, generation?: GenerationOverrides): Contender {
   const load = {
@@ -103,7 +103,7 @@ export function transformersClassifier(environment: Environment, size: Size, pre
   return {
     name: precision === 'int8' ? 'torch dynamic int8' : 'transformers fp32',
     variants: [{ ...python(environment, load), label: 'default' }],
-    settings: precision === 'int8' ? PADDED_TOKENS : PADDED_TOKENS.slice(2, 3),
+    settings: precision === 'int8' ? PADDED_TOKENS : PADDED_TOKENS.slice(3, 4),
   };
 }
 

@@ -20,7 +20,9 @@ torch.set_num_threads(1)
 class Generator:
     def __init__(self, checkpoint: str, max_tokens: int, prompt: str, generation: dict) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-        self.prompt, self.max_tokens, self.options = prompt, max_tokens, generation
+        self.prompt, self.max_tokens = prompt, max_tokens
+        # JSON writes 10 for 10.0, and a penalty has to be a float.
+        self.options = {name: float(value) if "penalty" in name else value for name, value in generation.items()}
         config = AutoConfig.from_pretrained(checkpoint)
         self.decoder_only = not config.is_encoder_decoder
         family = AutoModelForCausalLM if self.decoder_only else AutoModelForSeq2SeqLM
