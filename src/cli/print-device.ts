@@ -9,6 +9,7 @@ export const SIZE_NAMES: Readonly<Record<keyof Sizes, string>> = {
   maxRows: 'rows decoded together',
   stepsPerCall: 'steps in a call of the decoder',
   keepGoingAbove: 'share of rows at which a call ends',
+  maxHypotheses: 'hypotheses decoded together (beams, samples)',
 };
 
 export interface NamedSizes extends CheckpointSizes {

@@ -51,6 +51,8 @@ export interface Sizes {
   readonly stepsPerCall: number;
   /** A call ends early when at most this share of its rows goes on. */
   readonly keepGoingAbove: number;
+  /** Hypotheses decoded together by every other search, those of all rows counted. */
+  readonly maxHypotheses: number;
 }
 
 /** Sizes by name that a calibration of this machine has chosen; where one is missing, the default is in force. */

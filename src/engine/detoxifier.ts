@@ -35,9 +35,6 @@ export interface LoadedDetoxifier extends Detoxifier {
   close(): Promise<void>;
 }
 
-/** Hypotheses decoded together. */
-const MAX_HYPOTHESES = 128;
-
 /**
  * Loads a checkpoint of any class that generates: compiles it if the cache has no graphs of it, and opens its sessions.
  * Texts longer than `maxInputTokens` lose their end, as in transformers.
@@ -87,7 +84,7 @@ async function openSearch(
   const decoder = await generator.openDecoder();
   return createSearch({
     ...{ decoder, generation, vocabulary },
-    maxHypotheses: options.maxRows ?? MAX_HYPOTHESES,
+    maxHypotheses: generator.sizes.maxHypotheses,
   });
 }
 

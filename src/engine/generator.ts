@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Sizes } from '../contract/device.ts';
 import { CheckpointError } from '../contract/errors.ts';
 import type { GenerationOverrides } from '../contract/generation.ts';
 import type { ModelIdentity } from '../contract/models.ts';
@@ -28,7 +29,7 @@ export interface GeneratorOptions extends CheckpointReference {
   readonly prompt?: string;
   /** Tokens in one run of the encoder (default: as tuned on this machine, else by the size of the model). Speed and memory only. */
   readonly maxRunTokens?: number;
-  /** Rows decoded together (default: as tuned on this machine, else 128). Speed and memory only. */
+  /** Rows, or hypotheses, decoded together (default: as tuned on this machine, else 128). Speed and memory only. */
   readonly maxRows?: number;
 }
 
@@ -44,6 +45,7 @@ export interface LoadedGenerator {
   readonly vocabulary: number;
   /** Longest input in tokens, special tokens included. */
   readonly maxInputTokens: number;
+  readonly sizes: Sizes;
   /** Greedy search with the loop inside the graph. `changes`: what a calibration tries. */
   openGreedySearch(changes?: Partial<GreedyOptions>): Promise<(rows: readonly EncodedRow[]) => Promise<Generated[]>>;
   /** Step by step, for every other search. */
@@ -99,6 +101,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
     prompt,
     vocabulary: model.vocabulary,
     maxInputTokens,
+    sizes,
     openGreedySearch: async (changes = {}) =>
       createGreedySearch({
         ...(await reading()),

@@ -31,6 +31,7 @@ const LIMITS: Readonly<Record<keyof Sizes, (value: number) => boolean>> = {
   maxRows: (value) => isCount(value, 1 << 12),
   stepsPerCall: (value) => isCount(value, 1 << 10),
   keepGoingAbove: (value) => value >= 0 && value < 1,
+  maxHypotheses: (value) => isCount(value, 1 << 12),
 };
 
 function isCount(value: number, most: number): boolean {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -33,7 +33,7 @@ const TEXTS = [
   'you you you you you you you you you you',
   'the the the the 40',
 ];
-const ODD: Sizes = { maxRunTokens: 7, maxRows: 3, stepsPerCall: 5, keepGoingAbove: 0.34 };
+const ODD: Sizes = { maxRunTokens: 7, maxRows: 3, stepsPerCall: 5, keepGoingAbove: 0.34, maxHypotheses: 5 };
 
 function reference(name: string, cacheFolder = join(scratch, `cache-${serial++}`)): CheckpointReference {
   return { folder: join(FIXTURES, name), name, precision: 'int8', cacheFolder };
@@ -65,10 +65,16 @@ async function runsOf<T>(work: () => Promise<T>): Promise<{ result: T; runs: num
 }
 
 describe('odd sizes', () => {
-  test.each(['tiny-bart', 'tiny-bart-forced', 'tiny-t5', 'tiny-gpt2'])('change no rewrite of %s', async (name) => {
+  test.each([
+    ['tiny-bart', {}],
+    ['tiny-bart-forced', {}],
+    ['tiny-t5', {}],
+    ['tiny-gpt2', {}],
+    ['tiny-bart', { num_beams: 3 }],
+  ])('change no rewrite of %s with %o', async (name, options) => {
     const model = reference(name);
     const rewrite = async () => {
-      const detoxifier = await loadDetoxifier({ ...model, generation: { max_new_tokens: 30 } });
+      const detoxifier = await loadDetoxifier({ ...model, generation: { max_new_tokens: 30, ...options } });
       const result = await detoxifier.rewrite(TEXTS);
       await detoxifier.close();
       return result;
@@ -159,12 +165,23 @@ test('a calibration measures each size of a detoxifier in turn, and its choice i
   expect(told).toEqual(['1/4 maxRunTokens', '2/4 maxRows', '3/4 stepsPerCall', '4/4 keepGoingAbove']);
   const sizes = Object.fromEntries(found.map(({ size, chosen }) => [size, chosen]));
   expect(await readTuning(model.cacheFolder, identity)).toEqual(sizes);
-  expect(await sizesOfCheckpoint(model)).toEqual({ sizes, tuned: Object.keys(sizes) });
+  const tuned = Object.keys(sizes);
+  expect(await sizesOfCheckpoint(model)).toEqual({ sizes: { ...sizes, maxHypotheses: 128 }, tuned });
   for (const { defaultRate, chosenRate, tried } of found) {
     expect(defaultRate).toBeGreaterThan(0);
     expect(chosenRate).toBeGreaterThanOrEqual(defaultRate);
     expect(tried.length).toBeGreaterThan(1);
   }
+});
+
+test('of a checkpoint that wants beams, it measures those', async () => {
+  const folder = join(scratch, 'with-beams');
+  cpSync(join(FIXTURES, 'tiny-bart'), folder, { recursive: true });
+  const options = join(folder, 'generation_config.json');
+  writeFileSync(options, JSON.stringify({ ...JSON.parse(readFileSync(options, 'utf8')), num_beams: 4 }));
+  const told: string[] = [];
+  await tuneCheckpoint({ ...reference('tiny-bart'), folder, onProgress: (size) => told.push(size) });
+  expect(told).toEqual(['maxRunTokens', 'maxHypotheses']);
 });
 
 test('the commands print what is in force, and what the machine is', async () => {

@@ -1,58 +1,81 @@
 import type { Sizes, TunedSize } from '../../contract/device.ts';
 import type { EncodedRow } from '../batches.ts';
-import type { CheckpointReference } from '../checkpoint/identity.ts';
-import { loadGenerator } from '../generator.ts';
-import type { GreedyOptions } from '../greedy.ts';
-import { defaultSizes } from '../sizes.ts';
+import { isPlainGreedy } from '../checkpoint/generation.ts';
+import type { LoadedGenerator } from '../generator.ts';
+import { createSearch } from '../search/search.ts';
 import { createTexts } from './made-texts.ts';
 import { race } from './race.ts';
 
-const ROWS = [32, 64, 128, 192, 256];
-const STEPS = [4, 8, 16];
-const SHARES = [0.5, 0.75, 0.9];
+type DecodingSize = Exclude<keyof Sizes, 'maxRunTokens'>;
+
+const CANDIDATES: Readonly<Record<DecodingSize, readonly number[]>> = {
+  maxRows: [32, 64, 128, 192, 256],
+  stepsPerCall: [4, 8, 16],
+  keepGoingAbove: [0.5, 0.75, 0.9],
+  maxHypotheses: [32, 64, 128, 192, 256],
+};
 /** Words of the texts that are rewritten: with longer ones most of the time would go into reading them. */
 const [SHORTEST, LONGEST] = [5, 24];
+/** How much fits is decided by the caches of the processor: a few steps show it. */
+const FEW_TOKENS = 8;
 /** Where rows are to end at different steps, as they do. */
-const OUTPUT_TOKENS = 32;
+const MORE_TOKENS = 32;
 
 export interface DecodingRequest {
-  readonly reference: CheckpointReference;
-  readonly features: number;
-  /** What was chosen for the encoder. */
-  readonly reading: TunedSize;
+  readonly folder: string;
+  readonly generator: LoadedGenerator;
+  /** The default, but for what was chosen for the encoder. */
+  readonly standard: Sizes;
   readonly budgetMs: number;
   readonly begin: (size: keyof Sizes) => void;
 }
 
-/** The sizes of greedy search, one after the other, each with those chosen before. */
+/** The sizes of the search that the checkpoint's own options ask for. */
+export function decodingSizes({ generation, maxInputTokens }: LoadedGenerator): readonly DecodingSize[] {
+  const greedy = isPlainGreedy(generation, maxInputTokens);
+  return greedy ? ['maxRows', 'stepsPerCall', 'keepGoingAbove'] : ['maxHypotheses'];
+}
+
+/** Tunes them one after the other, each with those chosen before. */
 export async function tuneDecoding(request: DecodingRequest): Promise<TunedSize[]> {
-  const { reference, reading, budgetMs, begin } = request;
-  const generator = await loadGenerator({ ...reference, generation: {} });
-  const makeText = createTexts(reference.folder);
-  const rows = Array.from({ length: Math.max(...ROWS) }, (_, index): EncodedRow => {
+  const { folder, generator, standard, budgetMs, begin } = request;
+  const { generation, vocabulary } = generator;
+  const makeText = createTexts(folder);
+  const rows = Array.from({ length: Math.max(...CANDIDATES.maxRows) }, (_, index): EncodedRow => {
     // Any first so many of them are of all lengths: 7 and the number of lengths have no common factor.
     const words = SHORTEST + ((index * 7) % (LONGEST - SHORTEST + 1));
     return { index, tokens: generator.prompt.encode(makeText(words), generator.maxInputTokens) };
   });
-  const standard = defaultSizes(request.features);
-  const chosen = { ...standard, maxRunTokens: reading.chosen };
+  const chosen = { ...standard };
   const measured: TunedSize[] = [];
 
-  async function tune(size: Exclude<keyof Sizes, 'maxRunTokens'>, candidates: readonly number[], steps: number) {
+  /** A search with the given sizes, and as many rows as it decodes together. */
+  async function open(size: DecodingSize, sizes: Sizes) {
+    const tokens = size === 'stepsPerCall' || size === 'keepGoingAbove' ? MORE_TOKENS : FEW_TOKENS;
+    const shortened = { ...generation, maxNewTokens: Math.min(generation.maxNewTokens, tokens) };
+    if (size !== 'maxHypotheses') {
+      const run = await generator.openGreedySearch({ ...sizes, generation: shortened });
+      return { run, count: sizes.maxRows };
+    }
+    const { maxHypotheses } = sizes;
+    const copies = generation.search.kind === 'beam' ? generation.search.beams : generation.sequences;
+    const decoder = await generator.openDecoder();
+    const run = createSearch({ decoder, generation: shortened, vocabulary, maxHypotheses });
+    return { run, count: Math.max(1, Math.floor(maxHypotheses / copies)) };
+  }
+
+  for (const size of decodingSizes(generator)) {
     begin(size);
-    const maxNewTokens = Math.min(generator.generation.maxNewTokens, steps);
-    const searches = new Map<number, ReturnType<typeof generator.openGreedySearch>>();
+    const searches = new Map<number, ReturnType<typeof open>>();
     const result = await race({
-      ...{ candidates, budgetMs, standard: standard[size] },
+      ...{ candidates: CANDIDATES[size], budgetMs, standard: standard[size] },
       async measure(candidate) {
-        const sizes: Sizes = { ...chosen, [size]: candidate };
-        const changes: Partial<GreedyOptions> = { ...sizes, generation: { ...generator.generation, maxNewTokens } };
-        const search = searches.get(candidate) ?? generator.openGreedySearch(changes);
+        const search = searches.get(candidate) ?? open(size, { ...chosen, [size]: candidate });
         searches.set(candidate, search);
-        const run = await search;
+        const { run, count } = await search;
         const startMs = performance.now();
-        await run(rows.slice(0, sizes.maxRows));
-        return (sizes.maxRows * 1000) / (performance.now() - startMs);
+        await run(rows.slice(0, count));
+        return (count * 1000) / (performance.now() - startMs);
       },
     });
     chosen[size] = result.chosen;
@@ -62,11 +85,5 @@ export async function tuneDecoding(request: DecodingRequest): Promise<TunedSize[
       tried: result.tried.map(({ candidate, ratio }) => ({ size: candidate, ratio })),
     });
   }
-
-  // How many rows fit is decided by the caches of the processor: one call of the decoder shows it.
-  await tune('maxRows', ROWS, standard.stepsPerCall);
-  await tune('stepsPerCall', STEPS, OUTPUT_TOKENS);
-  await tune('keepGoingAbove', SHARES, OUTPUT_TOKENS);
-  await generator.close();
   return measured;
 }

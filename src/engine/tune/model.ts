@@ -11,6 +11,7 @@ import { readTuning } from '../tuning.ts';
 export interface TunableModel {
   /** File of the graph that reads texts. */
   readonly graph: string;
+  readonly generates: boolean;
   /** The sizes that it has. */
   readonly sizes: readonly (keyof Sizes)[];
   readonly features: number;
@@ -25,13 +26,20 @@ export function readModel(folder: string): TunableModel {
   const generator = readerOf(GENERATORS, architecture)?.(fields);
   if (generator) {
     const { size: features, vocabulary, inputPositions, defaultWindow } = generator;
-    const sizes = ['maxRunTokens', 'maxRows', 'stepsPerCall', 'keepGoingAbove'] as const;
-    return { graph: 'encoder.onnx', sizes, features, vocabulary, window: Math.min(inputPositions, defaultWindow) };
+    const sizes = ['maxRunTokens', 'maxRows', 'stepsPerCall', 'keepGoingAbove', 'maxHypotheses'] as const;
+    return {
+      graph: 'encoder.onnx',
+      generates: true,
+      sizes,
+      features,
+      vocabulary,
+      window: Math.min(inputPositions, defaultWindow),
+    };
   }
   const encoder = readerOf(ENCODERS, architecture)?.(fields);
   const { size: features, vocabulary, window } = encoder ?? readClassifier(folder, architecture, 'a model for texts');
   const graph = encoder ? 'embeddings.onnx' : 'classifier.onnx';
-  return { graph, sizes: ['maxRunTokens'], features, vocabulary, window };
+  return { graph, generates: false, sizes: ['maxRunTokens'], features, vocabulary, window };
 }
 
 /** The sizes that a checkpoint is run with on this machine. */

@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import type { Sizes, TunedSize } from '../../contract/device.ts';
 import type { ModelIdentity } from '../../contract/models.ts';
 import type { CheckpointReference } from '../checkpoint/identity.ts';
+import { loadGenerator } from '../generator.ts';
 import { prepareCheckpoint } from '../prepare.ts';
+import { defaultSizes } from '../sizes.ts';
 import { writeTuning } from '../tuning.ts';
-import { tuneDecoding } from './decoding.ts';
+import { decodingSizes, tuneDecoding } from './decoding.ts';
 import { readModel } from './model.ts';
 import { tuneReading } from './reading.ts';
 
@@ -31,14 +33,16 @@ export async function tuneCheckpoint(request: TuneRequest): Promise<Tuned> {
   const { identity, graphs } = await prepareCheckpoint(request);
   const { folder, cacheFolder, onProgress } = request;
   const model = readModel(folder);
+  const generator = model.generates ? await loadGenerator({ ...request, generation: {} }) : null;
+  const sizes: readonly (keyof Sizes)[] = ['maxRunTokens', ...(generator === null ? [] : decodingSizes(generator))];
+  const begin = (size: keyof Sizes) => onProgress(size, sizes.indexOf(size) + 1, sizes.length);
   const [startMs, startCpu] = [performance.now(), process.cpuUsage()];
-  const begin = (size: keyof Sizes) => onProgress(size, model.sizes.indexOf(size) + 1, model.sizes.length);
 
   begin('maxRunTokens');
   const reading = await tuneReading({ ...model, folder, graph: join(graphs, model.graph), budgetMs: BUDGET_MS });
-  const decoding = model.sizes.includes('maxRows')
-    ? await tuneDecoding({ reference: request, features: model.features, reading, budgetMs: BUDGET_MS, begin })
-    : [];
+  const standard = { ...defaultSizes(model.features), maxRunTokens: reading.chosen };
+  const decoding = generator ? await tuneDecoding({ folder, generator, standard, budgetMs: BUDGET_MS, begin }) : [];
+  await generator?.close();
   const measured = [reading, ...decoding];
   await writeTuning(cacheFolder, identity, measured);
   const { user, system } = process.cpuUsage(startCpu);
