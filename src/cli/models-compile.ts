@@ -46,7 +46,7 @@ Examples:
   detoxq models compile --tune bart-base-detox roberta-toxicity
 
 The graphs lie in DETOXQ_HOME/compiled, found by the content of the checkpoint, and are checked at each use.
---tune takes a minute or so for a checkpoint of base size: do it on an idle machine, once for each kind of machine that
+--tune takes a minute or two for a checkpoint of base size: do it on an idle machine, once for each kind of machine that
 runs will be on. No result depends on what it finds: detoxq models inspect --device CHECKPOINT prints that.`,
     )
     .action(async (names: string[], { precision, tune = false, json = false }: Options) => {

@@ -15,11 +15,11 @@ const CANDIDATES: Readonly<Record<DecodingSize, readonly number[]>> = {
   maxHypotheses: [32, 64, 128, 192, 256],
 };
 /** Words of the texts that are rewritten: with longer ones most of the time would go into reading them. */
-const [SHORTEST, LONGEST] = [5, 24];
+const [SHORTEST, LONGEST] = [4, 13];
 /** How much fits is decided by the caches of the processor: a few steps show it. */
-const FEW_TOKENS = 8;
+const FEW_TOKENS = 4;
 /** Where rows are to end at different steps, as they do. */
-const MORE_TOKENS = 32;
+const MORE_TOKENS = 24;
 
 export interface DecodingRequest {
   readonly folder: string;

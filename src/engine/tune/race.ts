@@ -26,7 +26,7 @@ export interface RaceResult<T> {
 
 /**
  * Finds the fastest of some candidates on a machine that may do other things at the same time: they take turns, each is
- * compared with the default of the same round, the median counts, and the winner has to win again, against the default alone:
+ * compared with the default before and after the others of its round, the median counts, and the winner has to win again, against the default alone:
  * of many candidates one is always lucky.
  */
 export async function race<T>({ candidates, standard, measure, budgetMs }: RaceOptions<T>): Promise<RaceResult<T>> {
@@ -39,11 +39,14 @@ export async function race<T>({ candidates, standard, measure, budgetMs }: RaceO
   let runners = all;
 
   async function round(taking: readonly Runner[]): Promise<void> {
-    const base = await measure(standard);
-    standardRates.push(base);
-    for (const { candidate, ratios } of taking) {
-      ratios.push((await measure(candidate)) / base);
-    }
+    const before = await measure(standard);
+    const rates: number[] = [];
+    for (const { candidate } of taking) rates.push(await measure(candidate));
+    const after = await measure(standard);
+    standardRates.push(before, after);
+    taking.forEach(({ ratios }, i) => {
+      ratios.push((rates[i] ?? Number.NaN) / Math.sqrt(before * after));
+    });
   }
 
   // Memory is taken and code compiled the first time.

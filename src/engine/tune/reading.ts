@@ -10,7 +10,7 @@ import { race } from './race.ts';
 const LENGTHS = [16, 64, 256];
 const TEXTS = 32;
 /** Of the default. */
-const FACTORS = [1 / 4, 1 / 2, 3 / 4, 1, 3 / 2, 2, 4];
+const FACTORS = [1 / 4, 1 / 2, 3 / 4, 1, 3 / 2, 2];
 
 export interface ReadingRequest {
   readonly folder: string;

@@ -22,7 +22,7 @@ export interface Tuned {
   readonly processorShare: number;
 }
 
-/** Of one size, and what has to be measured in any case may take longer: a base-size model is done in a minute or so. */
+/** Of one size, and what has to be measured in any case may take longer: a base-size model is done in a minute or two. */
 const BUDGET_MS = 10_000;
 
 /**
