@@ -18,6 +18,9 @@ import { runCli } from '../support/cli.ts';
 
 /* Sizes that a calibration of this machine has chosen are used, and decide no result. */
 
+/** A calibration takes what it takes: on a machine with much else to do, minutes. */
+const CALIBRATION_MS = 300_000;
+
 const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
 const scratch = mkdtempSync(join(tmpdir(), 'detoxq-tuning-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -155,11 +158,14 @@ describe('what is kept', () => {
   });
 });
 
-test('a calibration measures each size of a detoxifier in turn, and its choice is in force', async () => {
+test('a calibration measures each size of a detoxifier in turn, and its choice is in force', {
+  timeout: CALIBRATION_MS,
+}, async () => {
   const model = reference('tiny-bart');
   const told: string[] = [];
   const { measured: found, identity } = await tuneCheckpoint({
     ...model,
+    budgetMs: 0,
     onProgress: (size, number, of) => told.push(`${number}/${of} ${size}`),
   });
   expect(told).toEqual(['1/4 maxRunTokens', '2/4 maxRows', '3/4 stepsPerCall', '4/4 keepGoingAbove']);
@@ -174,17 +180,17 @@ test('a calibration measures each size of a detoxifier in turn, and its choice i
   }
 });
 
-test('of a checkpoint that wants beams, it measures those', async () => {
+test('of a checkpoint that wants beams, it measures those', { timeout: CALIBRATION_MS }, async () => {
   const folder = join(scratch, 'with-beams');
   cpSync(join(FIXTURES, 'tiny-bart'), folder, { recursive: true });
   const options = join(folder, 'generation_config.json');
   writeFileSync(options, JSON.stringify({ ...JSON.parse(readFileSync(options, 'utf8')), num_beams: 4 }));
   const told: string[] = [];
-  await tuneCheckpoint({ ...reference('tiny-bart'), folder, onProgress: (size) => told.push(size) });
+  await tuneCheckpoint({ ...reference('tiny-bart'), folder, budgetMs: 0, onProgress: (size) => told.push(size) });
   expect(told).toEqual(['maxRunTokens', 'maxHypotheses']);
 });
 
-test('the commands print what is in force, and what the machine is', async () => {
+test('the commands print what is in force, and what the machine is', { timeout: CALIBRATION_MS }, async () => {
   const home = join(scratch, 'home');
   mkdirSync(home);
   const roberta = join(FIXTURES, 'tiny-roberta');

@@ -11,6 +11,8 @@ import { readModel } from './model.ts';
 import { tuneReading } from './reading.ts';
 
 export interface TuneRequest extends CheckpointReference {
+  /** Time for one size, beyond the two rounds that are measured in any case (default 10 s). */
+  readonly budgetMs?: number;
   /** Told before each size is measured. */
   readonly onProgress: (size: keyof Sizes, number: number, of: number) => void;
 }
@@ -22,8 +24,8 @@ export interface Tuned {
   readonly processorShare: number;
 }
 
-/** Of one size, and what has to be measured in any case may take longer: a base-size model is done in a minute or two. */
-const BUDGET_MS = 10_000;
+/** With it, a base-size model is done in a minute or two. */
+const DEFAULT_BUDGET_MS = 10_000;
 
 /**
  * Measures the sizes of the work for a checkpoint on this machine, one after the other, each with those chosen before, and
@@ -31,7 +33,7 @@ const BUDGET_MS = 10_000;
  */
 export async function tuneCheckpoint(request: TuneRequest): Promise<Tuned> {
   const { identity, graphs } = await prepareCheckpoint(request);
-  const { folder, cacheFolder, onProgress } = request;
+  const { folder, cacheFolder, onProgress, budgetMs = DEFAULT_BUDGET_MS } = request;
   const model = readModel(folder);
   const generator = model.generates ? await loadGenerator({ ...request, generation: {} }) : null;
   const sizes: readonly (keyof Sizes)[] = ['maxRunTokens', ...(generator === null ? [] : decodingSizes(generator))];
@@ -39,9 +41,9 @@ export async function tuneCheckpoint(request: TuneRequest): Promise<Tuned> {
   const [startMs, startCpu] = [performance.now(), process.cpuUsage()];
 
   begin('maxRunTokens');
-  const reading = await tuneReading({ ...model, folder, graph: join(graphs, model.graph), budgetMs: BUDGET_MS });
+  const reading = await tuneReading({ ...model, folder, graph: join(graphs, model.graph), budgetMs });
   const standard = { ...defaultSizes(model.features), maxRunTokens: reading.chosen };
-  const decoding = generator ? await tuneDecoding({ folder, generator, standard, budgetMs: BUDGET_MS, begin }) : [];
+  const decoding = generator ? await tuneDecoding({ folder, generator, standard, budgetMs, begin }) : [];
   await generator?.close();
   const measured = [reading, ...decoding];
   await writeTuning(cacheFolder, identity, measured);
