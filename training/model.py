@@ -1,17 +1,11 @@
-"""The two networks, and the copy initialization that makes small sequence-to-sequence training work."""
+"""The detoxifier's network, and the copy initialization that makes small sequence-to-sequence training work."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-from transformers import (
-    BartConfig,
-    BartForConditionalGeneration,
-    GenerationConfig,
-    RobertaConfig,
-    RobertaForSequenceClassification,
-)
+from transformers import BartConfig, BartForConditionalGeneration, GenerationConfig
 
 from training.checkpoints import BOS, EOS, PAD
 
@@ -22,8 +16,6 @@ FEED_FORWARD = 768
 ENCODER_LAYERS = 4
 DECODER_LAYERS = 2
 DETOXIFIER_POSITIONS = 128
-SCORER_POSITIONS = 256
-LABELS = {0: "neutral", 1: "toxic"}
 
 
 def sinusoids(positions: int, half: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -110,45 +102,3 @@ def new_detoxifier() -> BartForConditionalGeneration:
         eos_token_id=EOS, decoder_start_token_id=EOS, forced_eos_token_id=EOS,
     )  # fmt: skip
     return model
-
-
-def new_scorer(dropout: float) -> RobertaForSequenceClassification:
-    """RoBERTa form, 5 million parameters, two labels."""
-    config = RobertaConfig(
-        vocab_size=VOCABULARY, hidden_size=WIDTH, num_hidden_layers=ENCODER_LAYERS, num_attention_heads=HEADS,
-        intermediate_size=FEED_FORWARD, max_position_embeddings=SCORER_POSITIONS + PAD + 1, type_vocab_size=1,
-        pad_token_id=PAD, bos_token_id=BOS, eos_token_id=EOS, hidden_dropout_prob=dropout,
-        attention_probs_dropout_prob=0.0, classifier_dropout=dropout, layer_norm_eps=1e-5, num_labels=2,
-        id2label=LABELS, label2id={name: number for number, name in LABELS.items()},
-    )  # fmt: skip
-    return RobertaForSequenceClassification(config)
-
-
-@torch.no_grad()
-def copy_encoder(source: BartForConditionalGeneration, target: RobertaForSequenceClassification) -> None:
-    """Starts the scorer from the detoxifier's encoder; positions past the detoxifier's window continue its table."""
-    encoder, roberta = source.model.encoder, target.roberta
-    embeddings = roberta.embeddings
-    embeddings.word_embeddings.weight.copy_(encoder.embed_tokens.weight)
-    # Both tables start counting at row 2 (BART by its offset, RoBERTa by its padding id).
-    known = encoder.embed_positions.weight
-    rows = embeddings.position_embeddings.weight.shape[0]
-    table, _ = sinusoids(rows, WIDTH // 2)
-    embeddings.position_embeddings.weight.zero_()
-    embeddings.position_embeddings.weight[:, : WIDTH // 2] = 0.05 * table
-    embeddings.position_embeddings.weight[: len(known)] = known
-    embeddings.token_type_embeddings.weight.zero_()
-    embeddings.LayerNorm.load_state_dict(encoder.layernorm_embedding.state_dict())
-    for old, new in zip(encoder.layers, roberta.encoder.layer, strict=True):
-        twins = (
-            (old.self_attn.q_proj, new.attention.self.query),
-            (old.self_attn.k_proj, new.attention.self.key),
-            (old.self_attn.v_proj, new.attention.self.value),
-            (old.self_attn.out_proj, new.attention.output.dense),
-            (old.self_attn_layer_norm, new.attention.output.LayerNorm),
-            (old.fc1, new.intermediate.dense),
-            (old.fc2, new.output.dense),
-            (old.final_layer_norm, new.output.LayerNorm),
-        )
-        for before, after in twins:
-            after.load_state_dict(before.state_dict())

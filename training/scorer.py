@@ -1,13 +1,16 @@
-"""Trains the toxicity scorer: RoBERTa form, started from the pre-trained detoxifier's encoder, taught by soft labels.
+"""Trains the toxicity scorer: RoBERTa form, started from two layers of MiniLM, taught by soft labels.
 
     python -m training.scorer --data ../shared/data --work /tmp/detoxq-training --out models/nano-roberta
 
-needs `pretrain/` (training.detoxifier) and `soft_labels.json` (training.teacher) in the work folder.
+needs `bpe/` (training.detoxifier) and `scorer_labels.json` (training.teacher) in the work folder. Word knowledge is what a
+small network cannot get from twenty thousand rows: each piece of the BPE starts as the mean of the vectors that MiniLM has
+for it, and the first layers of MiniLM know what to do with them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,28 +18,73 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
-from transformers import BartForConditionalGeneration, RobertaForSequenceClassification
+from tokenizers import ByteLevelBPETokenizer
+from transformers import RobertaConfig, RobertaForSequenceClassification
 
 from training.authored import authored_pairs, clean_comments
-from training.checkpoints import BOS, EOS, MASK, PAD, encode, load_bpe, pad, save_tokenizer, save_weights
+from training.bert import split_like
+from training.checkpoints import BOS, EOS, MASK, PAD, UNK, encode, load_bpe, pad, save_tokenizer, save_weights
 from training.corpora import Corpora
 from training.decode import score_with
 from training.disguise import disguise_text
 from training.loop import BATCHES_PER_BLOCK, Schedule, train
-from training.model import SCORER_POSITIONS, copy_encoder, new_scorer
+from training.minilm import Encoder
 from training.noise import Noise, mine_rules
-from training.scorer_samples import FIRST_STAGE, ScorerSamples, first_stage_rows, swear_words
+from training.scorer_samples import ScorerSamples, swear_words
 
 SEED = 13
-SCHEDULE = Schedule(steps=5000, batch=32, learning_rate=4e-4, warm_up=100)
-DROPOUT = 0.1
-AVERAGE = 0.999
+SCHEDULE = Schedule(steps=9000, batch=32, learning_rate=3e-4, warm_up=100)
+LAYERS = 2
+POSITIONS = 256
+LABELS = {0: "neutral", 1: "toxic"}
+DROPOUT = 0.05
+AVERAGE = 0.998
 MASKED = 0.04  # share of pieces hidden in training
 LONGEST = 160
 CLEAN_FLAGGED = 0.02  # the share of neutral dev rows that may score above .5 after calibration
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 LabelledSet = tuple[list[str], np.ndarray]
+
+
+def piece_vectors(bpe: ByteLevelBPETokenizer, table: torch.Tensor, known: dict[str, int]) -> torch.Tensor:
+    """For each piece of the BPE the mean of the vectors of the WordPieces it is made of; (BPE vocabulary, width)."""
+    twins = {PAD: "[PAD]", UNK: "[UNK]", BOS: "[CLS]", EOS: "[SEP]", MASK: "[MASK]"}
+    rows = []
+    for number in range(bpe.get_vocab_size()):
+        text = bpe.decode([number], skip_special_tokens=False)
+        ids = split_like(text.strip() if text.startswith(" ") else f"##{text}", known)
+        if number in twins:
+            ids = [known[twins[number]]]
+        rows.append(table[ids].mean(0) if ids else table.mean(0))
+    return torch.stack(rows)
+
+
+@torch.no_grad()
+def new_scorer(bpe: ByteLevelBPETokenizer) -> RobertaForSequenceClassification:
+    """RoBERTa form, 6.1 million parameters, two labels: MiniLM's first layers under a head that knows nothing yet."""
+    minilm = Encoder()
+    body = minilm.model
+    config = RobertaConfig(
+        vocab_size=bpe.get_vocab_size(), hidden_size=body.config.hidden_size, num_hidden_layers=LAYERS,
+        num_attention_heads=body.config.num_attention_heads, intermediate_size=body.config.intermediate_size,
+        max_position_embeddings=POSITIONS + PAD + 1, type_vocab_size=1, pad_token_id=PAD, bos_token_id=BOS,
+        eos_token_id=EOS, hidden_dropout_prob=DROPOUT, attention_probs_dropout_prob=0.0, classifier_dropout=DROPOUT,
+        layer_norm_eps=body.config.layer_norm_eps, num_labels=2, id2label=LABELS,
+        label2id={name: number for number, name in LABELS.items()},
+    )  # fmt: skip
+    model = RobertaForSequenceClassification(config)
+    mine, theirs = model.roberta.embeddings, body.embeddings
+    mine.word_embeddings.weight.copy_(
+        piece_vectors(bpe, theirs.word_embeddings.weight, minilm.tokenizer.get_vocab())
+    )
+    mine.position_embeddings.weight.zero_()
+    mine.position_embeddings.weight[PAD + 1 :] = theirs.position_embeddings.weight[:POSITIONS]
+    mine.token_type_embeddings.weight.copy_(theirs.token_type_embeddings.weight[:1])
+    mine.LayerNorm.load_state_dict(theirs.LayerNorm.state_dict())
+    for layer, start in zip(model.roberta.encoder.layer, body.encoder.layer[:LAYERS], strict=True):
+        layer.load_state_dict(start.state_dict())
+    return model
 
 
 def block_maker(samples: ScorerSamples, bpe, batch_size: int) -> Callable[[int], Iterator[Batch]]:
@@ -80,7 +128,7 @@ def dev_sets(corpora: Corpora) -> dict[str, LabelledSet]:
 def report_sets(model: RobertaForSequenceClassification, bpe, sets: dict[str, LabelledSet]) -> str:
     parts = []
     for name, (texts, labels) in sets.items():
-        p = score_with(model, bpe, texts, SCORER_POSITIONS)
+        p = score_with(model, bpe, texts, POSITIONS)
         missed, flagged = (p[labels == 1] <= 0.5).mean(), (p[labels == 0] > 0.5).mean()
         parts.append(f"{name} AUC {roc_auc_score(labels, p):.4f} missed {missed:.3f} flagged {flagged:.3f}")
     return " | ".join(parts)
@@ -88,11 +136,11 @@ def report_sets(model: RobertaForSequenceClassification, bpe, sets: dict[str, La
 
 @torch.no_grad()
 def calibrate(model: RobertaForSequenceClassification, bpe, dev: LabelledSet) -> float:
-    """Moves the output bias so that `CLEAN_FLAGGED` of the neutral dev rows score above .5; returns the shift in logits."""
+    """Moves the output bias so that at most `CLEAN_FLAGGED` of the neutral dev rows score above .5; returns the shift, logits."""
     texts, labels = dev
-    p = score_with(model, bpe, [text for text, label in zip(texts, labels, strict=True) if not label], SCORER_POSITIONS)
+    p = score_with(model, bpe, [text for text, label in zip(texts, labels, strict=True) if not label], POSITIONS)
     logits = np.log(p / (1 - p))
-    shift = float(np.quantile(logits, 1 - CLEAN_FLAGGED))
+    shift = float(np.quantile(logits, 1 - CLEAN_FLAGGED, method="higher"))
     model.classifier.out_proj.bias[1] -= shift
     return shift
 
@@ -107,17 +155,16 @@ def main() -> None:
     torch.manual_seed(SEED)
     corpora = Corpora(options.data)
     bpe = load_bpe(options.work / "bpe")
-    noise = Noise(corpora, mine_rules(corpora.pairs_train, corpora.lexicon), bpe, SEED)
     sets = dev_sets(corpora)
-    model = new_scorer(DROPOUT)
-    copy_encoder(BartForConditionalGeneration.from_pretrained(options.work / "pretrain"), model)
+    model = new_scorer(bpe)
     print(f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
 
-    rows = first_stage_rows(corpora, options.work / "soft_labels.json")
-    samples = ScorerSamples(corpora, noise, FIRST_STAGE, *rows)
+    labels = json.loads((options.work / "scorer_labels.json").read_text(encoding="utf8"))
+    noise = Noise(corpora, mine_rules(corpora.pairs_train, corpora.lexicon), bpe, SEED)
+    samples = ScorerSamples(corpora, noise, labels)
     mean = train(
         model, block_maker(samples, bpe, SCHEDULE.batch), lambda batch: loss_of(model, batch), SCHEDULE, options.work / "scorer.pt",
-        lambda: report_sets(model, bpe, sets), report_every=250, average=AVERAGE,
+        lambda: report_sets(model, bpe, sets), report_every=500, average=AVERAGE,
     )  # fmt: skip
     if mean is not None:
         model.load_state_dict(mean)
@@ -126,7 +173,7 @@ def main() -> None:
     print(f"bias moved by {calibrate(model, bpe, sets['jigsaw']):.3f} logits")
     print("calibrated", report_sets(model, bpe, sets))
     save_weights(model, options.out)
-    save_tokenizer(options.work / "bpe", options.out, "roberta", SCORER_POSITIONS)
+    save_tokenizer(options.work / "bpe", options.out, "roberta", POSITIONS)
 
 
 if __name__ == "__main__":

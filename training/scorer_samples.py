@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import regex
 
@@ -18,7 +15,7 @@ from training.templates import Templates
 from training.templates_words import INTENSIFIER, STUPID, STUPID_PLURAL, UNKIND, UNKIND_PLURAL
 
 Sample = tuple[str, float]
-HARD = 0.6  # weight of the label against the teacher's probability
+MADE = 0.6  # share of made rows among Jigsaw's
 SURE, UNSURE = 0.98, 0.02
 
 # Jigsaw has lost its apostrophes; people use them.
@@ -38,55 +35,30 @@ def swear_words(corpora: Corpora) -> set[str]:
     return corpora.lexicon | own
 
 
-@dataclass(frozen=True)
-class Shares:
-    """What a sample is drawn from; WordNet examples (4 in 5) and glosses get the rest."""
-
-    jigsaw: float
-    paradetox: float
-    authored: float
-    templates: float
-    clean: float
-
-
-FIRST_STAGE = Shares(jigsaw=0.37, paradetox=0.18, authored=0.13, templates=0.10, clean=0.06)
-
-
-def first_stage_rows(corpora: Corpora, soft_labels: Path) -> tuple[list[Sample], list[Sample]]:
-    """Jigsaw's rows and ParaDetox's sentences with the labels of training.teacher."""
-    soft = json.loads(soft_labels.read_text(encoding="utf8"))
-    blended = [(text, HARD * label + (1 - HARD) * teacher) for text, label, teacher in soft]
-    count = len(corpora.jigsaw_train) + len(corpora.jigsaw_judges)
-    return blended[:count], blended[count:]
-
-
 class ScorerSamples:
-    """Jigsaw, ParaDetox, hand-written pairs, templates, clean comments and WordNet sentences (neutral) by their shares;
-    8 % are two to four of these at once (toxic if one is).
+    """Rows with the labels of training.teacher, and text of which the label is known: hand-written pairs, templates, clean
+    comments and WordNet sentences (neutral). 8 % are two to four of these at once (toxic if one is).
 
     Variations: apostrophes put back into half of the Jigsaw rows, end marks lost, new words put in, swear words
     disguised in a fifth of the samples, other words disguised now and then, so that a disguise alone is no sign."""
 
-    def __init__(
-        self, corpora: Corpora, noise: Noise, shares: Shares, jigsaw: list[Sample], paradetox: list[Sample]
-    ) -> None:
+    def __init__(self, corpora: Corpora, noise: Noise, labels: dict[str, list[Sample]]) -> None:
         self.noise, self.rng = noise, noise.rng
         self.lexicon = swear_words(corpora)
-        self.jigsaw, self.paradetox = jigsaw, paradetox
+        self.labels = labels
         self.pairs, _ = authored_pairs()
         self.clean, _ = clean_comments()
         pools = corpora.neutral_pools
         self.examples, self.glosses = pools["examples"], pools["glosses"]
         self.templates = Templates(self.rng)
-        neutral = 1 - shares.jigsaw - shares.paradetox - shares.authored - shares.templates - shares.clean
         self.sources: list[tuple[float, Callable[[], Sample]]] = [
-            (shares.jigsaw, self.jigsaw_row),
-            (shares.paradetox, lambda: self.rng.choice(self.paradetox)),
-            (shares.authored, lambda: self.side(self.rng.choice(self.pairs))),
-            (shares.templates, lambda: self.side(self.templates.sentence())),
-            (shares.clean, lambda: (self.rng.choice(self.clean), UNSURE)),
-            (0.8 * neutral, lambda: (self.rng.choice(self.examples), UNSURE)),
-            (0.2 * neutral, lambda: (self.rng.choice(self.glosses), UNSURE)),
+            (0.64, self.jigsaw_row),
+            (0.12, lambda: self.rng.choice(self.labels["paradetox"])),
+            (0.08, lambda: self.side(self.rng.choice(self.pairs))),
+            (0.04, lambda: self.side(self.templates.sentence())),
+            (0.05, lambda: (self.rng.choice(self.clean), UNSURE)),
+            (0.056, lambda: (self.rng.choice(self.examples), UNSURE)),
+            (0.014, lambda: (self.rng.choice(self.glosses), UNSURE)),
         ]
 
     def reseed(self, block: int) -> None:
@@ -96,7 +68,9 @@ class ScorerSamples:
         return self.rng.choices([draw for _, draw in self.sources], [share for share, _ in self.sources])[0]()
 
     def jigsaw_row(self) -> Sample:
-        text, p = self.rng.choice(self.jigsaw)
+        if self.rng.random() < MADE:
+            return self.rng.choice(self.labels["made"])
+        text, p = self.rng.choice(self.labels["jigsaw"])
         return self.with_apostrophes(text), p
 
     def side(self, pair: tuple[str, str]) -> Sample:

@@ -4,11 +4,11 @@
 
 Random weights of real size never end a text and choose among equals; these behave like the trained models that they are
 made of: natural rewrites, ragged ends, labels that mean something. Hidden size 256 = 4 heads of 64 becomes 768 = 12 heads
-of 64, by arithmetic that leaves every result as it is:
+of 64 (the scorer's 384 = 12 heads of 32 becomes 768 = 24 heads of 32), by arithmetic that leaves every result as it is:
 
-- every feature stands three times, which changes no mean and no variance, so norms stay; a matrix stands in 3 x 3 blocks,
-  each divided by three, so sums stay, and no block is zero;
-- inner features of a feed-forward stand three or four times, the same way;
+- every feature stands three times (the scorer's twice), which changes no mean and no variance, so norms stay; a matrix
+  stands in 3 x 3 blocks, each divided by three, so sums stay, and no block is zero;
+- inner features of a feed-forward stand two to four times, the same way;
 - layers are added in front that do nothing: copies of the first one with their inputs turned around, each by another
   number of places, since equal or empty matrices would be stored once by some engines and so lie in the cache; what their
   output projections make of the copies of a feature cancels out, and is a thousandth of what it was besides. Where norms
@@ -18,8 +18,8 @@ of 64, by arithmetic that leaves every result as it is:
   the best is positive;
 - positions beyond the bundled model's repeat its own.
 
-The sizes are BART-base's, GPT-2's, RoBERTa-base's and those of T5 v1.1 base (gated GELU with 2048 inner features: as many
-multiply-adds as the 3072 of T5-base). For a few rows the outputs are compared with the bundled model's, in fp32.
+The sizes are BART-base's, GPT-2's, RoBERTa-base's (but for the heads) and those of T5 v1.1 base (gated GELU with 2048 inner
+features: as many multiply-adds as the 3072 of T5-base). For a few rows the outputs are compared with the bundled model's, in fp32.
 """
 
 from __future__ import annotations
@@ -48,10 +48,9 @@ from training.model_form import to_model_form
 from training.reference import classifier_reference, generator_reference, read_texts
 
 ROOT = Path(__file__).parent.parent
-COPIES = 3
 SILENT = 2.0**-10
 """What the copies of a feature are multiplied by, by their number."""
-CANCELLING = {3: (1.0, 1.0, -2.0), 4: (1.0, -1.0, 1.0, -1.0)}
+CANCELLING = {2: (1.0, -1.0), 3: (1.0, 1.0, -2.0), 4: (1.0, -1.0, 1.0, -1.0)}
 # What is compared: so many texts, none longer than what the bundled models read whole.
 ROWS = 32
 MAX_CHARACTERS = 300
@@ -65,6 +64,8 @@ LOGIT_TOLERANCE = 1e-2
 class Widening:
     bundled: str
     family: type
+    """How often a feature stands."""
+    copies: int
     """Fields of config.json that the size changes; everything else is the bundled model's."""
     config: dict[str, object]
     """Longest input in tokens, of the tokenizer."""
@@ -96,6 +97,7 @@ WIDENINGS: dict[str, Widening] = {
     "bart-base": Widening(
         bundled="nano-bart",
         family=AutoModelForSeq2SeqLM,
+        copies=3,
         config=dict(
             vocab_size=50265, d_model=768, encoder_layers=6, decoder_layers=6, num_hidden_layers=6,
             encoder_attention_heads=12, decoder_attention_heads=12, encoder_ffn_dim=3072, decoder_ffn_dim=3072,
@@ -120,11 +122,12 @@ WIDENINGS: dict[str, Widening] = {
         inner_out=r"fc1\.",
         inner_in=r"fc2\.weight",
         last="model.decoder.layers.5.final_layer_norm",
-        last_factor=1 / COPIES,
+        last_factor=1 / 3,
     ),
     "t5-base": Widening(
         bundled="nano-t5",
         family=AutoModelForSeq2SeqLM,
+        copies=3,
         config=dict(
             vocab_size=32128, d_model=768, d_ff=2048, num_layers=12, num_decoder_layers=12, num_heads=12,
             n_positions=512,
@@ -144,11 +147,12 @@ WIDENINGS: dict[str, Widening] = {
         inner_in=r"wo\.weight",
         last="decoder.final_layer_norm",
         # the tied output is multiplied by d_model ** -0.5
-        last_factor=COPIES**0.5 / COPIES,
+        last_factor=3**0.5 / 3,
     ),
     "gpt2": Widening(
         bundled="nano-gpt2",
         family=AutoModelForCausalLM,
+        copies=3,
         config=dict(vocab_size=50257, n_embd=768, n_inner=3072, n_layer=12, n_head=12, n_positions=1024, n_ctx=1024),
         max_tokens=1024,
         embedding="transformer.wte.weight",
@@ -164,13 +168,14 @@ WIDENINGS: dict[str, Widening] = {
         inner_out=r"c_fc\.",
         inner_in=r"mlp\.c_proj\.weight",
         last="transformer.ln_f",
-        last_factor=1 / COPIES,
+        last_factor=1 / 3,
     ),
     "roberta-base": Widening(
         bundled="nano-roberta",
         family=AutoModelForSequenceClassification,
+        copies=2,
         config=dict(
-            vocab_size=50265, hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
+            vocab_size=50265, hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=24,
             max_position_embeddings=514,
         ),
         max_tokens=512,
@@ -183,7 +188,7 @@ WIDENINGS: dict[str, Widening] = {
         norms=r"LayerNorm\.",
         last_norm="output.LayerNorm",
         embedding_norms={"roberta.encoder.layer.": "roberta.embeddings.LayerNorm"},
-        inner_copies=4,
+        inner_copies=2,
         inner_out=r"intermediate\.dense\.",
         inner_in=r"\d+\.output\.dense\.weight",
         last=None,
@@ -198,15 +203,15 @@ def blocks(matrix: Tensor, outputs: int, inputs: int) -> Tensor:
 
 
 def input_copies(name: str, plan: Widening) -> int:
-    return plan.inner_copies if re.search(plan.inner_in, name) else COPIES
+    return plan.inner_copies if re.search(plan.inner_in, name) else plan.copies
 
 
 def widen(name: str, tensor: Tensor, plan: Widening) -> Tensor:
-    outputs = plan.inner_copies if re.search(plan.inner_out, name) else COPIES
+    outputs = plan.inner_copies if re.search(plan.inner_out, name) else plan.copies
     inputs = input_copies(name, plan)
     vocabulary = plan.config["vocab_size"]
     if name == plan.embedding:
-        wide = tensor.repeat(1, COPIES)
+        wide = tensor.repeat(1, plan.copies)
         others = vocabulary - len(wide)
         return torch.cat([wide, wide.repeat(-(-others // len(wide)), 1)[:others] / 2])
     if name == "final_logits_bias":
@@ -214,11 +219,11 @@ def widen(name: str, tensor: Tensor, plan: Widening) -> Tensor:
     if name in plan.positions:
         head, wide = tensor[: plan.position_offset], tensor[plan.position_offset :]
         wide = wide.repeat(-(-plan.position_count // len(wide)), 1)[: plan.position_count]
-        return torch.cat([head, wide]).repeat(1, COPIES)
+        return torch.cat([head, wide]).repeat(1, plan.copies)
     if "relative_attention_bias" in name or "token_type_embeddings" in name:
-        return tensor.repeat(1, COPIES)
+        return tensor.repeat(1, plan.copies)
     if name == "classifier.out_proj.weight":
-        return blocks(tensor, 1, COPIES)
+        return blocks(tensor, 1, plan.copies)
     if name == "classifier.out_proj.bias":
         return tensor
     if tensor.ndim == 1:

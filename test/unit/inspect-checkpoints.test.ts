@@ -80,7 +80,7 @@ group('what a checkpoint is', () => {
     cpSync(bundled('nano-roberta'), folder, { recursive: true });
     writeFileSync(join(folder, 'config.json'), JSON.stringify({ architectures: ['LlamaForCausalLM'] }));
     const found = await inspect(folder);
-    expect(found).toMatchObject({ tree: null, parameters: null, weights: { tensors: 73, check: null } });
+    expect(found).toMatchObject({ tree: null, parameters: null, weights: { tensors: 41, check: null } });
     expect(found.treeReason).toContain('LlamaForCausalLM');
     expect(found.use.advice[0]).toContain('LlamaForCausalLM');
   });
@@ -89,13 +89,13 @@ group('what a checkpoint is', () => {
     const folder = join(scratch, 'misfit');
     cpSync(bundled('nano-roberta'), folder, { recursive: true });
     const config = { architectures: ['RobertaForSequenceClassification'], model_type: 'roberta', vocab_size: 6000 };
-    const sizes = { hidden_size: 256, intermediate_size: 768, num_hidden_layers: 4, num_attention_heads: 4 };
+    const sizes = { hidden_size: 384, intermediate_size: 1536, num_hidden_layers: 2, num_attention_heads: 12 };
     const wrong = { ...config, ...sizes, max_position_embeddings: 258, type_vocab_size: 1, num_labels: 3 };
     writeFileSync(join(folder, 'config.json'), JSON.stringify(wrong));
     const { weights, use } = await inspect(folder);
     expect(weights?.check?.mismatched).toEqual([
       { name: 'classifier.out_proj.bias', file: '[2]', config: '[3]' },
-      { name: 'classifier.out_proj.weight', file: '[2, 256]', config: '[3, 256]' },
+      { name: 'classifier.out_proj.weight', file: '[2, 384]', config: '[3, 384]' },
     ]);
     expect(use.roles).toEqual([]);
   });
@@ -159,7 +159,7 @@ group('detoxq models inspect', () => {
     const text = await runCli(['models', 'inspect', 'nano-roberta'], env);
     expect(text.code).toBe(0);
     expect(text.stdout).toMatch(/^RobertaForSequenceClassification\(\n {2}\(roberta\): RobertaModel\(/);
-    expect(text.stdout).toMatch(/^parameters +4,302,850$/m);
+    expect(text.stdout).toMatch(/^parameters +6,101,762$/m);
     const json = await runCli(['models', 'inspect', 't5-paraphrase', '--json'], env);
     expect(JSON.parse(json.stdout)).toMatchObject({ folder: null, parameters: { total: 222_903_552 } });
   });
