@@ -9,17 +9,20 @@ import numpy as np
 from safetensors.numpy import load_file
 from texts import by_padded_tokens, load_tokenizer
 
-THREADS = {"device": "cpu", "inter_threads": 1, "intra_threads": 1}
+THREADS = {"inter_threads": 1, "intra_threads": 1}
+TYPES = {"cpu": "int8", "cuda": "float16"}
 
 
 class Translator:
     """Encoder and decoder."""
 
-    def __init__(self, checkpoint: str, model: str, max_tokens: int, prompt: str, generation: dict) -> None:
+    def __init__(
+        self, checkpoint: str, model: str, max_tokens: int, prompt: str, generation: dict, device: str = "cpu"
+    ) -> None:
         self.tokenizer = load_tokenizer(checkpoint, max_tokens)
         self.ids = self.tokenizer.get_vocab()
         self.prompt = prompt
-        self.model = ctranslate2.Translator(model, compute_type="int8", **THREADS)
+        self.model = ctranslate2.Translator(model, device=device, compute_type=TYPES[device], **THREADS)
         self.options = {
             "beam_size": generation["num_beams"],
             "max_decoding_length": generation["max_new_tokens"],
@@ -42,10 +45,12 @@ class Translator:
 class Generator:
     """Decoder only."""
 
-    def __init__(self, checkpoint: str, model: str, max_tokens: int, prompt: str, generation: dict) -> None:
+    def __init__(
+        self, checkpoint: str, model: str, max_tokens: int, prompt: str, generation: dict, device: str = "cpu"
+    ) -> None:
         self.tokenizer = load_tokenizer(checkpoint, max_tokens)
         self.prompt = prompt
-        self.model = ctranslate2.Generator(model, compute_type="int8", **THREADS)
+        self.model = ctranslate2.Generator(model, device=device, compute_type=TYPES[device], **THREADS)
         self.options = {
             "beam_size": generation["num_beams"],
             "max_length": generation["max_new_tokens"],
@@ -75,7 +80,7 @@ class Classifier:
 
     def __init__(self, checkpoint: str, model: str, max_tokens: int) -> None:
         self.tokenizer = load_tokenizer(checkpoint, max_tokens)
-        self.model = ctranslate2.Encoder(model, compute_type="int8", **THREADS)
+        self.model = ctranslate2.Encoder(model, device="cpu", compute_type="int8", **THREADS)
         self.head = {
             name.removeprefix("classifier."): tensor
             for name, tensor in load_file(f"{checkpoint}/model.safetensors").items()

@@ -1,6 +1,7 @@
 /** The contenders: our engine, and the peers as somebody who knows them would run them. */
 import { join } from 'node:path';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
+import type { Device } from '../../src/contract/model-device.ts';
 import type { Contender, Variant } from './contender.ts';
 import type { Environment, Size } from './environment.ts';
 import { readMachine } from './machine.ts';
@@ -23,16 +24,23 @@ const CT2_BATCHES: readonly Settings[] = [
 ];
 const PADDED_TOKENS: readonly Settings[] = [128, 256, 512, 1024, 2048].map((padded_tokens) => ({ padded_tokens }));
 
-export function ours(environment: Environment, size: Size, generation?: GenerationOverrides): Contender {
+/** @param device a GPU, in fp16; else the CPU in int8 */
+export function ours(
+  environment: Environment,
+  size: Size,
+  generation?: GenerationOverrides,
+  device?: Device,
+): Contender {
+  const precision = device ? 'fp16' : 'int8';
   const load = {
     engine: generation ? 'detoxifier' : 'scorer',
     folder: environment.checkpoint(size),
-    ...{ name: size, precision: 'int8', cacheFolder: environment.graphs },
+    ...{ name: size, precision, device, cacheFolder: environment.graphs },
     // Rows that reach the limit end there, with no token that is put in afterwards: not every peer can.
     ...(generation && { generation: { ...generation, forced_eos_token_id: null } }),
   };
   const command = { command: process.execPath, args: [join(import.meta.dirname, 'ours.ts')], load };
-  return { name: 'detoxq int8', variants: [{ ...command, label: 'default' }], settings: [{}] };
+  return { name: `detoxq ${precision}`, variants: [{ ...command, label: 'default' }], settings: [{}] };
 }
 
 /**
@@ -70,6 +78,20 @@ export function ct2Classifier(environment: Environment, size: Size): Contender {
     max_tokens: READS[size].maxTokens,
   };
   return { name: 'CTranslate2 int8', variants: ct2(environment, load), settings: PADDED_TOKENS };
+}
+
+/** The peers' best on a GPU: CTranslate2 in float16, and transformers in float16 with 64 rows of about equal length. */
+export function cudaGenerators(environment: Environment, size: Size, generation: GenerationOverrides): Contender[] {
+  const [device, name] = ['cuda', 'float16'];
+  const translator = ct2Generator(environment, size, generation);
+  const transformers = transformersGenerator(environment, size, generation, { batch: 64, sorted: true });
+  const there = ({ variants }: Contender) =>
+    variants.slice(0, 1).map((variant) => ({ ...variant, load: { ...variant.load, device } }));
+  const batches = [4096, 16_384].map((max_batch_size) => ({ batch_type: 'tokens', max_batch_size }));
+  return [
+    { ...translator, name: `CTranslate2 ${name}`, variants: there(translator), settings: batches },
+    { ...transformers, name: `transformers ${name}`, variants: there(transformers) },
+  ];
 }
 
 /** fp32; 32 rows as they come is what a first script does. */

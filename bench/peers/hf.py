@@ -18,7 +18,9 @@ torch.set_num_threads(1)
 
 
 class Generator:
-    def __init__(self, checkpoint: str, max_tokens: int, prompt: str, generation: dict) -> None:
+    def __init__(
+        self, checkpoint: str, max_tokens: int, prompt: str, generation: dict, device: str = "cpu"
+    ) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(checkpoint)
         self.prompt, self.max_tokens = prompt, max_tokens
         # JSON writes 10 for 10.0, and a penalty has to be a float.
@@ -29,7 +31,8 @@ class Generator:
         if self.decoder_only:
             self.tokenizer.padding_side = "left"
             self.tokenizer.pad_token_id = config.pad_token_id
-        self.model = family.from_pretrained(checkpoint, dtype=torch.float32).eval()
+        dtype = torch.float32 if device == "cpu" else torch.float16
+        self.model = family.from_pretrained(checkpoint, dtype=dtype).eval().to(device)
         self.model.generation_config.max_length = None
         self.model.generation_config.forced_eos_token_id = None
         self.end = self.model.generation_config.eos_token_id
@@ -45,7 +48,7 @@ class Generator:
             inputs = self.tokenizer(
                 [self.prompt.replace("{text}", texts[i]) for i in batch],
                 return_tensors="pt", padding=True, truncation=True, max_length=self.max_tokens,
-            )  # fmt: skip
+            ).to(self.model.device)  # fmt: skip
             ids, mask = inputs["input_ids"], inputs["attention_mask"]
             generated = self.model.generate(input_ids=ids, attention_mask=mask, do_sample=False, **self.options)
             generated = generated[:, ids.shape[1] if self.decoder_only else 1 :]

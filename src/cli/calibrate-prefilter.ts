@@ -7,7 +7,7 @@ import type { RowVerdict } from '../engine/protocol.ts';
 import type { Dataset } from '../producer/dataset.ts';
 import { sampleRows } from '../producer/sample-rows.ts';
 import type { Context } from './context.ts';
-import { engineOpener } from './engines.ts';
+import { type EnginePlace, engineOpener } from './engines.ts';
 import { formatCount, formatPercent } from './format.ts';
 
 export interface PrefilterRequest {
@@ -17,8 +17,7 @@ export interface PrefilterRequest {
   readonly prefilter: ModelIdentity;
   /** Share of all rows that may be toxic by the scorer and cleared, 0 to 1. */
   readonly maxMiss: number;
-  /** Engine processes. */
-  readonly processes: number;
+  readonly place: EnginePlace;
 }
 
 /** Misses that the sample can bear: with one, its most unusual row does not decide alone. */
@@ -34,7 +33,7 @@ const ABOVE_ALL = 2;
  */
 export async function calibratePrefilter(
   context: Context,
-  { dataset, settings, prefilter, maxMiss, processes }: PrefilterRequest,
+  { dataset, settings, prefilter, maxMiss, place }: PrefilterRequest,
 ): Promise<NonNullable<RunSettings['prefilter']>> {
   if (dataset.bytesTotal === null) {
     throw new UsageError('--prefilter reads the rows twice: give a file, not standard input or a pipe.');
@@ -52,10 +51,10 @@ export async function calibratePrefilter(
   const scoring = { ...settings, threshold: ABOVE_ALL };
   const nothing = { maxMiss, missBound: 0, sampledRows: 0, clearedRows: 0, missedRows: 0 };
   const clearingAll = { ...scoring, prefilter: { ...nothing, scorer: prefilter, clearBelow: ABOVE_ALL } };
-  const guessed = await judge(context, clearingAll, processes, (verdicts) => verdicts(rows));
+  const guessed = await judge(context, clearingAll, place, (verdicts) => verdicts(rows));
   // A row that it cannot read whole, or breaks on, is not cleared: nor is it in the run.
   const scores = guessed.map((verdict) => ('cleared' in verdict ? (verdict.toxicityBefore ?? 1) : 1));
-  const clearance = await judge(context, scoring, processes, (verdicts) =>
+  const clearance = await judge(context, scoring, place, (verdicts) =>
     calibrate(
       scores,
       async (places) => {
@@ -76,10 +75,10 @@ export async function calibratePrefilter(
 async function judge<T>(
   context: Context,
   settings: RunSettings,
-  processes: number,
+  place: EnginePlace,
   work: (verdicts: (rows: readonly SourceRow[]) => Promise<readonly RowVerdict[]>) => Promise<T>,
 ): Promise<T> {
-  const engines = engineOpener(context, processes)(settings);
+  const engines = engineOpener(context, place)(settings);
   try {
     await engines.ready;
     return await work((rows) => engines.process(rows));

@@ -5,6 +5,7 @@ import { reportRun } from '../report/summary.ts';
 import { readSummary } from '../store/progress.ts';
 import { streamResults } from '../store/results.ts';
 import type { Context } from './context.ts';
+import type { EnginePlace } from './engines.ts';
 import { doJob } from './job.ts';
 import { prepareRun } from './new-run.ts';
 import type { RunOptions } from './options.ts';
@@ -22,7 +23,7 @@ export interface MeasureRequest {
   readonly file: string;
   /** `detoxifier` and `scorer` are the partners of what is measured; `name` begins the names of the runs. */
   readonly options: RunOptions;
-  readonly processes: number;
+  readonly place: EnginePlace;
 }
 
 export interface MeasuredAll {
@@ -67,17 +68,17 @@ type RunOf = Omit<MeasuredRun, 'checkpoint' | 'standsFor'>;
 
 async function runPair(
   context: Context,
-  { file, options, processes }: MeasureRequest,
+  { file, options, place }: MeasureRequest,
   pair: Pick<RunOptions, 'detoxifier' | 'scorer'>,
 ): Promise<RunOf | null> {
   const name = `${options.name ?? 'compare'}: ${pair.detoxifier}, ${pair.scorer}`;
-  const { dataset, settings, create } = await prepareRun(context, [file], { ...options, ...pair, name }, processes);
+  const { dataset, settings, create } = await prepareRun(context, [file], { ...options, ...pair, name }, place);
   let memoryBytes = 0;
   const { run, ended } = await doJob(context, {
     settings,
     begin: create,
     dataset,
-    processes,
+    place,
     onMemory: (peakBytes) => {
       memoryBytes = Math.max(memoryBytes, peakBytes);
     },

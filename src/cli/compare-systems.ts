@@ -13,14 +13,13 @@ import type { Evaluation } from '../report/evaluation.ts';
 import { judgeRuns } from './compare-judge.ts';
 import { type Candidate, type MeasuredAll, measureAll } from './compare-measure.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
-import { engineProcesses } from './engines.ts';
+import { enginePlace } from './engines.ts';
 import { JUDGES, openJudges } from './judges.ts';
-import type { RunOptions } from './options.ts';
+import type { EngineProcessOptions, RunOptions } from './options.ts';
 
-export interface CompareOptions extends RunOptions {
+export interface CompareOptions extends RunOptions, EngineProcessOptions {
   readonly data?: string;
   readonly labelColumn?: string;
-  readonly processes?: number;
 }
 
 const DEFAULT_DATA = join(packageRoot, 'examples', 'comments.csv');
@@ -36,7 +35,7 @@ export async function compareSystems(
   if (file === '-') throw new UsageError('--data must be a file: it is read once for every system.');
   const texts = await readTexts(file, options);
   const { candidates, idle } = findCandidates(systems);
-  const request = { candidates, file, options, processes: engineProcesses(options.processes) };
+  const request = { candidates, file, options, place: enginePlace(options) };
   const measured: (MeasuredAll & Judged) | null =
     candidates.length === 0
       ? { detoxifiers: [], scorers: [], failed: [], evaluation: null, unjudged: [] }

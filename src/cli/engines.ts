@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { packageRoot } from '../config.ts';
 import { CheckpointError } from '../contract/errors.ts';
+import { CPU, type Device, requirePrecision } from '../contract/model-device.ts';
 import type { ModelIdentity, Precision } from '../contract/models.ts';
 import { generationOf, type RunSettings } from '../contract/settings.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
@@ -9,9 +10,20 @@ import { identifyCheckpoint, TEXT_ALONE } from '../engine/load.ts';
 import { createEngines, type Engines } from '../worker/engines.ts';
 import { requireAllowedFolder } from './checkpoint-folders.ts';
 import type { Context } from './context.ts';
+import type { EngineProcessOptions } from './options.ts';
 
-export function engineProcesses(asked: number | undefined): number {
-  return asked ?? availableParallelism();
+/** The libraries of a GPU alone take gigabytes of a process. Not measured: there was no GPU. */
+const DEVICE_RSS_BYTES = 12 * 2 ** 30;
+
+/** Engine processes of this machine: how many, and where their models run. */
+export interface EnginePlace {
+  readonly processes: number;
+  readonly device: Device;
+}
+
+/** One process a core, or one on a device. */
+export function enginePlace({ processes, device = CPU }: EngineProcessOptions): EnginePlace {
+  return { processes: processes ?? (device.kind === 'cpu' ? availableParallelism() : 1), device };
 }
 
 /** Which weights a name means here and now. @throws UsageError, CheckpointError */
@@ -49,7 +61,7 @@ export interface EngineOpenerOptions {
 /** Opens engines for the settings of a run, with the checkpoints of this machine. */
 export function engineOpener(
   context: Context,
-  processes: number,
+  { processes, device }: EnginePlace,
   { onMemory, runsOfOthers = false }: EngineOpenerOptions = {},
 ): (settings: RunSettings) => Engines {
   const { home, checkpointFolders } = context.config;
@@ -64,12 +76,14 @@ export function engineOpener(
   };
   return (settings) => {
     const { scorer, detoxifier, prefilter } = settings;
+    requirePrecision(device, detoxifier.precision);
     return createEngines({
       engine: {
         scorer: find(scorer),
         detoxifier: find(detoxifier),
         prefilter: prefilter && { ...find(prefilter.scorer), clearBelow: prefilter.clearBelow },
         precision: settings.detoxifier.precision,
+        device,
         threshold: settings.threshold,
         generation: generationOf(settings),
         prompt: settings.prompt ?? TEXT_ALONE,
@@ -77,6 +91,7 @@ export function engineOpener(
       },
       expected: { scorer: scorer.digest, detoxifier: detoxifier.digest, prefilter: prefilter?.scorer.digest },
       processes,
+      ...(device.kind === 'cpu' ? {} : { maxRssBytes: DEVICE_RSS_BYTES }),
       onMemory,
       log: context.log,
     });

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import type { ProduceProgress } from '../producer/produce.ts';
 import { WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
-import { engineProcesses } from './engines.ts';
+import { enginePlace } from './engines.ts';
 import { formatCount } from './format.ts';
 import { prepareRun } from './new-run.ts';
-import { addRunOptions, type RunOptions } from './options.ts';
+import { addRunOptions, deviceOption, type RunOptions } from './options.ts';
 import { enqueueAll } from './read-all.ts';
 import { listenForStop } from './signals.ts';
 
@@ -17,6 +17,7 @@ export function addEnqueueCommand(program: Command): void {
     .argument('<files...>', 'CSV, TSV, JSONL or text, also .gz or .zst; - is standard input')
     .description('read a dataset into the ledger and the queue, for workers anywhere; prints the run id');
   addRunOptions(command)
+    .addOption(deviceOption())
     .addHelpText(
       'after',
       `
@@ -29,7 +30,7 @@ It pauses while the queue is full, so it lasts about as long as the workers do. 
     )
     .action(async (files: string[], options: RunOptions) => {
       process.exitCode = await withContext({ answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS }, async (context) => {
-        const { dataset, create } = await prepareRun(context, files, options, engineProcesses(undefined));
+        const { dataset, create } = await prepareRun(context, files, options, enginePlace(options));
         const queue = await context.openQueue();
         const run = await create();
         process.stdout.write(`${run.id}\n`);

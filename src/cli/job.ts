@@ -8,7 +8,7 @@ import { createReconciler } from '../queue/reconciler.ts';
 import { readProgress } from '../store/progress.ts';
 import { startWorker } from '../worker/worker.ts';
 import type { Context } from './context.ts';
-import { engineOpener } from './engines.ts';
+import { type EnginePlace, engineOpener } from './engines.ts';
 import { formatCount } from './format.ts';
 import { createProgressDisplay } from './progress.ts';
 import { enqueueAll } from './read-all.ts';
@@ -27,7 +27,7 @@ export interface Job {
   readonly begin: () => Promise<Run>;
   /** What is still to be read; null when the source was read to its end. */
   readonly dataset: Dataset | null;
-  readonly processes: number;
+  readonly place: EnginePlace;
   /** Called with the highest resident memory of an engine process so far, in bytes. */
   readonly onMemory?: (peakBytes: number) => void;
 }
@@ -42,8 +42,8 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
   const worker = await startWorker({
     database,
     queue,
-    openEngines: engineOpener(context, job.processes, { onMemory: job.onMemory }),
-    processes: job.processes,
+    openEngines: engineOpener(context, job.place, { onMemory: job.onMemory }),
+    processes: job.place.processes,
     name: `${hostname()}/${process.pid}`,
     log,
   });

@@ -11,7 +11,7 @@ import { documentMarkdown } from '../report/document-markdown.ts';
 import { writeWholeFile } from '../report/whole-file.ts';
 import { type CompareOptions, compareSystems } from './compare-systems.ts';
 import { inspectByName } from './models-inspect.ts';
-import { addProcessesOption, addRunOptions } from './options.ts';
+import { addEngineOptions, addRunOptions } from './options.ts';
 import { documentText } from './print-document.ts';
 
 interface Options extends CompareOptions {
@@ -29,7 +29,7 @@ export function addModelsCompareCommand(models: Command): void {
     .command('compare')
     .argument('[checkpoints...]', 'bundled checkpoints, aliases or folders (default: the five systems)')
     .description('put systems side by side: what they are, and what they do on the same rows');
-  addProcessesOption(addRunOptions(command))
+  addEngineOptions(addRunOptions(command))
     .option('--data <file>', 'rows to measure on (default: examples/comments.csv)')
     .option('--label-column <name>', 'column that says which rows are toxic, for AUC and accuracy of scorers')
     .option('--out <file>', 'write the report, too: .md or .html by its ending; may be given twice', collect)

@@ -31,8 +31,8 @@ export function addModelsCompileCommand(models: Command): void {
     .argument('<checkpoints...>', 'bundled checkpoints, aliases, or folders')
     .description('make the ONNX graphs of a checkpoint now, so that the first run with it starts at once')
     .addOption(
-      new Option('--precision <precision>', 'int8 is what runs use by default')
-        .choices(['int8', 'fp32'])
+      new Option('--precision <precision>', 'int8 is what runs use by default, fp16 what they use on a GPU')
+        .choices(['int8', 'fp16', 'fp32'])
         .default('int8'),
     )
     .option('--tune', 'measure how much work at a time is fastest on this machine, and keep that for all runs')

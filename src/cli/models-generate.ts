@@ -1,15 +1,17 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { packageRoot, readConfig } from '../config.ts';
+import { CPU } from '../contract/model-device.ts';
 import type { Precision, Rewrite, RewriteCandidate } from '../contract/models.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import { identifyCheckpoint, loadDetoxifier, readTemplate, TEXT_ALONE } from '../engine/load.ts';
 import { visible } from './format.ts';
 import { addGenerationOptions, type GivenOptions, givenGeneration } from './generation-options.ts';
+import { type DeviceOption, deviceOption } from './options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
 import { textGroups } from './texts.ts';
 
-interface Options extends GivenOptions {
+interface Options extends GivenOptions, DeviceOption {
   readonly precision: Precision;
   readonly prompt?: string;
   readonly badWords?: string;
@@ -22,7 +24,8 @@ export function addModelsGenerateCommand(models: Command): void {
     .argument('<checkpoint>', 'a bundled checkpoint, an alias, or a folder')
     .argument('[texts...]', 'texts (default: the lines of standard input)')
     .description('let a model write: no queue, no database')
-    .addOption(precisionOption());
+    .addOption(precisionOption())
+    .addOption(deviceOption());
   addGenerationOptions(command, {
     ...{ sequences: true, longest: "the checkpoint's own" },
     prompt: 'the text alone',
@@ -44,7 +47,8 @@ trained on, takes long ones apart and fits the answers in: try that with "detoxq
     .action(async (name: string, texts: string[], options: Options) => {
       const { home } = readConfig();
       const { folder, name: known } = findCheckpoint(name, packageRoot, home);
-      const source = { folder, name: known, precision: options.precision, cacheFolder: join(home, 'compiled') };
+      const { precision, device = CPU } = options;
+      const source = { folder, name: known, precision, device, cacheFolder: join(home, 'compiled') };
       const identity = await identifyCheckpoint(source);
       const generation = resolveGeneration(
         { folder, architecture: identity.architecture },
@@ -73,8 +77,8 @@ trained on, takes long ones apart and fits the answers in: try that with "detoxq
 
 /** fp32 by default: what people compare with transformers is not quantized there. */
 export function precisionOption(): Option {
-  return new Option('--precision <precision>', 'int8 is what runs use by default')
-    .choices(['fp32', 'int8'])
+  return new Option('--precision <precision>', 'int8 is what runs use by default, fp16 what they use on a GPU')
+    .choices(['fp32', 'fp16', 'int8'])
     .default('fp32');
 }
 

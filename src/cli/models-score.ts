@@ -1,12 +1,21 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { packageRoot, readConfig } from '../config.ts';
+import { CPU } from '../contract/model-device.ts';
 import type { Precision } from '../contract/models.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import { type CheckpointReference, isLanguageModel, loadClassifier, loadLanguageModel } from '../engine/load.ts';
 import { visible } from './format.ts';
 import { precisionOption } from './models-generate.ts';
+import { type DeviceOption, deviceOption } from './options.ts';
 import { textGroups } from './texts.ts';
+
+interface Options extends DeviceOption {
+  readonly precision: Precision;
+  readonly json?: boolean;
+}
+
+type Reference = CheckpointReference & DeviceOption;
 
 export function addModelsScoreCommand(models: Command): void {
   models
@@ -17,6 +26,7 @@ export function addModelsScoreCommand(models: Command): void {
       'let a classifier with any labels score texts, or a language model say their perplexity: no queue, no database',
     )
     .addOption(precisionOption())
+    .addOption(deviceOption())
     .option(
       '--json',
       'one JSON object a text: text, input_tokens, and labels, logits, probabilities or logprob, perplexity',
@@ -32,10 +42,11 @@ Examples:
 The model gets the text as it is: in fp32 the logits are those of transformers within 1e-4. A run puts texts into the form
 that the model was trained on first.`,
     )
-    .action(async (name: string, texts: string[], options: { precision: Precision; json?: boolean }) => {
+    .action(async (name: string, texts: string[], options: Options) => {
       const { home } = readConfig();
       const { folder, name: known } = findCheckpoint(name, packageRoot, home);
-      const reference = { folder, name: known, precision: options.precision, cacheFolder: join(home, 'compiled') };
+      const { precision, device = CPU } = options;
+      const reference = { folder, name: known, precision, device, cacheFolder: join(home, 'compiled') };
       const model = isLanguageModel(folder) ? await openLikelihood(reference) : await openClassifier(reference);
       try {
         for await (const group of textGroups(texts)) {
@@ -60,7 +71,7 @@ interface OpenModel {
   close(): Promise<void>;
 }
 
-async function openClassifier(reference: CheckpointReference): Promise<OpenModel> {
+async function openClassifier(reference: Reference): Promise<OpenModel> {
   const model = await loadClassifier(reference);
   const { labels } = model;
   return {
@@ -80,7 +91,7 @@ async function openClassifier(reference: CheckpointReference): Promise<OpenModel
 }
 
 /** A text without a token has no perplexity. */
-async function openLikelihood(reference: CheckpointReference): Promise<OpenModel> {
+async function openLikelihood(reference: Reference): Promise<OpenModel> {
   const model = await loadLanguageModel(reference);
   return {
     async score(texts) {

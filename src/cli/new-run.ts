@@ -8,9 +8,9 @@ import { type Dataset, openDataset } from '../producer/dataset.ts';
 import { createRun } from '../store/runs.ts';
 import { calibratePrefilter } from './calibrate-prefilter.ts';
 import type { Context } from './context.ts';
-import { identify } from './engines.ts';
+import { type EnginePlace, identify } from './engines.ts';
 import { givenGeneration } from './generation-options.ts';
-import { RUN_MAX_NEW_TOKENS, type RunOptions } from './options.ts';
+import { precisionOf, RUN_MAX_NEW_TOKENS, type RunOptions } from './options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
 import { withCandidates } from './with-candidates.ts';
 
@@ -21,14 +21,15 @@ export interface NewRun {
   create(): Promise<Run>;
 }
 
-/** @param processes engine processes that may be used to prepare it */
+/** @param place engine processes that may be used to prepare it */
 export async function prepareRun(
   context: Context,
   files: readonly string[],
   options: RunOptions,
-  processes: number,
+  place: EnginePlace,
 ): Promise<NewRun> {
-  const { precision, threshold } = options;
+  const { threshold } = options;
+  const precision = precisionOf(options);
   const detoxifier = await identify(context, options.detoxifier, precision);
   const scorer = await identify(context, options.scorer, precision);
   const writing = howToWrite(context, detoxifier, options);
@@ -46,7 +47,7 @@ export async function prepareRun(
       ? plain
       : {
           ...plain,
-          prefilter: await calibratePrefilter(context, { dataset, settings: plain, prefilter, maxMiss, processes }),
+          prefilter: await calibratePrefilter(context, { dataset, settings: plain, prefilter, maxMiss, place }),
         };
   const { files: sourceFiles, options: sourceOptions } = dataset.source;
   return {

@@ -1,11 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CPU, type Device, defaultPrecision, parseDevice, requirePrecision } from '../contract/model-device.ts';
+import type { Precision } from '../contract/models.ts';
 import { BUNDLED } from '../engine/catalog.ts';
 import { FORMATS, type Format } from '../producer/format.ts';
 import { addGenerationOptions, type GivenOptions } from './generation-options.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** Options of the verbs that begin a run; generation options beside those named here. */
-export interface RunOptions extends GivenOptions {
+export interface RunOptions extends GivenOptions, DeviceOption {
   readonly textColumn?: string;
   readonly idColumn?: string;
   readonly format?: Format;
@@ -20,7 +22,7 @@ export interface RunOptions extends GivenOptions {
   readonly prefilterMaxMiss: number;
   /** Rewrites to choose from. */
   readonly candidates: number;
-  readonly precision: 'int8' | 'fp32';
+  readonly precision?: Precision;
   /** Template with {text}. */
   readonly prompt?: string;
   /** File with words that are never produced. */
@@ -56,7 +58,7 @@ export function addRunOptions(command: Command): Command {
     )
     .option('--candidates <rewrites>', 'rewrites of a sentence to choose the best from', wholeNumber(1, 64), 1)
     .addOption(
-      new Option('--precision <precision>', 'int8 is quantized row by row').choices(['int8', 'fp32']).default('int8'),
+      new Option('--precision <precision>', 'default: int8, quantized row by row; on a GPU fp16').choices(PRECISIONS),
     )
     .option('--name <name>', 'a name for the run, shown by status');
   return addGenerationOptions(command, {
@@ -66,8 +68,41 @@ export function addRunOptions(command: Command): Command {
   });
 }
 
-export function addProcessesOption(command: Command): Command {
-  return command.option('--processes <count>', 'engine processes (default: one a core)', wholeNumber(1, 1024));
+const PRECISIONS: readonly Precision[] = ['int8', 'fp16', 'fp32'];
+
+export interface DeviceOption {
+  /** What models run on; absent: the CPU. */
+  readonly device?: Device;
+}
+
+/** What the engine processes of this machine are. */
+export interface EngineProcessOptions extends DeviceOption {
+  readonly processes?: number;
+}
+
+export function deviceOption(): Option {
+  return new Option('--device <device>', 'what models run on: cpu, cuda, cuda:1 or webgpu (default: cpu)').argParser(
+    (value) => {
+      const device = parseDevice(value);
+      if (device === null) throw new InvalidArgumentError('It must be cpu, cuda, cuda:N or webgpu.');
+      return device;
+    },
+  );
+}
+
+export function addEngineOptions(command: Command): Command {
+  return command
+    .option('--processes <count>', 'engine processes (default: one a core; on a GPU one)', wholeNumber(1, 1024))
+    .addOption(deviceOption());
+}
+
+/** What models run in on the device that was asked for. @throws UsageError where that cannot be */
+export function precisionOf({
+  device = CPU,
+  precision = defaultPrecision(device),
+}: DeviceOption & { readonly precision?: Precision }): Precision {
+  requirePrecision(device, precision);
+  return precision;
 }
 
 /** `0.1%` or `0.001`; more than nothing, at most everything. */

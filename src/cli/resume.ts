@@ -5,17 +5,16 @@ import { reopenDataset } from '../producer/source.ts';
 import { exportFormat } from '../report/export.ts';
 import { changeRun, getRun } from '../store/runs.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
-import { engineProcesses, requireSameModels } from './engines.ts';
+import { enginePlace, requireSameModels } from './engines.ts';
 import { finishJob } from './finish.ts';
 import { visible } from './format.ts';
 import { doJob } from './job.ts';
-import { addProcessesOption } from './options.ts';
+import { addEngineOptions, type EngineProcessOptions } from './options.ts';
 import { readLife } from './watch.ts';
 
-interface Options {
+interface Options extends EngineProcessOptions {
   readonly detach?: boolean;
   readonly out?: string;
-  readonly processes?: number;
   readonly json?: boolean;
 }
 
@@ -24,7 +23,7 @@ export function addResumeCommand(program: Command): void {
     .command('resume')
     .argument('<run>', 'run id, or latest')
     .description('go on with a run that was interrupted, on this machine, under the settings it was begun with');
-  addProcessesOption(command)
+  addEngineOptions(command)
     .option('--detach', 'only end a pause, for workers and the producer that run elsewhere')
     .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')
     .option('--json', 'print the summary as JSON')
@@ -40,7 +39,7 @@ if its files have changed since, or the models are not the same, the run is refu
     )
     .action(async (reference: string, options: Options) => {
       if (options.out !== undefined) exportFormat(options.out);
-      const processes = engineProcesses(options.processes);
+      const place = enginePlace(options);
       process.exitCode = await withContext(
         { connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
         async (context) => {
@@ -58,7 +57,7 @@ if its files have changed since, or the models are not the same, the run is refu
           const dataset = found.rowsTotal === null ? await reopenDataset(found.source) : null;
           const begin = async () => (found.state === 'paused' ? changeRun(database, found.id, 'resume') : found);
           const { settings } = found;
-          const { run, ended, exitCode } = await doJob(context, { settings, begin, dataset, processes });
+          const { run, ended, exitCode } = await doJob(context, { settings, begin, dataset, place });
           return ended ? finishJob(context, run, options) : exitCode;
         },
       );

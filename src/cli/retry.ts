@@ -3,16 +3,15 @@ import { exportFormat } from '../report/export.ts';
 import { countRowErrors, reopenRowErrors } from '../store/retry.ts';
 import { getRun } from '../store/runs.ts';
 import { withContext } from './context.ts';
-import { engineProcesses, requireSameModels } from './engines.ts';
+import { enginePlace, requireSameModels } from './engines.ts';
 import { finishJob } from './finish.ts';
 import { formatCount } from './format.ts';
 import { doJob } from './job.ts';
-import { addProcessesOption } from './options.ts';
+import { addEngineOptions, type EngineProcessOptions } from './options.ts';
 
-interface Options {
+interface Options extends EngineProcessOptions {
   readonly detach?: boolean;
   readonly out?: string;
-  readonly processes?: number;
   readonly json?: boolean;
 }
 
@@ -21,7 +20,7 @@ export function addRetryCommand(program: Command): void {
     .command('retry')
     .argument('<run>', 'run id, or latest')
     .description('try the row errors of a run again, under the settings it was begun with');
-  addProcessesOption(command)
+  addEngineOptions(command)
     .option('--detach', 'only put them back to work, for workers that run elsewhere')
     .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')
     .option('--json', 'print the summary as JSON')
@@ -37,7 +36,7 @@ their text never came in. Mend the source and begin a new run with them.`,
     )
     .action(async (reference: string, options: Options) => {
       if (options.out !== undefined) exportFormat(options.out);
-      const processes = engineProcesses(options.processes);
+      const place = enginePlace(options);
       process.exitCode = await withContext({ connections: 8 }, async (context) => {
         const { database } = context;
         const run = await getRun(database, reference);
@@ -66,7 +65,7 @@ their text never came in. Mend the source and begin a new run with them.`,
           await reopen();
           return run;
         };
-        const { ended, exitCode } = await doJob(context, { settings: run.settings, begin, dataset: null, processes });
+        const { ended, exitCode } = await doJob(context, { settings: run.settings, begin, dataset: null, place });
         return ended ? finishJob(context, await getRun(database, run.id), options) : exitCode;
       });
     });

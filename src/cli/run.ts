@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
 import { exportFormat } from '../report/export.ts';
 import { WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
-import { engineProcesses } from './engines.ts';
+import { enginePlace } from './engines.ts';
 import { finishJob } from './finish.ts';
 import { doJob } from './job.ts';
 import { prepareRun } from './new-run.ts';
-import { addProcessesOption, addRunOptions, type RunOptions } from './options.ts';
+import { addEngineOptions, addRunOptions, type EngineProcessOptions, type RunOptions } from './options.ts';
 
-interface Options extends RunOptions {
+interface Options extends RunOptions, EngineProcessOptions {
   readonly out?: string;
-  readonly processes?: number;
   readonly json?: boolean;
 }
 
@@ -18,7 +17,7 @@ export function addRunCommand(program: Command): void {
     .command('run')
     .argument('<files...>', 'CSV, TSV, JSONL or text, also .gz or .zst; - is standard input')
     .description('everything on this machine: enqueue, work, wait, summary, export if asked');
-  addProcessesOption(addRunOptions(command))
+  addEngineOptions(addRunOptions(command))
     .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')
     .option('--json', 'print the summary as JSON')
     .addHelpText(
@@ -34,12 +33,12 @@ data in .detoxq/ (DETOXQ_HOME) and end with it. Ctrl-C stops cleanly; "detoxq re
     )
     .action(async (files: string[], options: Options) => {
       if (options.out !== undefined) exportFormat(options.out);
-      const processes = engineProcesses(options.processes);
+      const place = enginePlace(options);
       process.exitCode = await withContext(
         { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
         async (context) => {
-          const { dataset, settings, create } = await prepareRun(context, files, options, processes);
-          const { run, ended, exitCode } = await doJob(context, { settings, begin: create, dataset, processes });
+          const { dataset, settings, create } = await prepareRun(context, files, options, place);
+          const { run, ended, exitCode } = await doJob(context, { settings, begin: create, dataset, place });
           return ended ? finishJob(context, run, options) : exitCode;
         },
       );

@@ -2,20 +2,20 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { ServiceError } from '../contract/errors.ts';
+import { deviceName } from '../contract/model-device.ts';
 import type { ChunkQueue } from '../queue/queue.ts';
 import { createReconciler } from '../queue/reconciler.ts';
 import { readProgress } from '../store/progress.ts';
 import { openRuns } from '../store/runs.ts';
 import { startWorker } from '../worker/worker.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
-import { engineOpener, engineProcesses } from './engines.ts';
-import { addProcessesOption } from './options.ts';
+import { engineOpener, enginePlace } from './engines.ts';
+import { addEngineOptions, type EngineProcessOptions } from './options.ts';
 import { listenForStop } from './signals.ts';
 
 const LOOK_EVERY_MS = 500;
 
-interface Options {
-  readonly processes?: number;
+interface Options extends EngineProcessOptions {
   readonly exitWhenEmpty?: boolean;
 }
 
@@ -23,7 +23,7 @@ export function addWorkerCommand(program: Command): void {
   const command = program
     .command('worker')
     .description('take chunks from the queue until stopped; as many as you like, on any machine');
-  addProcessesOption(command)
+  addEngineOptions(command)
     .option('--exit-when-empty', 'end when no chunk is waiting or in work')
     .addHelpText(
       'after',
@@ -31,12 +31,14 @@ export function addWorkerCommand(program: Command): void {
 Examples:
   DATABASE_URL=postgres://… REDIS_URL=redis://… detoxq worker
   detoxq worker --processes 4 --exit-when-empty
+  detoxq worker --device cuda:1      for runs in fp16 (docs/gpu.md)
 
 SIGTERM and Ctrl-C: takes no new chunks, finishes those in work within DETOXQ_DRAIN_SECONDS (25), hands the rest back.
 A second signal ends it at once; its chunks are delivered again when their locks run out.`,
     )
     .action(async (options: Options) => {
-      const processes = engineProcesses(options.processes);
+      const place = enginePlace(options);
+      const { processes } = place;
       await withContext(
         { connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS, logLevel: 'info' },
         async (context) => {
@@ -44,11 +46,11 @@ A second signal ends it at once; its chunks are delivered again when their locks
           const queue = await context.openQueue();
           const name = `${hostname()}/${process.pid}`;
           const stop = listenForStop((text) => log.info({ worker: name }, text));
-          const openEngines = engineOpener(context, processes, { runsOfOthers: true });
+          const openEngines = engineOpener(context, place, { runsOfOthers: true });
           const worker = await startWorker({ database, queue, openEngines, processes, name, log });
           const reconciler = createReconciler({ database, queue, log });
           reconciler.start();
-          log.info({ worker: name, processes }, 'worker is ready');
+          log.info({ worker: name, processes, device: deviceName(place.device) }, 'worker is ready');
           try {
             while (!stop.signal.aborted) {
               if (options.exitWhenEmpty && (await isEmpty(context, queue))) break;

@@ -26,6 +26,11 @@ export class CheckpointError extends DetoxqError {
   override readonly name = 'CheckpointError';
 }
 
+/** What models were to run on is not there, or cannot run them. */
+export class DeviceError extends DetoxqError {
+  override readonly name = 'DeviceError';
+}
+
 /** A model hub cannot be reached, refuses us, or gives something else than it promised. */
 export class HubError extends DetoxqError {
   override readonly name: string = 'HubError';

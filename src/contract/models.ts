@@ -1,5 +1,5 @@
-/** fp32 gives the tokens of transformers; int8 is row-wise quantized and the default on CPU. */
-export type Precision = 'fp32' | 'int8';
+/** fp32 gives the tokens of transformers; int8 is row-wise quantized and the default on a CPU, fp16 on other devices. */
+export type Precision = 'fp32' | 'fp16' | 'int8';
 
 /** Which weights ran: enough to tell two results apart. Stored in `models` and in a run's settings. */
 export interface ModelIdentity {

@@ -6,7 +6,7 @@ const modelIdentity = z.strictObject({
   name: z.string().min(1),
   architecture: z.string().min(1),
   digest: z.string().regex(/^[0-9a-f]{64}$/),
-  precision: z.enum(['fp32', 'int8']),
+  precision: z.enum(['fp32', 'fp16', 'int8']),
 });
 
 /** Everything that decides what a row's result is. Frozen when a run is created; a run is never resumed under others. */

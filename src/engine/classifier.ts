@@ -3,19 +3,19 @@ import { CheckpointError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { Classifier } from './architectures/classifier.ts';
 import { CLASSIFIERS, ENCODERS, readerOf } from './architectures/registry.ts';
-import { batchByLength, batchInputs } from './batches.ts';
 import { readFields } from './checkpoint/fields.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 import { compileCheckpoint } from './compile/compile.ts';
-import { int8WeightLimit } from './cpu.ts';
+import { createRuns } from './runs.ts';
 import { openSession } from './session.ts';
 import { sizesInForce } from './sizes.ts';
+import { findTarget, type RunsOn } from './target.ts';
 import { loadTokenizer } from './tokenizer.ts';
 import { readTuning } from './tuning.ts';
 import { createTurns } from './turns.ts';
 
-export interface ClassifierOptions extends CheckpointReference {
-  /** Tokens in one run (default: as tuned on this machine, else by the size of the model). Decides speed and memory, never a result. */
+export interface ClassifierOptions extends CheckpointReference, RunsOn {
+  /** Tokens in one run (default: as tuned on this machine, else by the size of the model). Decides speed and memory, on a CPU never a result. */
   readonly maxRunTokens?: number;
 }
 
@@ -54,13 +54,17 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
   const identity = await identifyCheckpoint(options);
   const model = readClassifier(folder, identity.architecture, 'a classifier');
   const tokenizer = loadTokenizer(folder, model.vocabulary);
-  const compiled = await compileCheckpoint(
-    { folder, cacheFolder, identity, weightLimit: await int8WeightLimit(), options: null },
-    (source) => ({ 'classifier.onnx': model.graph(source) }),
-  );
-  const session = await openSession(join(compiled, 'classifier.onnx'));
+  const target = await findTarget(options);
+  const compiled = await compileCheckpoint({ folder, cacheFolder, identity, ...target, options: null }, (source) => ({
+    'classifier.onnx': model.graph({ ...source, padded: source.portable }),
+  }));
+  const session = await openSession(join(compiled, 'classifier.onnx'), target.device);
   const maxInputTokens = Math.min(model.window, tokenizer.maxTokens ?? Infinity);
-  const { maxRunTokens } = sizesInForce(model.size, await readTuning(cacheFolder, identity), options);
+  const { padToken, size } = model;
+  const { maxRunTokens } = target.portable
+    ? options
+    : sizesInForce(size, await readTuning(cacheFolder, identity), options);
+  const runsOf = createRuns(target, { size, padToken, window: maxInputTokens, maxRunTokens });
   const probabilities = model.multiLabel ? sigmoid : softmax;
   const takeTurns = createTurns();
   const encode = (text: string): number[] => tokenizer.encode(text, maxInputTokens);
@@ -69,8 +73,8 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
     const count = model.labels.length;
     const rows = texts.map((text, index) => ({ index, tokens: encode(text) }));
     const results = new Array<Classification>(texts.length);
-    for (const batch of batchByLength(rows, maxRunTokens)) {
-      const all = (await session.run(batchInputs(batch))).floats('logits');
+    for (const batch of runsOf(rows)) {
+      const all = (await session.run(batch.inputs)).floats('logits');
       batch.rows.forEach((row, r) => {
         const logits = [...all.subarray(count * r, count * (r + 1))];
         if (!logits.every(Number.isFinite)) throw new CheckpointError(`${folder} gives logits that are not finite`);

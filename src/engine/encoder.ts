@@ -10,14 +10,14 @@ import { type PoolingConfig, readPooling } from './checkpoint/pooling.ts';
 import { openWeights } from './checkpoint/weights.ts';
 import { compileCheckpoint } from './compile/compile.ts';
 import type { Source } from './compile/layers.ts';
-import { int8WeightLimit } from './cpu.ts';
 import { openSession } from './session.ts';
 import { sizesInForce } from './sizes.ts';
+import { findTarget, type RunsOn } from './target.ts';
 import { loadTokenizer } from './tokenizer.ts';
 import { readTuning } from './tuning.ts';
 import { createTurns } from './turns.ts';
 
-export interface EncoderOptions extends CheckpointReference {
+export interface EncoderOptions extends CheckpointReference, RunsOn {
   /** Tokens in one run (default: as tuned on this machine, else by the size of the model). Decides speed and memory, never a result. */
   readonly maxRunTokens?: number;
 }
@@ -51,11 +51,14 @@ export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncode
   const pooling = readPooling(folder);
   checkDense(folder, pooling, model);
   const tokenizer = loadTokenizer(folder, model.vocabulary);
+  const target = await findTarget(options);
   const compiled = await compileCheckpoint(
-    { folder, cacheFolder, identity, weightLimit: await int8WeightLimit(), options: 'encoder' },
-    (source) => ({ 'embeddings.onnx': buildGraph(model, source, pooling) }),
+    { folder, cacheFolder, identity, ...target, options: 'encoder' },
+    (source) => ({
+      'embeddings.onnx': buildGraph(model, source, pooling),
+    }),
   );
-  const session = await openSession(join(compiled, 'embeddings.onnx'));
+  const session = await openSession(join(compiled, 'embeddings.onnx'), target.device);
   const window = Math.min(model.window, tokenizer.maxTokens ?? Infinity, pooling.maxTokens ?? Infinity);
   const { maxRunTokens } = sizesInForce(model.size, await readTuning(cacheFolder, identity), options);
   const takeTurns = createTurns();

@@ -4,6 +4,7 @@ import type { Sizes } from '../contract/device.ts';
 import { CheckpointError } from '../contract/errors.ts';
 import type { GenerationOverrides } from '../contract/generation.ts';
 import type { ModelIdentity } from '../contract/models.ts';
+import { encoderModel } from './architectures/generator.ts';
 import { GENERATORS } from './architectures/registry.ts';
 import type { EncodedRow } from './batches.ts';
 import { type Fields, readFields } from './checkpoint/fields.ts';
@@ -12,17 +13,20 @@ import { type CheckpointReference, identifyCheckpoint } from './checkpoint/ident
 import { compileCheckpoint } from './compile/compile.ts';
 import { greedyDecoder } from './compile/greedy-loop.ts';
 import { searchStep } from './compile/search-step.ts';
-import { int8WeightLimit } from './cpu.ts';
+import { wholeSearch } from './compile/whole-search.ts';
 import type { Decoder } from './decoder.ts';
 import { createGraphDecoder } from './graph-decoder.ts';
 import { createGreedySearch, type Generated, type GreedyOptions } from './greedy.ts';
 import { createPrompt, findTemplate, type Prompt } from './prompt.ts';
+import { createRuns } from './runs.ts';
 import { openSession, type Session } from './session.ts';
 import { sizesInForce } from './sizes.ts';
+import { findTarget, type RunsOn } from './target.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 import { readTuning } from './tuning.ts';
+import { createWholeGreedySearch } from './whole-greedy.ts';
 
-export interface GeneratorOptions extends CheckpointReference {
+export interface GeneratorOptions extends CheckpointReference, RunsOn {
   /** Generation options under their Hugging Face names, which win over the checkpoint's. */
   readonly generation: GenerationOverrides;
   /** Template with `{text}`, in which texts are put to the model (default: the checkpoint's own, see `findTemplate`). */
@@ -67,23 +71,28 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
   );
   const maxInputTokens = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow, room(generation));
   const end = { endTokens: generation.endTokens, padToken: generation.padToken };
-  const compiled = await compileCheckpoint(
-    { folder, cacheFolder, identity, weightLimit: await int8WeightLimit(), options: end },
-    (source) => {
-      const plan = model.decoder(source);
+  const target = await findTarget(options);
+  const compiled = await compileCheckpoint({ folder, cacheFolder, identity, ...target, options: end }, (source) => {
+    const plan = model.decoder(source);
+    if (target.portable) {
       return {
-        'encoder.onnx': model.encoder(source),
-        'decoder.onnx': greedyDecoder(source, plan, end),
+        'encoder.onnx': encoderModel(source, model),
+        'search.onnx': wholeSearch(source, model.encoder, plan, end),
         'step.onnx': searchStep(source, plan),
       };
-    },
-  );
+    }
+    return {
+      'encoder.onnx': encoderModel(source, model),
+      'decoder.onnx': greedyDecoder(source, plan, end),
+      'step.onnx': searchStep(source, plan),
+    };
+  });
   const sizes = sizesInForce(model.size, await readTuning(cacheFolder, identity), options);
   const sessions = new Map<string, Promise<Session>>();
   const open = (name: string): Promise<Session> => {
     const known = sessions.get(name);
     if (known) return known;
-    const session = openSession(join(compiled, name));
+    const session = openSession(join(compiled, name), target.device);
     sessions.set(name, session);
     return session;
   };
@@ -102,14 +111,21 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
     vocabulary: model.vocabulary,
     maxInputTokens,
     sizes,
-    openGreedySearch: async (changes = {}) =>
-      createGreedySearch({
+    async openGreedySearch(changes = {}) {
+      if (target.portable) {
+        const { maxRunTokens } = options;
+        const { padToken } = generation;
+        const runsOf = createRuns(target, { size: model.size, padToken, window: maxInputTokens, maxRunTokens });
+        return createWholeGreedySearch({ search: await open('search.onnx'), generation, runsOf });
+      }
+      return createGreedySearch({
         ...(await reading()),
         decoder: await open('decoder.onnx'),
         generation,
         ...sizes,
         ...changes,
-      }),
+      });
+    },
     openDecoder: async () =>
       createGraphDecoder({
         ...(await reading()),

@@ -6,13 +6,13 @@ import { batchByLength, batchInputs, type EncodedRow, tokensPerRun } from './bat
 import { readFields } from './checkpoint/fields.ts';
 import { type CheckpointReference, identifyCheckpoint, readArchitecture } from './checkpoint/identity.ts';
 import { compileCheckpoint } from './compile/compile.ts';
-import { int8WeightLimit } from './cpu.ts';
 import { logSumExp } from './log-sum-exp.ts';
 import { openSession } from './session.ts';
+import { findTarget, type RunsOn } from './target.ts';
 import { loadTokenizer } from './tokenizer.ts';
 import { createTurns } from './turns.ts';
 
-export interface LanguageModelOptions extends CheckpointReference {
+export interface LanguageModelOptions extends CheckpointReference, RunsOn {
   /** Tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
   readonly maxRunTokens?: number;
 }
@@ -52,11 +52,12 @@ export async function loadLanguageModel(options: LanguageModelOptions): Promise<
   }
   const model = read(readFields(join(folder, 'config.json')));
   const tokenizer = loadTokenizer(folder, model.vocabulary);
+  const target = await findTarget(options);
   const compiled = await compileCheckpoint(
-    { folder, cacheFolder, identity, weightLimit: await int8WeightLimit(), options: 'likelihood' },
+    { folder, cacheFolder, identity, ...target, options: 'likelihood' },
     (source) => ({ 'likelihood.onnx': model.likelihood(source) }),
   );
-  const session = await openSession(join(compiled, 'likelihood.onnx'));
+  const session = await openSession(join(compiled, 'likelihood.onnx'), target.device);
   const window = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow);
   const maxRunTokens = options.maxRunTokens ?? tokensPerRun(model.size);
   const takeTurns = createTurns();

@@ -1,3 +1,4 @@
+import { CPU } from '../contract/model-device.ts';
 import type { Detoxifier, Scorer } from '../contract/models.ts';
 import type { SourceRow } from '../contract/row.ts';
 import { createPolicy } from '../detox/policy.ts';
@@ -37,7 +38,8 @@ interface Loaded {
 
 async function load(options: EngineOptions): Promise<Loaded> {
   const start = performance.now();
-  const shared = { precision: options.precision, cacheFolder: options.cacheFolder };
+  const { precision, cacheFolder, device = CPU } = options;
+  const shared = { precision, cacheFolder, device };
   const scorer = await loadScorer({ ...options.scorer, ...shared });
   const { generation, prompt } = options;
   const detoxifier = await loadDetoxifier({ ...options.detoxifier, ...shared, generation, prompt });

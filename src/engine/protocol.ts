@@ -1,4 +1,5 @@
 import type { GenerationOverrides } from '../contract/generation.ts';
+import type { Device } from '../contract/model-device.ts';
 import type { ModelIdentity, Precision } from '../contract/models.ts';
 import type { RowResult } from '../contract/outcome.ts';
 import type { RowFault, SourceRow } from '../contract/row.ts';
@@ -16,6 +17,8 @@ export interface EngineOptions {
   readonly detoxifier: CheckpointSource;
   readonly prefilter?: (CheckpointSource & { readonly clearBelow: number }) | undefined;
   readonly precision: Precision;
+  /** Default: the CPU. */
+  readonly device?: Device;
   readonly threshold: number;
   readonly generation: GenerationOverrides;
   /** Template in which texts are put to the detoxifier. */

@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { RuntimeFacts } from '../contract/device.ts';
 import { CheckpointError } from '../contract/errors.ts';
+import { CPU, type Device } from '../contract/model-device.ts';
 
 /** Inputs and outputs of a run: plain arrays with their shape. */
 export type Value =
@@ -23,6 +24,8 @@ export interface Outputs {
 /** Told after each run of a graph: how an engine process knows that it gets on, however long a row takes. */
 export const ranGraph = channel('detoxq:ran-graph');
 
+const CONFIG = { intra_op: { allow_spinning: '0' } };
+
 const OPTIONS: InferenceSession.SessionOptions = {
   executionProviders: ['cpu'],
   intraOpNumThreads: 1,
@@ -32,7 +35,7 @@ const OPTIONS: InferenceSession.SessionOptions = {
   // Same speed and less memory when shapes differ from run to run.
   enableMemPattern: false,
   logSeverityLevel: 3,
-  extra: { session: { intra_op: { allow_spinning: '0' } } },
+  extra: { session: CONFIG },
 };
 
 /**
@@ -53,16 +56,34 @@ export async function runtimeFacts(): Promise<RuntimeFacts> {
   };
 }
 
-/** @param model path of an ONNX file, its weights beside it, or a whole model in memory */
-export async function openSession(model: string | Uint8Array): Promise<Session> {
+function optionsFor({ kind, index }: Device, onlyThere: boolean): InferenceSession.SessionOptions {
+  if (kind === 'cpu') return OPTIONS;
+  const provider = kind === 'cuda' ? { name: 'cuda', deviceId: index } : kind;
+  const placing = onlyThere ? { session: { ...CONFIG, disable_cpu_ep_fallback: '1' } } : { session: CONFIG };
+  return { ...OPTIONS, executionProviders: [provider], extra: placing };
+}
+
+/**
+ * Where the device is not the CPU, operators that it does not have run on the CPU all the same; where it is not there at
+ * all, the session cannot be opened.
+ *
+ * @param model path of an ONNX file, its weights beside it, or a whole model in memory
+ * @param onlyThere refuses a graph with an operator that would run on the CPU
+ */
+export async function openSession(
+  model: string | Uint8Array,
+  device: Device = CPU,
+  onlyThere = false,
+): Promise<Session> {
+  const options = optionsFor(device, onlyThere);
   const label = typeof model === 'string' ? model : 'the graph in memory';
   const { InferenceSession, Tensor: RuntimeTensor } = await loadRuntime();
   let session: InferenceSession;
   try {
     session =
       typeof model === 'string'
-        ? await InferenceSession.create(model, OPTIONS)
-        : await InferenceSession.create(model, OPTIONS);
+        ? await InferenceSession.create(model, options)
+        : await InferenceSession.create(model, options);
   } catch (cause) {
     throw new CheckpointError(`onnxruntime cannot load ${label}`, { cause });
   }

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { encoderModel } from '../../src/engine/architectures/generator.ts';
 import { CLASSIFIERS, GENERATORS } from '../../src/engine/architectures/registry.ts';
 import { readFields } from '../../src/engine/checkpoint/fields.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
@@ -25,7 +26,7 @@ afterAll(() => rmSync(cacheFolder, { recursive: true }));
 async function hashOf(name: string, precision: 'fp32' | 'int8', build: (source: Source) => Models): Promise<string> {
   const folder = join(import.meta.dirname, '../fixtures/checkpoints', name);
   const identity = await identifyCheckpoint({ folder, name, precision, cacheFolder });
-  const request = { folder, cacheFolder, identity, weightLimit: 127, options: null };
+  const request = { folder, cacheFolder, identity, portable: false, weightLimit: 127, options: null };
   const manifest = readFileSync(join(await compileCheckpoint(request, build), 'manifest.json'));
   return createHash('sha256').update(manifest).digest('hex').slice(0, 8);
 }
@@ -50,7 +51,7 @@ test('the compiler writes what its version says', async () => {
       const build = (source: Source) => {
         const plan = generator.decoder(source);
         return {
-          'encoder.onnx': generator.encoder(source),
+          'encoder.onnx': encoderModel(source, generator),
           'step.onnx': searchStep(source, plan),
           'decoder.onnx': greedyDecoder(source, plan, { endTokens: [2], padToken: 1 }),
         };

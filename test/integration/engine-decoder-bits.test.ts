@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
 import { bartGenerator } from '../../src/engine/architectures/bart.ts';
+import { encoderModel } from '../../src/engine/architectures/generator.ts';
 import { batchInputs } from '../../src/engine/batches.ts';
 import { readFields } from '../../src/engine/checkpoint/fields.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
@@ -31,9 +32,9 @@ async function openModel(precision: Precision) {
   // No token ends a row: each runs all its steps.
   const end = { endTokens: [], padToken: 1 };
   const compiled = await compileCheckpoint(
-    { folder, cacheFolder, identity, weightLimit: 127, options: 'bits' },
+    { folder, cacheFolder, identity, portable: false, weightLimit: 127, options: 'bits' },
     (source) => ({
-      'encoder.onnx': config.encoder(source),
+      'encoder.onnx': encoderModel(source, config),
       'decoder.onnx': greedyDecoder(source, config.decoder(source), end),
     }),
   );

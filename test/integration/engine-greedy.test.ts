@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bartGenerator } from '../../src/engine/architectures/bart.ts';
+import { encoderModel } from '../../src/engine/architectures/generator.ts';
 import { readFields } from '../../src/engine/checkpoint/fields.ts';
 import type { GreedyGeneration } from '../../src/engine/checkpoint/generation.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
@@ -49,9 +50,9 @@ function recorded(session: Session, calls: Inputs[]): Session {
 
 beforeAll(async () => {
   const identity = await identifyCheckpoint({ folder, name, precision: 'fp32', cacheFolder });
-  const request = { folder, cacheFolder, identity, weightLimit: 127, options: null };
+  const request = { folder, cacheFolder, identity, portable: false, weightLimit: 127, options: null };
   const compiled = await compileCheckpoint(request, (source) => ({
-    'encoder.onnx': config.encoder(source),
+    'encoder.onnx': encoderModel(source, config),
     'decoder.onnx': greedyDecoder(source, config.decoder(source), { endTokens: [2], padToken: 1 }),
   }));
   encoder = recorded(await openSession(join(compiled, 'encoder.onnx')), encoded);

@@ -30,6 +30,7 @@ async function run(
   const weights = createWeightFile(folder, `${name}.bin`);
   const source: Source = {
     weights,
+    portable: false,
     weightLimit,
     precision: 'int8',
     tensors: { infos: new Map(), has: (key) => key in tensors, read: (key) => tensors[key]!, close: () => {} },

@@ -11,9 +11,17 @@ import {
 import type { DecoderPlan, DecoderShape, Step, StepResult } from '../compile/decoder-plan.ts';
 import type { HeadShape } from '../compile/language-model-head.ts';
 import { type Activation, createLayers, type Layers, type Operand, type Source } from '../compile/layers.ts';
-import { createGraph, encodeModel } from '../onnx/graph.ts';
+import type { Graph } from '../onnx/graph.ts';
 import { readActivation } from './activations.ts';
-import { appendToCache, cachesOf, crossOutputs, crossSources, type Generator, tokenInputs } from './generator.ts';
+import {
+  appendToCache,
+  cachesOf,
+  crossOf,
+  crossSources,
+  crossValues,
+  type Generator,
+  tokenInputs,
+} from './generator.ts';
 
 /** Shape of a `BartForConditionalGeneration` or `MBartForConditionalGeneration` (transformers, models/bart and mbart). */
 export interface BartConfig {
@@ -108,7 +116,7 @@ function generator(config: BartConfig, generationDefaults: Generator['generation
     positions: config.positions,
     decoderOnly: false,
     generationDefaults,
-    encoder: (source) => encoder(source, config),
+    encoder: (graph, source) => encoder(graph, source, config),
     decoder: (source) => decoder(source, config),
   };
 }
@@ -120,9 +128,9 @@ function embed(layers: Layers, config: BartConfig, side: Side, tokens: string, p
   const { size, vocabulary, embeddingScale } = config;
   const { graph, tensors } = layers;
   const prefix = `model.${side}`;
-  const words = layers.parameter(embeddingName(tensors, side), [vocabulary, size]);
+  const words = layers.table(embeddingName(tensors, side), [vocabulary, size]);
   const places = layers.parameter(`${prefix}.embed_positions.weight`, [config.positions + POSITION_OFFSET, size]);
-  const word = graph.op('Gather', [words, tokens]);
+  const word = layers.exact(graph.op('Gather', [words, tokens]));
   const scaled = embeddingScale === 1 ? word : graph.op('Mul', [word, graph.constant('f32', embeddingScale)]);
   const sum = graph.op('Add', [scaled, graph.op('Gather', [places, positions])]);
   const flat = graph.op('Reshape', [sum, graph.constant('i64', [-1, size])]);
@@ -170,9 +178,8 @@ function attentionOf({ size }: BartConfig, { heads }: { readonly heads: number }
   return { size, heads, headSize: size / heads };
 }
 
-function encoder(source: Source, config: BartConfig): Uint8Array {
+function encoder(graph: Graph, source: Source, config: BartConfig): void {
   const { size } = config;
-  const graph = createGraph('encoder');
   const layers = createLayers(graph, graph, source);
   const { tokens, length, shape } = tokenInputs(graph);
   const offset = graph.constant('i64', POSITION_OFFSET);
@@ -192,11 +199,10 @@ function encoder(source: Source, config: BartConfig): Uint8Array {
     hidden = forward(layers, config, config.encoder.inner, name, hidden);
   }
   const input = outputOf(layers, config, 'encoder', hidden);
-  crossOutputs(graph, decoderShape(config), shape, (layer, part) => {
+  crossValues(layers, decoderShape(config), shape, (layer, part) => {
     const name = `model.decoder.layers.${layer}.encoder_attn.${part.charAt(0)}_proj`;
     return layers.linear(input, name, size, size, { bias: null });
   });
-  return encodeModel(graph);
 }
 
 function decoderShape({ size, decoder: { layers, heads } }: BartConfig): DecoderShape {
@@ -214,7 +220,11 @@ function decoder(source: Source, config: BartConfig): DecoderPlan {
 }
 
 /** One token for each row. */
-function decoderStep(source: Source, config: BartConfig, { root, body, tokens, caches, texts }: Step): StepResult {
+function decoderStep(
+  source: Source,
+  config: BartConfig,
+  { root, body, tokens, caches, read, texts }: Step,
+): StepResult {
   const { size, decoder } = config;
   const heads = attentionOf(config, decoder);
   const layers = createLayers(root, body, source);
@@ -240,7 +250,7 @@ function decoderStep(source: Source, config: BartConfig, { root, body, tokens, c
     const across = `${name}.encoder_attn`;
     hidden = around(layers, config, `${across}_layer_norm`, hidden, (input) => {
       const crossQuery = layers.linear(input, `${across}.q_proj`, size, size, query);
-      const cross = { keys: `cross_key_${layer}`, values: `cross_value_${layer}`, mask: 'cross_mask', texts };
+      const cross = { ...crossOf(read, layer), texts };
       return project(layers, config, across, attendFromOne(layers, heads, crossQuery, cross));
     });
     hidden = forward(layers, config, decoder.inner, name, hidden);

@@ -1,6 +1,6 @@
 import type { Fields } from '../checkpoint/fields.ts';
 import type { Tensors } from '../checkpoint/tensors.ts';
-import { attendAll, attendFromOne, closeAttention, feedForward, projectAll } from '../compile/blocks.ts';
+import { additiveMask, attendAll, attendFromOne, closeAttention, feedForward, projectAll } from '../compile/blocks.ts';
 import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
 import { createGraph, type Graph } from '../onnx/graph.ts';
 import { readActivation } from './activations.ts';
@@ -94,7 +94,7 @@ export interface BertGraph {
 }
 
 /**
- * Input: `tokens` int64 [rows, length], rows of one length.
+ * Input: `tokens` int64 [rows, length], rows of one length; or, where the source says padded, with a `mask`.
  *
  * @param source with tensors named as `bertTensors` names them
  * @param wanted of which tokens the hidden values are needed. For the first alone, only that is computed in the last layer:
@@ -106,6 +106,7 @@ export function bertGraph(source: Source, config: BertShape, wanted: 'first' | '
   const { size, heads } = config;
   const attention = { size, heads, headSize: size / heads };
   graph.input('tokens', 'i64', ['rows', 'length']);
+  if (source.padded) graph.input('mask', 'i32', ['rows', 'length']);
   const shape = graph.op('Shape', ['tokens']);
   const shape3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
 
@@ -127,7 +128,8 @@ export function bertGraph(source: Source, config: BertShape, wanted: 'first' | '
       hidden = graph.op('Gather', [graph.op('Reshape', [hidden, shape3d]), graph.constant('i64', 0)], { axis: 1 });
       const multiplier = 1 / Math.sqrt(size / heads);
       const query = layers.linear(layers.operand(hidden, { rows }), names.query, size, size, { multiplier });
-      attended = attendFromOne(layers, attention, query, { keys, values, mask: null, texts: null });
+      const mask = source.padded ? additiveMask(graph) : null;
+      attended = attendFromOne(layers, attention, query, { keys, values, mask, texts: null });
     } else {
       attended = attendAll(layers, attention, projectAll(layers, attention, names, input), { shape3d });
     }
@@ -148,14 +150,14 @@ export function bertGraph(source: Source, config: BertShape, wanted: 'first' | '
 function embed(layers: Layers, config: BertShape): string {
   const { size, vocabulary, positionRows, tokenTypes, epsilon } = config;
   const { graph, tensors } = layers;
-  const words = layers.parameter('embeddings.word_embeddings.weight', [vocabulary, size]);
+  const words = layers.table('embeddings.word_embeddings.weight', [vocabulary, size]);
   const places = layers.computed('embeddings.places', [positionRows, size], () => {
     const type = tensors.read('embeddings.token_type_embeddings.weight', [tokenTypes, size]);
     const table = tensors.read('embeddings.position_embeddings.weight', [positionRows, size]);
     return table.map((value, i) => value + (type[i % size] ?? 0));
   });
   const sum = graph.op('Add', [
-    graph.op('Gather', [words, 'tokens']),
+    layers.exact(graph.op('Gather', [words, 'tokens'])),
     graph.op('Gather', [places, positionsOf(graph, config)]),
   ]);
   const flat = graph.op('Reshape', [sum, graph.constant('i64', [-1, size])]);

@@ -30,8 +30,8 @@ export function bertFamilyEncoder({ prefix, defaults }: BertFamily, fields: Fiel
 }
 
 function facts(config: BertShape) {
-  const { size, vocabulary } = config;
-  return { size, vocabulary, window: windowOf(config) };
+  const { size, vocabulary, padToken } = config;
+  return { size, vocabulary, padToken, window: windowOf(config) };
 }
 
 function classifierGraph(family: BertFamily, source: Source, config: BertShape, labels: number): Uint8Array {

@@ -18,7 +18,8 @@ export interface Classifier extends LabelConfig {
   readonly vocabulary: number;
   /** Longest input in tokens that the positions allow. */
   readonly window: number;
-  /** Input: `tokens` int64 [rows, length], rows of one length. Output: `logits` fp32 [rows, labels]. */
+  readonly padToken: number;
+  /** Input: `tokens` int64 [rows, length], rows of one length or padded (see `Source`). Output: `logits` fp32 [rows, labels]. */
   graph(source: Source): Uint8Array;
 }
 

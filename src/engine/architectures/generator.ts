@@ -1,7 +1,7 @@
-import type { AttentionShape } from '../compile/blocks.ts';
-import { type Cache, cacheNames, type DecoderPlan, type DecoderShape } from '../compile/decoder-plan.ts';
-import type { Source } from '../compile/layers.ts';
-import type { Graph } from '../onnx/graph.ts';
+import type { Attended, AttentionShape } from '../compile/blocks.ts';
+import { type Cache, cacheNames, type DecoderPlan, type DecoderShape, type Step } from '../compile/decoder-plan.ts';
+import type { Layers, Source } from '../compile/layers.ts';
+import { createGraph, encodeModel, type Graph } from '../onnx/graph.ts';
 
 /** What the engine needs to know of a class of checkpoints that generate text. */
 export interface Generator {
@@ -20,11 +20,11 @@ export interface Generator {
   /** Generation options that this class sets where `config.json` is silent and there is no `generation_config.json`. */
   readonly generationDefaults: Readonly<Record<string, number>>;
   /**
-   * The graph that reads the source: the encoder, or the decoder over all tokens of the input but the last. Inputs: `tokens`
-   * int64 [rows, length], rows of one length. Outputs for each layer of the decoder: `cross_key_N` and `cross_value_N`, fp32
-   * [rows, heads, length, head size].
+   * Writes into a graph what reads the source: the encoder, or the decoder over all tokens of the input but the last. Input:
+   * `tokens` int64 [rows, length], rows of one length. Values for each layer of the decoder: `cross_key_N` and
+   * `cross_value_N`, fp32 [rows, heads, length, head size].
    */
-  encoder(source: Source): Uint8Array;
+  encoder(graph: Graph, source: Source): void;
   /** Its sources are `crossSources`, its caches `cachesOf`. */
   decoder(source: Source): DecoderPlan;
 }
@@ -34,6 +34,11 @@ export function crossSources(shape: DecoderShape): Cache[] {
   const dims = ['rows', shape.heads, 'length', shape.headSize];
   const cross = cacheNames(shape).map((part) => ({ name: `cross_${part}`, dims }));
   return [{ name: 'cross_mask', dims: ['rows', 1, 1, 'length'] }, ...cross];
+}
+
+/** What a layer reads of the source, with `Step.read`. */
+export function crossOf(read: Step['read'], layer: number): Pick<Attended, 'keys' | 'values' | 'mask'> {
+  return { keys: read(`cross_key_${layer}`), values: read(`cross_value_${layer}`), mask: 'cross_mask' };
 }
 
 /** Keys and values of the tokens generated so far. */
@@ -59,14 +64,22 @@ export function tokenInputs(graph: Graph): { tokens: string; shape: string; leng
   return { tokens, length, shape: graph.op('Shape', [tokens]) };
 }
 
+/** An encoder as a model of its own, which gives the keys and values. */
+export function encoderModel(source: Source, { shape, encoder }: Generator): Uint8Array {
+  const graph = createGraph('encoder');
+  encoder(graph, source);
+  for (const { name, dims } of crossSources(shape).slice(1)) graph.output(name, 'f32', dims);
+  return encodeModel(graph);
+}
+
 /**
- * The outputs of an encoder.
+ * The values that an encoder ends with.
  *
  * @param shape int64 [2], texts and length
  * @param project keys or values of a layer of the decoder, [texts × length, heads × head size]
  */
-export function crossOutputs(
-  graph: Graph,
+export function crossValues(
+  { graph, exact }: Layers,
   { layers, heads, headSize }: DecoderShape,
   shape: string,
   project: (layer: number, part: 'key' | 'value') => string,
@@ -74,10 +87,8 @@ export function crossOutputs(
   const shape4d = graph.op('Concat', [shape, graph.constant('i64', [heads, headSize])], { axis: 0 });
   for (let layer = 0; layer < layers; layer++) {
     for (const part of ['key', 'value'] as const) {
-      const output = `cross_${part}_${layer}`;
-      const split = graph.op('Reshape', [project(layer, part), shape4d]);
-      graph.op('Transpose', [split], { perm: [0, 2, 1, 3] }, { outputs: [output] });
-      graph.output(output, 'f32', ['rows', heads, 'length', headSize]);
+      const split = graph.op('Reshape', [exact(project(layer, part)), shape4d]);
+      graph.op('Transpose', [split], { perm: [0, 2, 1, 3] }, { outputs: [`cross_${part}_${layer}`] });
     }
   }
 }

@@ -11,9 +11,17 @@ import type { DecoderPlan, DecoderShape, Step, StepResult } from '../compile/dec
 import { type HeadShape, logitSlices } from '../compile/language-model-head.ts';
 import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
 import { chosenTokens } from '../compile/top-tokens.ts';
-import { createGraph, encodeModel } from '../onnx/graph.ts';
+import { createGraph, encodeModel, type Graph } from '../onnx/graph.ts';
 import { readActivation } from './activations.ts';
-import { appendToCache, cachesOf, crossOutputs, crossSources, type Generator, tokenInputs } from './generator.ts';
+import {
+  appendToCache,
+  cachesOf,
+  crossOf,
+  crossSources,
+  crossValues,
+  type Generator,
+  tokenInputs,
+} from './generator.ts';
 import { gpt2Tensors } from './gpt2-tensors.ts';
 
 /** Shape of a `GPT2LMHeadModel` (transformers, models/gpt2). */
@@ -81,7 +89,7 @@ export function gpt2Generator(fields: Fields): Gpt2 {
     positions: config.positions,
     decoderOnly: true,
     generationDefaults: { bos_token_id: 50256, eos_token_id: 50256 },
-    encoder: (source) => prefill(view(source), config),
+    encoder: (graph, source) => prefill(graph, view(source), config),
     decoder: (source) => withFileNames(decoder(view(source), config), source),
     boundary: fields.integerOrNull('bos_token_id') ?? fields.integerOrNull('eos_token_id') ?? 50256,
     likelihood: (source) => likelihood(view(source), config),
@@ -103,7 +111,7 @@ function scaleOf({ scaled, scaledByLayer, size, heads }: Gpt2Config, layer: numb
 
 function tablesOf(layers: Layers, { size, vocabulary, positions }: Gpt2Config) {
   return {
-    words: layers.parameter('wte.weight', [vocabulary, size]),
+    words: layers.table('wte.weight', [vocabulary, size]),
     places: layers.parameter('wpe.weight', [positions, size]),
   };
 }
@@ -144,7 +152,10 @@ function readAll(layers: Layers, config: Gpt2Config, layerCount: number) {
   const { words, places } = tablesOf(layers, config);
   const positions = graph.op('Range', [graph.constant('i64', 0), length, graph.constant('i64', 1)]);
   const shape3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
-  const sum = graph.op('Add', [graph.op('Gather', [words, tokens]), graph.op('Gather', [places, positions])]);
+  const sum = graph.op('Add', [
+    layers.exact(graph.op('Gather', [words, tokens])),
+    graph.op('Gather', [places, positions]),
+  ]);
 
   let hidden = graph.op('Reshape', [sum, graph.constant('i64', [-1, size])]);
   const outputs: { key: string; value: string }[] = [];
@@ -161,13 +172,11 @@ function readAll(layers: Layers, config: Gpt2Config, layerCount: number) {
 }
 
 /** The keys and values of a prompt. */
-function prefill(source: Source, config: Gpt2Config): Uint8Array {
-  const graph = createGraph('encoder');
+function prefill(graph: Graph, source: Source, config: Gpt2Config): void {
   const layers = createLayers(graph, graph, source);
   // Nothing reads what the last layer would make of its own.
   const { outputs, shape } = readAll(layers, config, config.layers - 1);
-  crossOutputs(graph, decoderShape(config), shape, (layer, part) => outputs[layer]?.[part] ?? '');
-  return encodeModel(graph);
+  crossValues(layers, decoderShape(config), shape, (layer, part) => outputs[layer]?.[part] ?? '');
 }
 
 function likelihood(source: Source, config: Gpt2Config): Uint8Array {
@@ -212,13 +221,17 @@ function embedStep(layers: Layers, config: Gpt2Config, tokens: string, past: str
   const texts = op('Shape', ['cross_mask'], { start: 0, end: 1 });
   // [texts, hypotheses, size] + [texts, 1, size]
   const shape = op('Concat', [texts, constant('i64', [-1, config.size])], { axis: 0 });
-  const word = op('Reshape', [op('Gather', [words, tokens]), shape]);
+  const word = op('Reshape', [layers.exact(op('Gather', [words, tokens])), shape]);
   const sum = op('Add', [word, op('Gather', [places, position])]);
   return op('Reshape', [sum, constant('i64', [-1, config.size])]);
 }
 
 /** One token for each row. */
-function decoderStep(source: Source, config: Gpt2Config, { root, body, tokens, caches, texts }: Step): StepResult {
+function decoderStep(
+  source: Source,
+  config: Gpt2Config,
+  { root, body, tokens, caches, read, texts }: Step,
+): StepResult {
   const { size, epsilon } = config;
   const shape = attentionOf(config);
   const layers = createLayers(root, body, source);
@@ -234,7 +247,7 @@ function decoderStep(source: Source, config: Gpt2Config, { root, body, tokens, c
     const keys = appendToCache(body, shape, caches[2 * layer], key);
     const values = appendToCache(body, shape, caches[2 * layer + 1], value);
     grown.push(keys, values);
-    const prompt = { keys: `cross_key_${layer}`, values: `cross_value_${layer}`, mask: 'cross_mask', texts };
+    const prompt = { ...crossOf(read, layer), texts };
     const attended = attendFromOneToBoth(layers, shape, query, { keys, values }, prompt);
     hidden = closeLayer(layers, config, layer, attended, hidden);
   }

@@ -3,8 +3,16 @@ import type { Tensors } from '../checkpoint/tensors.ts';
 import { type AttentionShape, attendAll, attendFromOne, projectAll } from '../compile/blocks.ts';
 import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
 import { createLayers, type Layers, type Operand, type Source } from '../compile/layers.ts';
-import { createGraph, encodeModel } from '../onnx/graph.ts';
-import { appendToCache, cachesOf, crossOutputs, crossSources, type Generator, tokenInputs } from './generator.ts';
+import type { Graph } from '../onnx/graph.ts';
+import {
+  appendToCache,
+  cachesOf,
+  crossOf,
+  crossSources,
+  crossValues,
+  type Generator,
+  tokenInputs,
+} from './generator.ts';
 import { relativeBias } from './t5-positions.ts';
 
 /** Shape of a `T5ForConditionalGeneration` (transformers, models/t5): T5, T5 v1.1, Flan-T5. */
@@ -71,7 +79,7 @@ export function t5Generator(fields: Fields): Generator {
     positions: Number.POSITIVE_INFINITY,
     decoderOnly: false,
     generationDefaults: GENERATION_DEFAULTS,
-    encoder: (source) => encoder(source, config),
+    encoder: (graph, source) => encoder(graph, source, config),
     decoder: (source) => decoder(source, config),
   };
 }
@@ -84,14 +92,13 @@ function embeddingName(tensors: Tensors): string {
 
 function embed(layers: Layers, { size, vocabulary }: T5Config, tokens: string): string {
   const { graph } = layers;
-  const words = layers.parameter(embeddingName(layers.tensors), [vocabulary, size]);
-  const gathered = graph.op('Gather', [words, tokens]);
+  const words = layers.table(embeddingName(layers.tensors), [vocabulary, size]);
+  const gathered = layers.exact(graph.op('Gather', [words, tokens]));
   return graph.op('Reshape', [gathered, graph.constant('i64', [-1, size])]);
 }
 
-function encoder(source: Source, config: T5Config): Uint8Array {
+function encoder(graph: Graph, source: Source, config: T5Config): void {
   const { size, heads, headSize, encoderLayers, epsilon } = config;
-  const graph = createGraph('encoder');
   const layers = createLayers(graph, graph, source);
   const { tokens, length, shape } = tokenInputs(graph);
   const shape3d = graph.op('Concat', [shape, graph.constant('i64', [heads * headSize])], { axis: 0 });
@@ -120,22 +127,21 @@ function encoder(source: Source, config: T5Config): Uint8Array {
       ...([size, heads * headSize] as const),
       { bias: null },
     );
-  crossOutputs(graph, { layers: config.decoderLayers, heads, headSize }, shape, cross);
-  return encodeModel(graph);
+  crossValues(layers, { layers: config.decoderLayers, heads, headSize }, shape, cross);
 }
 
 function attentionOf({ size, heads, headSize }: T5Config): AttentionShape {
   return { size, heads, headSize };
 }
 
-/** Output projection of an attention. */
+/** Output projection of an attention, in fp32. */
 function project(layers: Layers, { size, heads, headSize }: T5Config, name: string, attended: string): string {
-  return layers.linear(layers.operand(attended), `${name}.o`, heads * headSize, size, { bias: null });
+  return layers.exact(layers.linear(layers.operand(attended), `${name}.o`, heads * headSize, size, { bias: null }));
 }
 
 /**
  * hidden + wo(relu(wi(norm(hidden)))), or wo(gelu(wi_0(…)) × wi_1(…)). In half precision `wo` and the sum overflow in
- * trained checkpoints: whoever builds this for a GPU keeps both in fp32, as transformers does (`_keep_in_fp32_modules`).
+ * trained checkpoints: both stay in fp32, as in transformers (`_keep_in_fp32_modules`), and so does the product before.
  */
 function forward(layers: Layers, { size, inner, epsilon, gated }: T5Config, name: string, hidden: string): string {
   const { graph } = layers;
@@ -143,9 +149,10 @@ function forward(layers: Layers, { size, inner, epsilon, gated }: T5Config, name
   const open = (part: string) => layers.linear(input, `${name}.DenseReluDense.${part}`, size, inner, { bias: null });
   let active: Operand;
   if (gated) {
-    active = layers.operand(graph.op('Mul', [layers.activation(open('wi_0'), 'gelu_new'), open('wi_1')]));
+    const gate = layers.exact(layers.activation(open('wi_0'), 'gelu_new'));
+    active = layers.operand(graph.op('Mul', [gate, layers.exact(open('wi_1'))]), { exact: true });
   } else {
-    active = layers.operand(layers.activation(open('wi'), 'relu'), { lowerBound: 0 });
+    active = layers.operand(layers.activation(open('wi'), 'relu'), { lowerBound: 0, exact: true });
   }
   const closed = layers.linear(active, `${name}.DenseReluDense.wo`, inner, size, { bias: null });
   return graph.op('Add', [hidden, closed]);
@@ -177,7 +184,7 @@ function stepBias(layers: Layers, config: T5Config, past: string): string {
 }
 
 /** One token for each row. */
-function decoderStep(source: Source, config: T5Config, { root, body, tokens, caches, texts }: Step): StepResult {
+function decoderStep(source: Source, config: T5Config, { root, body, tokens, caches, read, texts }: Step): StepResult {
   const { size, heads, headSize, decoderLayers, epsilon, tied } = config;
   const layers = createLayers(root, body, source);
   const shape = attentionOf(config);
@@ -201,9 +208,8 @@ function decoderStep(source: Source, config: T5Config, { root, body, tokens, cac
 
     const across = `${name}.1.EncDecAttention`;
     const crossQuery = linear(normed(hidden, `${name}.1.layer_norm.weight`), `${across}.q`);
-    const cross = { keys: `cross_key_${layer}`, values: `cross_value_${layer}`, mask: 'cross_mask', texts };
-    const read = attendFromOne(layers, shape, crossQuery, cross);
-    hidden = body.op('Add', [hidden, project(layers, config, across, read)]);
+    const seen = attendFromOne(layers, shape, crossQuery, { ...crossOf(read, layer), texts });
+    hidden = body.op('Add', [hidden, project(layers, config, across, seen)]);
     hidden = forward(layers, config, `${name}.2`, hidden);
   }
   const output = layers.rmsNorm(hidden, 'decoder.final_layer_norm.weight', size, epsilon);

@@ -1,4 +1,5 @@
 import type { Tensors } from '../checkpoint/tensors.ts';
+import { ELEMENT, type Graph } from '../onnx/graph.ts';
 import type { Activation, Layers, LinearOptions, Operand } from './layers.ts';
 
 /*
@@ -72,6 +73,15 @@ export function attendAll(
   { shape3d, scoreBias, scale, causal = false }: AttendAllOptions,
 ): string {
   const { graph } = layers;
+  if (layers.portable) {
+    const options = { shape3d, scale: scale ?? 1 / Math.sqrt(headSize), causal };
+    return attendAllPlainly(
+      layers,
+      { heads, headSize },
+      { query, key, value },
+      scoreBias ? { ...options, scoreBias } : options,
+    );
+  }
   const operands = [query, key, value].map((each) => graph.op('Reshape', [each, shape3d]));
   const attended = graph.op(
     'MultiHeadAttention',
@@ -86,9 +96,56 @@ export function attendAll(
   return graph.op('Reshape', [attended, graph.constant('i64', [-1, heads * headSize])]);
 }
 
+/**
+ * The same in ONNX's own operators, of texts that may be padded: MultiHeadAttention does not take a mask everywhere. What depends on the mask and the
+ * length alone is written for each layer and computed once, as onnxruntime merges equal nodes.
+ */
+function attendAllPlainly(
+  layers: Layers,
+  { heads, headSize }: Pick<AttentionShape, 'heads' | 'headSize'>,
+  projected: Projected,
+  { shape3d, scoreBias, scale, causal }: AttendAllOptions & { readonly scale: number },
+): string {
+  const { graph } = layers;
+  const { constant, op } = graph;
+  const split = (value: string, perm: readonly number[]) => {
+    const byHead = op('Reshape', [op('Reshape', [value, shape3d]), constant('i64', [0, 0, heads, headSize])]);
+    return op('Transpose', [byHead], { perm });
+  };
+  // Before the product: scores that are not scaled are large.
+  const query = scale === 1 ? projected.query : op('Mul', [projected.query, layers.reduced(constant('f32', scale))]);
+  const product = op('MatMul', [split(query, [0, 2, 1, 3]), split(projected.key, [0, 2, 3, 1])]);
+  let scores = layers.exact(product);
+  if (layers.padded) scores = op('Add', [scores, additiveMask(graph)]);
+  if (scoreBias !== undefined) scores = op('Add', [scores, scoreBias]);
+  if (causal) scores = op('Add', [scores, causalMask(graph, shape3d)]);
+  const weights = layers.reduced(op('Softmax', [scores], { axis: -1 }));
+  const attended = op('MatMul', [weights, split(projected.value, [0, 2, 1, 3])]);
+  return op('Reshape', [op('Transpose', [attended], { perm: [0, 2, 1, 3] }), constant('i64', [-1, heads * headSize])]);
+}
+
+/** 0 for a token, -1e9 for padding; fp32 [texts, 1, 1, length]. */
+export function additiveMask(graph: Graph): string {
+  const isToken = graph.op('Cast', ['mask'], { to: ELEMENT.bool });
+  const values = graph.op('Where', [isToken, graph.constant('f32', 0), graph.constant('f32', MASKED)]);
+  return graph.op('Unsqueeze', [values, graph.constant('i64', [1, 2])]);
+}
+
+/** -1e9 for what comes later; fp32 [length, length]. */
+function causalMask(graph: Graph, shape3d: string): string {
+  const { constant, op } = graph;
+  const length = op('Gather', [shape3d, constant('i64', 1)]);
+  const places = op('Range', [constant('i64', 0), length, constant('i64', 1)]);
+  const later = op('Less', [
+    op('Unsqueeze', [places, constant('i64', [1])]),
+    op('Unsqueeze', [places, constant('i64', [0])]),
+  ]);
+  return op('Where', [later, constant('f32', MASKED), constant('f32', 0)]);
+}
+
 /** What one token attends to. */
 export interface Attended {
-  /** fp32 [texts, heads, length, headSize]; where several hypotheses share a text's, [texts, 1, heads, length, headSize]. */
+  /** In the type of products, [texts, heads, length, headSize]; where several hypotheses share a text's, [texts, 1, heads, length, headSize]. */
   readonly keys: string;
   readonly values: string;
   /** fp32, added to the scores [texts, heads, 1, length] or [texts, hypotheses, heads, 1, length]; null for nothing. */
@@ -118,8 +175,10 @@ export function attendFromOne(
   const column = graph.op('Reshape', [query, columnShape]);
   const rowShape = graph.constant('i64', texts === null ? [0, 0, 1, -1] : [0, 0, 0, 1, -1]);
   const scores = graph.op('Reshape', [graph.op('MatMul', [keys, column]), rowShape]);
-  const masked = mask === null ? scores : graph.op('Add', [scores, mask]);
-  const attended = graph.op('MatMul', [graph.op('Softmax', [masked], { axis: -1 }), values]);
+  const exact = layers.exact(scores);
+  const masked = mask === null ? exact : graph.op('Add', [exact, mask]);
+  const weights = layers.reduced(graph.op('Softmax', [masked], { axis: -1 }));
+  const attended = graph.op('MatMul', [weights, values]);
   return graph.op('Reshape', [attended, graph.constant('i64', [-1, heads * headSize])]);
 }
 
@@ -145,10 +204,12 @@ export function attendFromOneToBoth(
   const column = op('Reshape', [query, texts === null ? tail : op('Concat', [texts, tail], { axis: 0 })]);
   const rowShape = constant('i64', texts === null ? [0, 0, 1, -1] : [0, 0, 0, 1, -1]);
   const textScores = op('Reshape', [op('MatMul', [keys, column]), rowShape]);
-  const masked = mask === null ? textScores : op('Add', [textScores, mask]);
+  const exact = layers.exact(textScores);
+  const masked = mask === null ? exact : op('Add', [exact, mask]);
   const rows = op('Shape', [ownScores], { start: 0, end: 3 });
   const flat = op('Reshape', [masked, op('Concat', [rows, constant('i64', [-1])], { axis: 0 })]);
-  const weights = op('Softmax', [op('Concat', [ownScores, flat], { axis: -1 })], { axis: -1 });
+  const all = op('Concat', [layers.exact(ownScores), flat], { axis: -1 });
+  const weights = layers.reduced(op('Softmax', [all], { axis: -1 }));
 
   const lengths = [op('Shape', [ownScores], { start: 3 }), op('Shape', [flat], { start: 3 })];
   const [ownWeights, textWeights] = [graph.name('own'), graph.name('text')];
@@ -180,7 +241,7 @@ export function closeAttention(
   return layers.layerNorm(layers.graph.op('Add', [projected, residual]), names.norm, size, epsilon);
 }
 
-/** Projection of what was attended to, with the bias of the values folded into its own. */
+/** Projection of what was attended to, with the bias of the values folded into its own, in fp32. */
 export function projectAttention(
   layers: Layers,
   size: number,
@@ -189,7 +250,7 @@ export function projectAttention(
   rows = 'rows',
 ): string {
   const bias = foldValueBias(layers.tensors, names, size);
-  return layers.linear(layers.operand(attended, { rows }), names.output, size, size, { bias });
+  return layers.exact(layers.linear(layers.operand(attended, { rows }), names.output, size, size, { bias }));
 }
 
 /**
@@ -231,7 +292,7 @@ export function feedForward(
   return layers.layerNorm(layers.graph.op('Add', [closed, input]), names.norm, shape.size, shape.epsilon);
 }
 
-/** close(activation(open(input))). */
+/** close(activation(open(input))), in fp32. */
 export function projectForward(
   layers: Layers,
   { size, inner, activation }: FeedForwardShape,
@@ -241,5 +302,5 @@ export function projectForward(
 ): string {
   const opened = layers.linear(input, names.open, size, inner, { biasAsRow: true });
   const active = layers.operand(layers.activation(opened, activation), { rows, lowerBound: MINIMUM[activation] });
-  return layers.linear(active, names.close, inner, size);
+  return layers.exact(layers.linear(active, names.close, inner, size));
 }

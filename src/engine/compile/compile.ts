@@ -13,6 +13,7 @@ export interface CompileRequest {
   readonly folder: string;
   readonly cacheFolder: string;
   readonly identity: ModelIdentity;
+  readonly portable: boolean;
   /** Largest magnitude of an int8 weight. */
   readonly weightLimit: number;
   /** Everything else that decides what `build` gives. */
@@ -21,14 +22,15 @@ export interface CompileRequest {
 
 /** Folder of the compiled graphs of a checkpoint, from the cache or newly made. Their weights lie beside them. */
 export function compileCheckpoint(request: CompileRequest, build: (source: Source) => Models): Promise<string> {
-  const { folder, cacheFolder, identity, weightLimit, options } = request;
+  const { folder, cacheFolder, identity, portable, weightLimit, options } = request;
   const limit = identity.precision === 'int8' ? weightLimit : 0;
   const key = [identity.architecture, identity.digest, identity.precision, String(limit), JSON.stringify(options)];
+  if (portable) key.push('portable');
   return compiledFolder(cacheFolder, key, (target) => {
     const tensors = openWeights(folder);
     const weights = createWeightFile(target, 'weights.bin');
     try {
-      const models = build({ tensors, weights, precision: identity.precision, weightLimit });
+      const models = build({ tensors, weights, precision: identity.precision, portable, weightLimit });
       for (const [name, model] of Object.entries(models)) writeFileSync(join(target, name), model);
     } finally {
       weights.close();

@@ -1,6 +1,6 @@
 import type { Dimension, Graph } from '../onnx/graph.ts';
 import type { HeadShape } from './language-model-head.ts';
-import type { Operand } from './layers.ts';
+import { type Operand, reduced, type Source } from './layers.ts';
 
 /** What a search needs to know of a decoder. */
 export interface DecoderShape {
@@ -14,7 +14,7 @@ export function cacheNames({ layers }: DecoderShape): string[] {
   return Array.from({ length: layers }, (_, layer) => [`key_${layer}`, `value_${layer}`]).flat();
 }
 
-/** A value that goes into a decoder, fp32: keys or values of a layer, a mask. */
+/** A value that goes into a decoder or comes out of it, fp32: keys or values of a layer, a mask. */
 export interface Cache {
   readonly name: string;
   /** Shape; `rows` come first, and the dimension that grows is called `past`. */
@@ -29,7 +29,10 @@ export interface Step {
   readonly body: Graph;
   /** Last token of each row, int64 [rows]. */
   readonly tokens: string;
+  /** In the type of products, like what the step makes of them. */
   readonly caches: readonly string[];
+  /** Keys or values of a layer, which are one of the plan's sources, in the type of products. */
+  read(source: string): string;
   /**
    * Null where each row has its own source. Where several rows continue one text: the number of texts, int64 [1]; the
    * sources are then [texts, 1, …] and the rows `texts × hypotheses` in this order.
@@ -42,6 +45,16 @@ export interface StepResult {
   readonly hidden: Operand;
   /** The caches with this step in them, in the same order. */
   readonly caches: readonly string[];
+}
+
+/** `Step.read` for sources that are values of `root`: made once, outside of any loop. */
+export function reader(root: Graph, { precision }: Pick<Source, 'precision'>): Step['read'] {
+  const known = new Map<string, string>();
+  return (source) => {
+    const value = known.get(source) ?? reduced(root, precision, source);
+    known.set(source, value);
+    return value;
+  };
 }
 
 /** A decoder as an architecture describes it: one step, which is put into a greedy loop or into a search's step. */

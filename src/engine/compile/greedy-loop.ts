@@ -37,9 +37,16 @@ export function greedyDecoder(source: Source, plan: DecoderPlan, end: EndTokens)
   body.input('step_ended', 'bool', ['rows']);
   for (const { name, dims } of caches) body.input(`step_${name}`, 'f32', dims);
   const stepCaches = names.map((name) => `step_${name}`);
-  const result = plan.step({ root: graph, body, tokens: 'step_tokens', caches: stepCaches, texts: null });
+  const result = plan.step({
+    root: graph,
+    body,
+    tokens: 'step_tokens',
+    caches: stepCaches,
+    read: (name) => name,
+    texts: null,
+  });
   const best = greedyToken(graph, body, source, result.hidden, plan.head);
-  const { next, ended, goOn } = chooseToken(body, best, end);
+  const { next, ended, goOn } = chooseToken(body, best, end, 'stop_alive');
   const grown = (dims: readonly Dimension[]) => dims.map((dim) => (dim === 'past' ? 'all' : dim));
   body.output(goOn, 'bool', []);
   body.output(body.op('Identity', [next]), 'i64', ['rows']);
@@ -59,7 +66,7 @@ export function greedyDecoder(source: Source, plan: DecoderPlan, end: EndTokens)
 }
 
 /** Forced tokens, padding of rows that have ended, and whether another step is worth it. */
-function chooseToken(body: Graph, best: string, { endTokens, padToken }: EndTokens) {
+export function chooseToken(body: Graph, best: string, { endTokens, padToken }: EndTokens, stopAlive: string) {
   const forced = body.op('Gather', ['forced', 'iteration']);
   const free = body.op('Less', [forced, body.constant('i64', 0)]);
   const chosen = body.op('Where', [free, best, forced]);
@@ -67,5 +74,5 @@ function chooseToken(body: Graph, best: string, { endTokens, padToken }: EndToke
   let ended = 'step_ended';
   for (const token of endTokens) ended = body.op('Or', [ended, body.op('Equal', [next, body.constant('i64', token)])]);
   const alive = body.op('ReduceSum', [body.op('Cast', [body.op('Not', [ended])], { to: INT64 })], { keepdims: 0 });
-  return { next, ended, goOn: body.op('Greater', [alive, 'stop_alive']) };
+  return { next, ended, goOn: body.op('Greater', [alive, stopAlive]) };
 }

@@ -1,5 +1,5 @@
 import type { Graph } from '../onnx/graph.ts';
-import type { Operand, Source } from './layers.ts';
+import { exact, type Operand, type Source, storeMatrix } from './layers.ts';
 import { lazy } from './lazy.ts';
 import { quantizeMatrix, sliceColumns } from './quantize.ts';
 
@@ -32,7 +32,7 @@ export interface LogitSlice {
 }
 
 /**
- * Logits of the next token: in fp32 one slice, in int8 as many as the cache likes.
+ * Logits of the next token: in fp32 and fp16 one slice, in int8 as many as the cache likes.
  *
  * @param scaled false leaves out a row's scale where there is no bias: an argmax cannot see it
  */
@@ -51,11 +51,10 @@ export function logitSlices(
 
 function whole(root: Graph, graph: Graph, source: Source, input: Operand, shape: HeadShape): LogitSlice {
   const { weight, size, vocabulary, bias } = shape;
-  const tensor = source.weights.store(weight, 'f32', [vocabulary, size], () =>
-    source.tensors.read(weight, [vocabulary, size]),
-  );
-  const matrix = root.external(weight, 'f32', tensor.dims, tensor.data);
-  const product = graph.op('FusedMatMul', [input.values, matrix], { transB: 1 }, { domain: 'com.microsoft' });
+  const matrix = storeMatrix(root, source, source.precision === 'fp16' ? 'f16' : 'f32', weight, [vocabulary, size]);
+  const product = source.portable
+    ? exact(graph, source.precision, graph.op('Gemm', [input.values, matrix], { transB: 1 }))
+    : graph.op('FusedMatMul', [input.values, matrix], { transB: 1 }, { domain: 'com.microsoft' });
   const logits = bias ? graph.op('Add', [product, root.tensor('head.bias', [vocabulary], bias)]) : product;
   return { logits, first: 0, last: vocabulary, width: vocabulary };
 }

@@ -1,6 +1,8 @@
+import { CheckpointError } from '../../contract/errors.ts';
 import type { Precision } from '../../contract/models.ts';
+import { float32ToFloat16 } from '../checkpoint/float16.ts';
 import type { Tensors } from '../checkpoint/tensors.ts';
-import type { ElementType, Graph } from '../onnx/graph.ts';
+import { ELEMENT, type ElementType, type Graph, type TensorData } from '../onnx/graph.ts';
 import { lazy } from './lazy.ts';
 import { quantizeMatrix } from './quantize.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -10,13 +12,20 @@ export interface Source {
   readonly tensors: Tensors;
   readonly weights: WeightFile;
   readonly precision: Precision;
+  /** Only operators that every device has; always so in fp16. Those of onnxruntime's CPU are faster there. */
+  readonly portable: boolean;
+  /** Texts of a batch differ in length: the graph has an input `mask` int32 [texts, length], 0 for padding. Portable only. */
+  readonly padded?: boolean;
   /** Largest magnitude of an int8 weight. */
   readonly weightLimit: number;
 }
 
-/** The input of linear layers, fp32 [rows, features], with its quantized form where there is one. */
+/** The input of linear layers, [rows, features], with its quantized form where there is one. */
 export interface Operand {
+  /** In fp32, or in fp16 where that is the precision and it is not exact. */
   readonly values: string;
+  /** Products with it are in fp32, whatever the precision of the others. */
+  readonly exact: boolean;
   readonly quantized: { readonly values: string; readonly scales: string } | null;
 }
 
@@ -29,22 +38,41 @@ export interface LinearOptions {
   readonly biasAsRow?: boolean;
 }
 
-/** Layers that transformers of all architectures are made of. Values are 2-D, [rows, features]. */
+/**
+ * Layers that transformers of all architectures are made of. Values are 2-D, [rows, features].
+ *
+ * In fp16, products and what happens between two of them (an activation, attention's sums) are in half precision. Hidden
+ * values between layers, norms and softmax stay in fp32: whoever takes a value over the border says `reduced` or `exact`.
+ * In the other precisions both give the value itself, and so does onnxruntime where the type is the same already.
+ */
 export interface Layers {
   /** Where the nodes go. */
   readonly graph: Graph;
+  /** As `Source` has them. */
+  readonly portable: boolean;
+  readonly padded: boolean;
   readonly tensors: Tensors;
   /** An fp32 tensor of the checkpoint. */
   parameter(name: string, shape: readonly number[]): string;
+  /** A large matrix of the checkpoint in the type of products: what is gathered from it is made `exact`. */
+  table(name: string, shape: readonly number[]): string;
   /** An fp32 tensor made from tensors of the checkpoint. */
   computed(name: string, shape: readonly number[], make: () => Float32Array): string;
   /**
    * Makes a value ready for linear layers; several may share it.
    * @param rows a name for the number of rows: values of different heights need different names
    * @param lowerBound no value is smaller (saves a reduction)
+   * @param exact half precision is not enough for it, or for what comes of it
    */
-  operand(values: string, options?: { readonly rows?: string; readonly lowerBound?: number }): Operand;
-  /** y = x Wᵀ + b of the checkpoint's `name.weight` [outputs, inputs] and `name.bias`. */
+  operand(
+    values: string,
+    options?: { readonly rows?: string; readonly lowerBound?: number; readonly exact?: boolean },
+  ): Operand;
+  /** In the type of products. */
+  reduced(values: string): string;
+  /** In fp32. */
+  exact(values: string): string;
+  /** y = x Wᵀ + b of the checkpoint's `name.weight` [outputs, inputs] and `name.bias`, in the type of products. */
   linear(input: Operand, name: string, inputs: number, outputs: number, options?: LinearOptions): string;
   layerNorm(input: string, name: string, size: number, epsilon: number): string;
   /** x / √(mean of x² + epsilon) × weight, without bias or mean; `name` is the tensor. */
@@ -57,20 +85,54 @@ export type Activation = 'gelu' | 'gelu_new' | 'relu';
 
 const OPERATORS = { gelu: 'Gelu', gelu_new: 'FastGelu' } as const;
 
+/** A value in the type of products. */
+export function reduced(graph: Graph, precision: Precision, values: string): string {
+  return precision === 'fp16' ? graph.op('Cast', [values], { to: ELEMENT.f16 }) : values;
+}
+
+/** A value in fp32. */
+export function exact(graph: Graph, precision: Precision, values: string): string {
+  return precision === 'fp16' ? graph.op('Cast', [values], { to: ELEMENT.f32 }) : values;
+}
+
+/** @throws CheckpointError where a value is beyond half precision */
+function halves(name: string, values: Float32Array): Uint16Array {
+  const result = float32ToFloat16(values);
+  const lost = result.findIndex((bits) => (bits & 0x7fff) === 0x7c00);
+  if (lost === -1) return result;
+  throw new CheckpointError(`tensor ${name} has the value ${values[lost]}, which is beyond fp16: use --precision fp32`);
+}
+
+/** The stored form of a matrix in the type of products: half the memory, and the same for look-ups and products. */
+export function storeMatrix(
+  root: Graph,
+  { tensors, weights }: Pick<Source, 'tensors' | 'weights'>,
+  type: 'f32' | 'f16',
+  name: string,
+  shape: readonly number[],
+): string {
+  const key = type === 'f16' ? `fp16/${name}` : name;
+  const tensor = weights.store(key, type, shape, () => {
+    const values = tensors.read(name, shape);
+    return type === 'f16' ? halves(name, values) : values;
+  });
+  return root.external(key, tensor.type, tensor.dims, tensor.data);
+}
+
 /**
  * @param root the outermost graph: it holds the weights
  * @param graph where the nodes go: `root` or the body of one of its loops
  */
 export function createLayers(root: Graph, graph: Graph, source: Source): Layers {
-  const { tensors, weights, precision, weightLimit } = source;
+  const { tensors, weights, precision, portable, padded = false, weightLimit } = source;
+  const half = precision === 'fp16';
   const zeroPoints = new Map<string, string>();
 
-  const stored = (key: string, type: ElementType, dims: readonly number[], make: () => Float32Array | Int8Array) => {
+  const stored = (key: string, type: ElementType, dims: readonly number[], make: () => TensorData) => {
     const tensor = weights.store(key, type, dims, make);
     return root.external(key, tensor.type, tensor.dims, tensor.data);
   };
-  const parameter = (name: string, shape: readonly number[]) =>
-    stored(name, 'f32', shape, () => tensors.read(name, shape));
+  const parameter = (name: string, shape: readonly number[]) => storeMatrix(root, source, 'f32', name, shape);
 
   function biasOf(name: string, outputs: number, options: LinearOptions): string | null {
     const { bias = `${name}.bias`, multiplier = 1, biasAsRow = false } = options;
@@ -79,6 +141,24 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
     const dims = biasAsRow ? [1, outputs] : [outputs];
     const factor = precision === 'int8' ? multiplier : 1;
     return root.tensor(`${name}.bias/${dims.length}`, dims, factor === 1 ? values : values.map((v) => v * factor));
+  }
+
+  /** One node for product, bias and factor. */
+  function portableProduct(
+    input: Operand,
+    name: string,
+    [inputs, outputs]: readonly [number, number],
+    { bias = `${name}.bias`, multiplier = 1 }: LinearOptions,
+  ): string {
+    const type = half && !input.exact ? 'f16' : 'f32';
+    const operands = [input.values, storeMatrix(root, source, type, `${name}.weight`, [outputs, inputs])];
+    if (bias !== null) {
+      const values = typeof bias === 'string' ? tensors.read(bias, [outputs]) : bias;
+      const data = type === 'f16' ? halves(`${name}.bias`, values) : values;
+      operands.push(root.tensor(`${name}.bias/${type}`, [outputs], data));
+    }
+    const factors = { alpha: { float: multiplier }, beta: { float: multiplier } };
+    return graph.op('Gemm', operands, { transB: 1, ...factors });
   }
 
   /** Row-wise dynamic quantization: the scale of a row depends on that row alone. u8 around 128, since u8 x s8 is fast. */
@@ -124,14 +204,21 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
 
   return {
     graph,
+    portable,
+    padded,
     tensors,
     parameter,
+    reduced: (values) => reduced(graph, precision, values),
+    exact: (values) => exact(graph, precision, values),
+    table: (name, shape) => storeMatrix(root, source, half ? 'f16' : 'f32', name, shape),
     computed: (name, shape, make) => stored(name, 'f32', shape, make),
-    operand: (values, { rows = 'rows', lowerBound } = {}) => ({
-      values,
+    operand: (values, { rows = 'rows', lowerBound, exact: isExact = false } = {}) => ({
+      values: isExact ? exact(graph, precision, values) : reduced(graph, precision, values),
+      exact: isExact,
       quantized: precision === 'int8' ? quantize(values, rows, lowerBound) : null,
     }),
     linear(input, name, inputs, outputs, options = {}) {
+      if (portable) return portableProduct(input, name, [inputs, outputs], options);
       const { multiplier = 1 } = options;
       const bias = biasOf(name, outputs, options);
       if (input.quantized) {

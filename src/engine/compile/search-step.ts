@@ -1,7 +1,7 @@
 import { createGraph, type Dimension, encodeModel } from '../onnx/graph.ts';
-import type { DecoderPlan } from './decoder-plan.ts';
+import { type DecoderPlan, reader } from './decoder-plan.ts';
 import { logitSlices } from './language-model-head.ts';
-import type { Source } from './layers.ts';
+import { exact, reduced, type Source } from './layers.ts';
 import { topTokens } from './top-tokens.ts';
 
 /**
@@ -22,10 +22,11 @@ export function searchStep(source: Source, plan: DecoderPlan): Uint8Array {
   graph.input('top', 'i64', [1]);
   const caches = plan.caches.map(({ name, dims }) => {
     graph.input(name, 'f32', ['held', ...dims.slice(1)]);
-    return graph.op('Gather', [name, 'order']);
+    return reduced(graph, source.precision, graph.op('Gather', [name, 'order']));
   });
   const texts = graph.op('Shape', [plan.sources[0]?.name ?? ''], { start: 0, end: 1 });
-  const result = plan.step({ root: graph, body: graph, tokens: 'tokens', caches, texts });
+  const read = reader(graph, source);
+  const result = plan.step({ root: graph, body: graph, tokens: 'tokens', caches, read, texts });
   const slices = logitSlices(graph, graph, source, result.hidden, plan.head, true);
   const best = topTokens(graph, slices, 'adjusted', 'top');
   const output = (name: string, value: string, type: 'i64' | 'f32', dims: readonly Dimension[]) =>
@@ -37,7 +38,10 @@ export function searchStep(source: Source, plan: DecoderPlan): Uint8Array {
   output('shares', best.shares, 'f32', ['rows', 'slices']);
   result.caches.forEach((value, i) => {
     const { name = '', dims = [] } = plan.caches[i] ?? {};
-    output(`next_${name}`, value, 'f32', ['rows', ...dims.slice(1).map((dim) => (dim === 'past' ? 'all' : dim))]);
+    output(`next_${name}`, exact(graph, source.precision, value), 'f32', [
+      'rows',
+      ...dims.slice(1).map((dim) => (dim === 'past' ? 'all' : dim)),
+    ]);
   });
   return encodeModel(graph);
 }

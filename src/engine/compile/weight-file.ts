@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { ElementType, ExternalData } from '../onnx/graph.ts';
+import type { ElementType, ExternalData, TensorData } from '../onnx/graph.ts';
 
 export interface StoredTensor {
   readonly type: ElementType;
@@ -11,7 +11,7 @@ export interface StoredTensor {
 /** The file beside the graphs that holds their large tensors; the graphs of one model share it. */
 export interface WeightFile {
   /** Stores what `make` gives, once for each key. */
-  store(key: string, type: ElementType, dims: readonly number[], make: () => Float32Array | Int8Array): StoredTensor;
+  store(key: string, type: ElementType, dims: readonly number[], make: () => TensorData): StoredTensor;
   close(): void;
 }
 

@@ -1,7 +1,7 @@
 import { bytes, float32, integer, message, text } from './protobuf.ts';
 
 /** Element types, numbered as `TensorProto.DataType`. */
-export const ELEMENT = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9 } as const;
+export const ELEMENT = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f16: 10 } as const;
 export type ElementType = keyof typeof ELEMENT;
 
 /** A number is a fixed size, a name is a size known when the graph runs. */
@@ -13,6 +13,9 @@ export interface ExternalData {
   readonly offset: number;
   readonly length: number;
 }
+
+/** Values of a tensor; half precision as bit patterns. */
+export type TensorData = Float32Array | Int8Array | Uint16Array;
 
 export interface Float {
   readonly float: number;
@@ -43,7 +46,7 @@ export interface Graph {
   /** A constant: a scalar for a number, a vector for a list. The same constant is stored once. */
   constant(type: 'f32' | 'i64' | 'u8' | 'bool', value: number | readonly number[]): string;
   /** A small tensor stored inside the model file; a second call with the same name adds nothing. */
-  tensor(name: string, dims: readonly number[], data: Float32Array | Int8Array): string;
+  tensor(name: string, dims: readonly number[], data: TensorData): string;
   /** A tensor stored beside the model file; a second call with the same name adds nothing. */
   external(name: string, type: ElementType, dims: readonly number[], data: ExternalData): string;
   input(name: string, type: ElementType, dims: readonly Dimension[]): string;
@@ -71,6 +74,11 @@ function tensorHead(name: string, type: ElementType, dims: readonly number[]): U
 function valueInfo(name: string, type: ElementType, dims: readonly Dimension[]): Uint8Array[] {
   const shape = dims.map((dim) => message(1, [typeof dim === 'number' ? integer(1, dim) : text(2, dim)]));
   return [text(1, name), message(2, [message(1, [integer(1, ELEMENT[type]), message(2, shape)])])];
+}
+
+function typeOf(data: TensorData): ElementType {
+  if (data instanceof Uint16Array) return 'f16';
+  return data instanceof Int8Array ? 'i8' : 'f32';
 }
 
 function isGraph(value: Attribute): value is Graph {
@@ -141,7 +149,7 @@ export function createGraph(prefix: string): Graph {
     tensor(key, dims, data) {
       if (!initializers.has(key)) {
         const content = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-        const type = data instanceof Int8Array ? 'i8' : 'f32';
+        const type = typeOf(data);
         initializers.set(key, message(5, [...tensorHead(key, type, dims), bytes(9, content)]));
       }
       return key;
