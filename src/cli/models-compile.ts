@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { packageRoot, readConfig } from '../config.ts';
+import { UsageError } from '../contract/errors.ts';
 import type { Precision } from '../contract/models.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import {
@@ -50,6 +51,9 @@ The graphs lie in DETOXQ_HOME/compiled, found by the content of the checkpoint, 
 runs will be on. No result depends on what it finds: detoxq models inspect --device CHECKPOINT prints that.`,
     )
     .action(async (names: string[], { precision, tune = false, json = false }: Options) => {
+      if (tune && precision === 'fp16') {
+        throw new UsageError('--tune is for the CPU, which runs int8 or fp32: give --precision int8.');
+      }
       const { home } = readConfig();
       for (const name of names) {
         const { folder, name: known } = findCheckpoint(name, packageRoot, home);

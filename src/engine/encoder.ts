@@ -60,7 +60,8 @@ export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncode
   );
   const session = await openSession(join(compiled, 'embeddings.onnx'), target.device);
   const window = Math.min(model.window, tokenizer.maxTokens ?? Infinity, pooling.maxTokens ?? Infinity);
-  const { maxRunTokens } = sizesInForce(model.size, await readTuning(cacheFolder, identity), options);
+  const tuned = target.portable ? {} : await readTuning(cacheFolder, identity);
+  const { maxRunTokens } = sizesInForce(model.size, tuned, options);
   const takeTurns = createTurns();
 
   async function embed(texts: readonly string[]): Promise<Float32Array[]> {

@@ -87,7 +87,8 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
       'step.onnx': searchStep(source, plan),
     };
   });
-  const sizes = sizesInForce(model.size, await readTuning(cacheFolder, identity), options);
+  const tuned = target.portable ? {} : await readTuning(cacheFolder, identity);
+  const sizes = sizesInForce(model.size, tuned, options);
   const sessions = new Map<string, Promise<Session>>();
   const open = (name: string): Promise<Session> => {
     const known = sessions.get(name);

@@ -210,4 +210,5 @@ test('the commands print what is in force, and what the machine is', { timeout: 
   const after = await run('inspect', '--device', roberta);
   expect(after.stdout).toMatch(new RegExp(`tokens in a run of the encoder +${size.chosen} +tuned`));
   expect((await run('inspect')).code).toBe(2);
+  expect((await run('compile', '--tune', '--precision', 'fp16', roberta)).code).toBe(2);
 });
