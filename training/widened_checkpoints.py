@@ -14,8 +14,10 @@ of 64 (the scorer's 384 = 12 heads of 32 becomes 768 = 24 heads of 32), by arith
   output projections make of the copies of a feature cancels out, and is a thousandth of what it was besides. Where norms
   come after the sum (BART, RoBERTa) the norms of added layers do nothing to a vector that is normalized; the embeddings'
   own weight and bias go to the last added norm;
-- a token that the tokenizer does not have gets half the row of one that it has: half of its logit, never the best where
-  the best is positive;
+- tokens that the tokenizer does not have never win, not even against tokens that a penalty has pressed down: their rows
+  are one over the last norm's weights, so that a vector of mean zero cancels out and the norm's bias alone makes the
+  logit, whatever the text. T5's norms have no bias and do not take the mean away: there such a token has half the row of
+  a real one and half of its logit, which is less than the best where the best is positive;
 - positions beyond the bundled model's repeat its own.
 
 The sizes are BART-base's, GPT-2's, RoBERTa-base's (but for the heads) and those of T5 v1.1 base (gated GELU with 2048 inner
@@ -51,6 +53,9 @@ ROOT = Path(__file__).parent.parent
 SILENT = 2.0**-10
 """What the copies of a feature are multiplied by, by their number."""
 CANCELLING = {2: (1.0, -1.0), 3: (1.0, 1.0, -2.0), 4: (1.0, -1.0, 1.0, -1.0)}
+"""Logits of tokens that the tokenizer does not have, from the first of them to twice that at the last one."""
+UNKNOWN_LOGIT = -5.0
+
 # What is compared: so many texts, none longer than what the bundled models read whole.
 ROWS = 32
 MAX_CHARACTERS = 300
@@ -275,6 +280,13 @@ def add_layers(tensors: dict[str, Tensor], prefix: str, count: int, plan: Wideni
     return result
 
 
+def unknown_rows(weight: Tensor, bias: Tensor, count: int) -> Tensor:
+    """[count, features]: rows whose logits are always the same after a norm with this weight and bias."""
+    row = 1 / weight
+    row *= UNKNOWN_LOGIT / (row @ bias)
+    return row * torch.linspace(1, 2, count)[:, None]
+
+
 def write(plan: Widening, folder: Path) -> None:
     source = ROOT / "models" / plan.bundled
     folder.mkdir(parents=True, exist_ok=True)
@@ -290,6 +302,10 @@ def write(plan: Widening, folder: Path) -> None:
     for name in tensors:
         if plan.last and name.startswith(plan.last):
             tensors[name] = tensors[name] * plan.last_factor
+    if f"{plan.last}.bias" in tensors:
+        table, known = tensors[plan.embedding], len(weights[plan.embedding])
+        weight, bias = tensors[f"{plan.last}.weight"], tensors[f"{plan.last}.bias"]
+        table[known:] = unknown_rows(weight, bias, len(table) - known)
     tensors = {name: tensor.contiguous() for name, tensor in sorted(tensors.items())}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
