@@ -1,10 +1,15 @@
 /** What the benchmarks run on, made on first use in bench/.cache: Python with the peers, checkpoints, their conversions. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
+const CONVERT = join(import.meta.dirname, 'convert.py');
+const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
 const CACHE = join(ROOT, 'bench/.cache');
+
+const BUNDLED = { 'bart-base': 'nano-bart', 't5-base': 'nano-t5', gpt2: 'nano-gpt2', 'roberta-base': 'nano-roberta' };
 
 export type Size = 'bart-base' | 't5-base' | 'gpt2' | 'roberta-base';
 
@@ -21,8 +26,12 @@ export interface Environment {
 export function openEnvironment(): Environment {
   const python = process.env.DETOXQ_BENCH_PYTHON ?? makePython();
   const run = (args: readonly string[]): void => say(python, args);
+  const sources = (size: Size): string[] => [
+    join(ROOT, 'training/widened_checkpoints.py'),
+    ...['model.safetensors', 'config.json', 'tokenizer.json'].map((file) => join(ROOT, 'models', BUNDLED[size], file)),
+  ];
   const checkpoint = (size: Size): string =>
-    made(join(CACHE, 'widened', size), () =>
+    made(join(CACHE, 'widened', size), sources(size), () =>
       run(['-m', 'training.widened_checkpoints', '--out', join(CACHE, 'widened'), '--only', size]),
     );
   return {
@@ -30,32 +39,36 @@ export function openEnvironment(): Environment {
     graphs: join(CACHE, 'graphs'),
     checkpoint,
     converted: (form, size) =>
-      made(join(CACHE, `${form}-${size}`), (folder) =>
-        run([join(import.meta.dirname, 'convert.py'), form, checkpoint(size), folder]),
+      made(join(CACHE, `${form}-${size}`), [...sources(size), CONVERT], (folder) =>
+        run([CONVERT, form, checkpoint(size), folder]),
       ),
   };
 }
 
 /** torch alone and first: other packages would pull in a build of their choice. */
 function makePython(): string {
-  const folder = made(join(CACHE, 'venv'), (venv) => {
+  const folder = made(join(CACHE, 'venv'), [REQUIREMENTS], (venv) => {
     const pip = (...args: string[]): void =>
       say(join(venv, 'bin/python'), ['-m', 'pip', 'install', '--quiet', ...args]);
     say('python3', ['-m', 'venv', venv]);
     pip('torch==2.13.0');
-    pip('-r', join(import.meta.dirname, 'requirements.txt'));
+    pip('-r', REQUIREMENTS);
   });
   return join(folder, 'bin/python');
 }
 
-/** A folder that is whole if it is there: what fails half-way is made again. */
-function made(folder: string, make: (folder: string) => void): string {
-  const mark = `${folder}.unfinished`;
-  if (existsSync(folder) && !existsSync(mark)) return folder;
+/** A folder made from these files. It is made again when one of them has changed, and when making it failed half-way. */
+function made(folder: string, sources: readonly string[], make: (folder: string) => void): string {
+  const hash = createHash('sha256');
+  for (const file of sources) hash.update(readFileSync(file));
+  const digest = hash.digest('hex');
+  const stamp = `${folder}.made-from`;
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return folder;
+  rmSync(stamp, { force: true });
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(mark, { recursive: true });
+  mkdirSync(folder, { recursive: true });
   make(folder);
-  rmSync(mark, { recursive: true });
+  writeFileSync(stamp, digest);
   return folder;
 }
 
