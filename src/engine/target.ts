@@ -72,7 +72,8 @@ async function tryDevice(device: Device, half: boolean): Promise<void> {
 
 function firstLine(reason: unknown): string {
   const [line = ''] = (reason instanceof Error ? reason.message : String(reason)).split('\n');
-  return line.slice(0, 300);
+  // onnxruntime begins with the line of its source and the condition that does not hold.
+  return line.replace(/^\S+\.cc:\d+ .*? was false\. /, '').slice(0, 300);
 }
 
 function advice({ kind }: Device, half: boolean): string {

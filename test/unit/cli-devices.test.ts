@@ -1,0 +1,30 @@
+import { availableParallelism } from 'node:os';
+import { expect, test } from 'vitest';
+import type { Context } from '../../src/cli/context.ts';
+import { engineOpener, enginePlace } from '../../src/cli/engines.ts';
+import { precisionOf } from '../../src/cli/options.ts';
+import { UsageError } from '../../src/contract/errors.ts';
+import { CPU } from '../../src/contract/model-device.ts';
+import { SETTINGS } from '../support/ledger.ts';
+
+const cuda = { kind: 'cuda', index: 1 } as const;
+
+test('a GPU has one engine process, a CPU one a core, and both as many as asked for', () => {
+  expect(enginePlace({})).toEqual({ processes: availableParallelism(), device: CPU });
+  expect(enginePlace({ device: cuda })).toEqual({ processes: 1, device: cuda });
+  expect(enginePlace({ device: cuda, processes: 2 })).toEqual({ processes: 2, device: cuda });
+});
+
+test('a run is in the precision of its device, or in the one asked for, if the device has it', () => {
+  expect(precisionOf({})).toBe('int8');
+  expect(precisionOf({ device: cuda })).toBe('fp16');
+  expect(precisionOf({ device: cuda, precision: 'fp32' })).toBe('fp32');
+  expect(precisionOf({ precision: 'fp16' })).toBe('fp16');
+  expect(() => precisionOf({ device: cuda, precision: 'int8' })).toThrow(UsageError);
+});
+
+test('a worker on a GPU leaves a run in int8 alone, and says why', () => {
+  const context = { config: { home: '/nowhere', checkpointFolders: [] } } as unknown as Context;
+  const open = engineOpener(context, { processes: 1, device: cuda }, { runsOfOthers: true });
+  expect(() => open(SETTINGS)).toThrow(/int8 runs on a CPU only, and this is cuda:1/);
+});
