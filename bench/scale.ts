@@ -9,7 +9,7 @@
  * million rows.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -65,7 +65,7 @@ async function detoxq(
 ): Promise<{ stdout: string; startedAt: number; seconds: number; peakMb: number }> {
   const startedAt = Date.now();
   const child = spawn('taskset', ['-c', values.cores, process.execPath, MAIN, ...args], {
-    env: { ...process.env, DETOXQ_HOME: home },
+    env: { ...process.env, DETOXQ_HOME: home, DETOXQ_CHECKPOINTS: realpathSync(join(CACHE, 'widened')) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const watch = watchTree(child.pid ?? 0);

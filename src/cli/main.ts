@@ -3,29 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../config.ts';
-import { addCancelCommand, addPauseCommand } from './change.ts';
-import { addDeleteCommand } from './delete.ts';
-import { addEnqueueCommand } from './enqueue.ts';
 import { reportFailure } from './errors.ts';
-import { addEvaluateCommand } from './evaluate.ts';
-import { addExportCommand } from './export.ts';
-import { addMigrateCommand } from './migrate.ts';
-import { addModelsCommand } from './models.ts';
-import { addModelsCompareCommand } from './models-compare.ts';
-import { addModelsCompileCommand } from './models-compile.ts';
-import { addModelsGenerateCommand } from './models-generate.ts';
-import { addModelsInspectCommand } from './models-inspect.ts';
-import { addModelsListCommand } from './models-list.ts';
-import { addModelsPullCommand } from './models-pull.ts';
-import { addModelsScoreCommand } from './models-score.ts';
-import { addQueryCommand } from './query.ts';
-import { addResumeCommand } from './resume.ts';
-import { addRetryCommand } from './retry.ts';
-import { addRunCommand } from './run.ts';
-import { addServicesCommand } from './services.ts';
-import { addStatusCommand } from './status.ts';
-import { addVerifyCommand } from './verify.ts';
-import { addWorkerCommand } from './worker.ts';
+import { addVerbs } from './verbs.ts';
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
 
@@ -50,29 +29,7 @@ With DATABASE_URL and REDIS_URL set, the same verbs use those, on as many machin
 Exit codes: 0 done, 1 failed, 2 usage, 3 finished with row errors.`,
   );
 
-addRunCommand(program);
-addEnqueueCommand(program);
-addWorkerCommand(program);
-addStatusCommand(program);
-addPauseCommand(program);
-addResumeCommand(program);
-addCancelCommand(program);
-addRetryCommand(program);
-addDeleteCommand(program);
-addVerifyCommand(program);
-addExportCommand(program);
-addEvaluateCommand(program);
-addQueryCommand(program);
-addMigrateCommand(program);
-addServicesCommand(program);
-const models = addModelsCommand(program);
-addModelsListCommand(models);
-addModelsPullCommand(models);
-addModelsCompileCommand(models);
-addModelsInspectCommand(models);
-addModelsCompareCommand(models);
-addModelsGenerateCommand(models);
-addModelsScoreCommand(models);
+await addVerbs(program, process.argv[2]);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((verb) => verb.commands)]) {
   command.exitOverride();
