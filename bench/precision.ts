@@ -64,9 +64,11 @@ async function compareDetoxifier(name: string, pairs: readonly (readonly string[
     await detoxifier.close();
   }
   const files = PRECISIONS.map((precision, p) => {
-    const file = join(CACHE, `${name}-${precision}.tsv`);
-    const lines = pairs.map(([source, ...references], at) => [source, outputs[p]?.[at], ...references].join('\t'));
-    writeFileSync(file, `src\tout\tref\tref1\tref2\n${lines.join('\n')}\n`);
+    const file = join(CACHE, `${name}-${precision}.jsonl`);
+    const lines = pairs.map(([src, ref = '', ref1 = '', ref2 = ''], at) => {
+      return JSON.stringify({ src, out: outputs[p]?.[at], ref, ref1, ref2 });
+    });
+    writeFileSync(file, `${lines.join('\n')}\n`);
     return file;
   });
   const main = join(ROOT, 'src/cli/main.ts');
@@ -77,8 +79,10 @@ async function compareDetoxifier(name: string, pairs: readonly (readonly string[
   return {
     ...{ name, rows: sources.length },
     equalOutputs: sources.filter((_, at) => outputs[0]?.[at] === outputs[1]?.[at]).length,
-    systems: report.systems,
-    comparison: report.comparison,
+    fp32: report.systems[0].metrics,
+    int8: report.systems[1].metrics,
+    /** int8 less fp32, paired. */
+    differences: report.systems[1].differences,
   };
 }
 
@@ -102,8 +106,12 @@ const detoxifiers = [];
 for (const name of DETOXIFIERS.filter((each) => wanted.has(each))) {
   const compared = await compareDetoxifier(name, readColumns(heldOut));
   detoxifiers.push(compared);
-  console.log(`${name}: int8 gives the output of fp32 on ${compared.equalOutputs} of ${compared.rows} sentences`);
-  console.log(JSON.stringify({ systems: compared.systems, comparison: compared.comparison }));
+  const { fp32, int8, differences } = compared;
+  const interval = `${differences.j.low.toFixed(4)} to ${differences.j.high.toFixed(4)}`;
+  console.log(
+    `${name}: int8 gives the output of fp32 on ${compared.equalOutputs} of ${compared.rows} sentences; J ` +
+      `${int8.j.mean.toFixed(4)} against ${fp32.j.mean.toFixed(4)}, difference ${differences.j.mean.toFixed(4)} (${interval})`,
+  );
 }
 const machine = readMachine();
 const result = {
