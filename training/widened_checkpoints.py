@@ -16,8 +16,9 @@ of 64 (the scorer's 384 = 12 heads of 32 becomes 768 = 24 heads of 32), by arith
   own weight and bias go to the last added norm;
 - tokens that the tokenizer does not have never win, not even against tokens that a penalty has pressed down: their rows
   are one over the last norm's weights, so that a vector of mean zero cancels out and the norm's bias alone makes the
-  logit, whatever the text. T5's norms have no bias and do not take the mean away: there such a token has half the row of
-  a real one and half of its logit, which is less than the best where the best is positive;
+  logit, whatever the text. That is BART's. T5's norms have no bias and do not take the mean away, and in GPT-2 such rows
+  are so large that 8 bits lose what cancels out: there such a token has half the row of a real one and half of its logit,
+  which is less than the best where the best is positive;
 - positions beyond the bundled model's repeat its own.
 
 The sizes are BART-base's, GPT-2's, RoBERTa-base's (but for the heads) and those of T5 v1.1 base (gated GELU with 2048 inner
@@ -302,7 +303,7 @@ def write(plan: Widening, folder: Path) -> None:
     for name in tensors:
         if plan.last and name.startswith(plan.last):
             tensors[name] = tensors[name] * plan.last_factor
-    if f"{plan.last}.bias" in tensors:
+    if plan.norms is not None and f"{plan.last}.bias" in tensors:
         table, known = tensors[plan.embedding], len(weights[plan.embedding])
         weight, bias = tensors[f"{plan.last}.weight"], tensors[f"{plan.last}.bias"]
         table[known:] = unknown_rows(weight, bias, len(table) - known)
