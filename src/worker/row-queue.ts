@@ -1,6 +1,14 @@
 import type { SourceRow } from '../contract/row.ts';
 import type { RowVerdict } from '../engine/protocol.ts';
 
+/*
+ * A group of rows on its way:
+ *
+ *   waiting ──▶ in flight ──every row answered──▶ settled
+ *                  │ its process died, hung, threw, or left rows out
+ *                  └──▶ halves wait as suspects, each alone in a process ──▶ one row, twice at fault ──▶ a row error
+ */
+
 /** Times that a row may be alone at fault before it is given up: once could be somebody else's signal. */
 const MAX_FAULTS_ALONE = 2;
 
