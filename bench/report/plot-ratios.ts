@@ -1,4 +1,6 @@
-/** Ratios as bars on a logarithmic axis, each with its goal: an SVG that can be read on light and on dark. */
+/** Ratios as bars on a logarithmic axis, each with its goal. */
+import { escaped, svg } from './svg.ts';
+
 export interface Bar {
   readonly label: string;
   readonly ratio: number;
@@ -7,10 +9,6 @@ export interface Bar {
   readonly goal: number;
 }
 
-const STYLE = `text{fill:#1f2328;font:13px sans-serif}.bar{fill:#0969da}.range{stroke:#1f2328;stroke-width:1.5}
-.goal{stroke:#cf222e;stroke-width:3}.key{fill:#cf222e}.grid{stroke:#d0d7de}.one{stroke:#59636e}
-@media (prefers-color-scheme:dark){text{fill:#e6edf3}.bar{fill:#4493f8}.range{stroke:#e6edf3}.goal{stroke:#ff7b72}
-.key{fill:#ff7b72}.grid{stroke:#3d444d}.one{stroke:#9198a1}}`;
 const LEFT = 270;
 const WIDTH = 760;
 const TOP = 34;
@@ -41,18 +39,10 @@ export function plotRatios(title: string, bars: readonly Bar[]): string {
       `<text x="${WIDTH - 52}" y="${y + 13}">× ${bar.ratio.toFixed(2)}</text>`
     );
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${bottom + 30}" role="img"><title>${escaped(title)}</title>
-<style>${STYLE}</style>
-<text x="${LEFT}" y="18">${escaped(title)}, bars from × 1; <tspan class="key">red: the goal</tspan></text>
-${[...grid, ...drawn].join('\n')}
-</svg>
-`;
+  const head = `<text x="${LEFT}" y="18">${escaped(title)}, bars from × 1; <tspan class="key">red: the goal</tspan></text>`;
+  return svg(title, WIDTH, bottom + 30, [head, ...grid, ...drawn]);
 }
 
 function vertical(x: number, top: number, bottom: number): string {
   return `x1="${x.toFixed(1)}" x2="${x.toFixed(1)}" y1="${top}" y2="${bottom}"`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }

@@ -1,0 +1,126 @@
+/** The files of docs/benchmarks/, by the machine that they were taken on. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RESULTS, type Result } from '../peers/compare.ts';
+import type { Machine } from '../peers/machine.ts';
+
+/** How a result was taken. */
+export interface Taken {
+  readonly machine: Machine;
+  readonly commit: string;
+  readonly takenAt: string;
+  /** Before and after, where time was measured. */
+  readonly loadAverage?: readonly [number, number];
+}
+
+/** bench/job.ts */
+export interface JobResult extends Taken {
+  readonly title: string;
+  readonly cores: readonly string[];
+  readonly rows: { readonly count: number; readonly source: string };
+  /** With and without a prefilter, and the script that they are compared with. */
+  readonly sides: readonly JobSide[];
+}
+
+export interface JobSide {
+  readonly name: string;
+  /** Null: the script. */
+  readonly goal: number | null;
+  readonly rowsPerSecond: readonly number[];
+  readonly cpuMsPerRow: readonly number[];
+  readonly peakMb: number;
+  readonly ratios: readonly number[];
+  readonly cpuRatios: readonly number[];
+  readonly equalOutcomes: number;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** bench/scale.ts */
+export interface ScaleResult extends Taken {
+  readonly cores: readonly string[];
+  readonly starts: readonly {
+    readonly name: string;
+    readonly firstClaimSeconds: number;
+    readonly firstResultSeconds: number;
+  }[];
+  readonly sizes: readonly ScaleSize[];
+}
+
+export interface ScaleSize {
+  readonly rows: number;
+  readonly seconds: number;
+  readonly rowsPerSecond: number;
+  readonly firstResultSeconds: number;
+  readonly peakMb: number;
+}
+
+/** bench/precision.ts */
+export interface PrecisionResult extends Taken {
+  readonly scorers: readonly {
+    readonly name: string;
+    readonly rows: number;
+    readonly equalLabels: number;
+    readonly meanDistance: number;
+    readonly largestDistance: number;
+  }[];
+  readonly detoxifiers: readonly {
+    readonly name: string;
+    readonly rows: number;
+    readonly equalOutputs: number;
+    readonly fp32: { readonly j: Estimate };
+    readonly int8: { readonly j: Estimate };
+    readonly differences: { readonly j: Estimate };
+  }[];
+}
+
+interface Estimate {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** bench/profile.ts */
+export interface ProfileResult extends Taken {
+  readonly profiles: readonly {
+    readonly title: string;
+    readonly rows: number;
+    readonly seconds: number;
+    readonly productSeconds: number;
+    readonly products: number;
+    readonly operators: Readonly<Record<string, number>>;
+  }[];
+}
+
+export interface MachineResults {
+  readonly machine: Machine;
+  readonly comparisons: readonly Result[];
+  readonly job: JobResult | undefined;
+  readonly scale: ScaleResult | undefined;
+  readonly precision: PrecisionResult | undefined;
+  readonly profile: ProfileResult | undefined;
+}
+
+const COMPARISONS = [
+  ...['bart-greedy', 'bart-beam', 't5-greedy', 'gpt2-20', 'bart-greedy-transformers'],
+  ...['scorer', 'processes'],
+];
+
+/** Files are named NAME.KIND.json. */
+export function readResults(): MachineResults[] {
+  const files = readdirSync(RESULTS)
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => ({ name: file.split('.')[0], result: JSON.parse(readFileSync(join(RESULTS, file), 'utf8')) }));
+  const machines = new Map<string, Machine>(files.map(({ result: { machine } }) => [machine.kind, machine]));
+  return [...machines.values()].map((machine) => {
+    const read = <T extends Taken>(wanted: string): T | undefined =>
+      files.find(({ name, result }) => name === wanted && result.machine.kind === machine.kind)?.result;
+    return {
+      machine,
+      comparisons: COMPARISONS.flatMap((name) => read<Result>(name) ?? []),
+      job: read<JobResult>('job'),
+      scale: read<ScaleResult>('scale'),
+      precision: read<PrecisionResult>('precision'),
+      profile: read<ProfileResult>('profile'),
+    };
+  });
+}

@@ -1,0 +1,45 @@
+/** Cost against work, with the bundled models. */
+import { cores, count, table } from './markdown.ts';
+import type { ScaleResult, ScaleSize } from './results.ts';
+import { taken } from './taken.ts';
+
+/** @param plot as the report names it */
+export function scaleSection(scale: ScaleResult, plot: string): string {
+  const columns = [
+    ...['rows', 'time of the command, s', 'rows/s', 'each further row, ms', 'first result after, s'],
+    'peak memory, MB',
+  ];
+  const rows = scale.sizes.map((size, at) => [
+    count(size.rows),
+    size.seconds.toFixed(1),
+    size.rowsPerSecond.toFixed(0),
+    furtherRow(scale.sizes[at - 1], size),
+    size.firstResultSeconds.toFixed(1),
+    count(Math.round(size.peakMb)),
+  ]);
+  const starts = scale.starts.map((start) => [
+    start.name,
+    start.firstClaimSeconds.toFixed(2),
+    start.firstResultSeconds.toFixed(2),
+  ]);
+  return `### Cost against work
+
+\`npm run bench -- scale\`: \`detoxq run\` with the bundled models on more and more distinct rows of Jigsaw and WordNet, ${cores(scale.cores)},
+embedded Postgres (${taken(scale)}). Few rows pay for the start, too; "each further row" leaves it out: what a size took more than the
+one before, by the rows that it has more. Where cost follows work, that column stays the same, and so does the memory: that of the command and its
+engine processes, pages that they share counted in each.
+
+![Rows/s and memory by number of rows](${plot})
+
+${table(columns, rows)}
+
+The start of a worker, graphs compiled, one row waiting (medians of three):
+
+${table(['models', 'first claim after, s', 'first result after, s'], starts)}
+`;
+}
+
+function furtherRow(before: ScaleSize | undefined, size: ScaleSize): string {
+  if (before === undefined) return '';
+  return ((1000 * (size.seconds - before.seconds)) / (size.rows - before.rows)).toFixed(2);
+}
