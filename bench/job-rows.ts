@@ -1,7 +1,8 @@
 /** Rows for the benchmark of a whole job: comments of Jigsaw of which a given share is toxic by the scorer's own verdict. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createReader, toxicityOf } from '../src/detox/reading.ts';
+import { createAnswers } from '../src/detox/answers.ts';
+import { askAbout, createReader, toxicityOf } from '../src/detox/reading.ts';
 import { loadScorer } from '../src/engine/load.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -57,9 +58,9 @@ async function openToxicities(texts: readonly string[]) {
     async of(at: number): Promise<number> {
       if (at >= known.length) {
         const readings = texts.slice(known.length, at + TEXTS_AT_A_TIME).map(read);
-        const scores = (await scorer.score(readings.flatMap(({ forms }) => forms)))[Symbol.iterator]();
-        const next = () => scores.next().value ?? { toxicity: 0, logits: [], inputTokens: 0 };
-        known.push(...readings.map((reading) => toxicityOf(reading, next)));
+        const scores = createAnswers((forms) => scorer.score(forms));
+        await askAbout(readings, scores);
+        known.push(...readings.map((reading) => toxicityOf(reading, scores.of)));
       }
       return known[at] ?? 0;
     },

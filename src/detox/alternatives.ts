@@ -56,9 +56,14 @@ export function propose(
   };
 }
 
-/** What the scorer has to be asked about a proposal. */
-export function scoredForms({ alternatives }: Proposal): string[] {
-  return alternatives.flatMap(({ list }) => list.flatMap(({ reading, lostNames }) => [...reading.forms, ...lostNames]));
+/** The texts that the scorer has to be asked about for a proposal. */
+export function readingsOf({ alternatives }: Proposal): Reading[] {
+  return alternatives.flatMap(({ list }) => list.map(({ reading }) => reading));
+}
+
+/** The words that it has to be asked about by themselves. */
+export function namesOf({ alternatives }: Proposal): string[] {
+  return alternatives.flatMap(({ list }) => list.flatMap(({ lostNames }) => lostNames));
 }
 
 /**

@@ -1,14 +1,14 @@
 import type { Detoxifier, Rewrite, Score, Scorer } from '../contract/models.ts';
 import type { Outcome, RowResult } from '../contract/outcome.ts';
 import type { RowFault, SourceRow } from '../contract/row.ts';
-import { chooseAlternative, type Proposal, propose, scoredForms } from './alternatives.ts';
+import { chooseAlternative, namesOf, type Proposal, propose, readingsOf } from './alternatives.ts';
 import { type Answers, createAnswers } from './answers.ts';
 import { chrf } from './chrf.ts';
 import type { Guard } from './guards.ts';
 import { createMemory } from './memory.ts';
 import { type CandidateNote, withNotes } from './notes.ts';
 import { type Clear, createClear, type Prefilter } from './prefilter.ts';
-import { createReader, type Reading, toxicityOf } from './reading.ts';
+import { askAbout, askedForms, createReader, type Reading, toxicityOf } from './reading.ts';
 import type { Segment } from './sentences.ts';
 
 /*
@@ -116,7 +116,7 @@ export function createPolicy({ scorer, detoxifier, threshold, prefilter }: Polic
 
       const worded: WordedRow[] = [];
       for (const item of attempt('score', rows.map(aboutRow), ({ row }) => ({ row, reading: read(row.text) }))) {
-        if (item.reading.forms.length > 0) worded.push(item);
+        if (item.reading.parts.length > 0) worded.push(item);
         else emit(cleanResult(item.row, null, 0));
       }
 
@@ -128,11 +128,14 @@ export function createPolicy({ scorer, detoxifier, threshold, prefilter }: Polic
         else emit({ ...cleanResult(item.row, verdict.toxicity, verdict.tokensIn), cleared: true });
       });
 
-      await scores.ask(doubtful.flatMap(({ reading }) => reading.forms));
+      await askAbout(
+        doubtful.map(({ reading }) => reading),
+        scores,
+      );
       let active: Job[] = [];
       for (const { row, reading } of doubtful) {
         const toxicity = toxicityOf(reading, scores.of);
-        const scored = new Set(reading.forms);
+        const scored = new Set(askedForms(reading, scores.of));
         if (toxicity < threshold) emit(cleanResult(row, toxicity, countTokens(scored, scores, scoreInput)));
         else active.push(newJob(row, reading, toxicity, scored));
       }
@@ -145,20 +148,24 @@ export function createPolicy({ scorer, detoxifier, threshold, prefilter }: Polic
           const proposals = segments.map((segment) =>
             propose(job.current.text, segment, rewrites.of(segment.form), detoxifier.knownWords, read),
           );
-          for (const form of proposals.flatMap(scoredForms)) job.scored.add(form);
           return { row, job, proposals };
         });
-        await scores.ask(proposed.flatMap(({ proposals }) => proposals.flatMap(scoredForms)));
-        const changed = attempt('rewrite', proposed, ({ row, job, proposals }) => ({
-          row,
-          job,
-          next: accept(job, proposals, scores),
-        }));
-        await scores.ask(changed.flatMap(({ next }) => next?.forms ?? []));
+        const all = proposed.flatMap(({ proposals }) => proposals);
+        await scores.ask(all.flatMap(namesOf));
+        await askAbout(all.flatMap(readingsOf), scores);
+        const changed = attempt('rewrite', proposed, ({ row, job, proposals }) => {
+          addAll(job.scored, proposals.flatMap(namesOf));
+          for (const reading of proposals.flatMap(readingsOf)) addAll(job.scored, askedForms(reading, scores.of));
+          return { row, job, next: accept(job, proposals, scores) };
+        });
+        await askAbout(
+          changed.flatMap(({ next }) => next ?? []),
+          scores,
+        );
 
         active = [];
         for (const { job, next } of changed) {
-          if (next !== null) take(job, next, toxicityOf(next, scores.of));
+          if (next !== null) take(job, next, scores);
           if (next === job.current && job.toxicity >= threshold && pass < PASSES) active.push(job);
           else emit(rewrittenResult(job, threshold, scores, rewrites));
         }
@@ -206,8 +213,9 @@ function newJob(row: SourceRow, current: Reading, toxicity: number, scored: Set<
 }
 
 /** Goes on with a changed text, unless it is more toxic as a whole than it was. */
-function take(job: Job, next: Reading, toxicity: number): void {
-  addAll(job.scored, next.forms);
+function take(job: Job, next: Reading, scores: Answers<Score>): void {
+  addAll(job.scored, askedForms(next, scores.of));
+  const toxicity = toxicityOf(next, scores.of);
   if (toxicity > job.toxicity) {
     job.guards.add('not_better');
     return;

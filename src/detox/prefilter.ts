@@ -1,7 +1,7 @@
 import type { Score, Scorer } from '../contract/models.ts';
 import { createAnswers } from './answers.ts';
 import { createMemory } from './memory.ts';
-import { fitsWindow, type Reading, toxicityOf } from './reading.ts';
+import { fitsWindow, mostToxic, type Reading } from './reading.ts';
 
 /** A small scorer that clears rows which are surely clean, so that the large one need not look at them. */
 export interface Prefilter {
@@ -23,17 +23,20 @@ export type Clear = (readings: readonly Reading[]) => Promise<(Cleared | null)[]
 /** @param memoryBytes for answers that are kept from call to call */
 export function createClear({ scorer, clearBelow }: Prefilter, memoryBytes: number): Clear {
   const known = createMemory<Score>(memoryBytes);
-  // What its window does not hold, it has not read.
-  const isReadable = ({ forms }: Reading): boolean => forms.every((form) => fitsWindow(form, scorer));
+  // It is asked about every whole: it costs little, and what is doubtful to the scorer need not be so to a prefilter.
+  const formsOf = ({ parts, whole }: Reading): readonly string[] => (whole === null ? parts : [...parts, whole]);
   return async (readings) => {
     const scores = createAnswers((forms) => scorer.score(forms), known);
-    const readable = readings.map(isReadable);
-    await scores.ask(readings.flatMap(({ forms }, at) => (readable[at] ? forms : [])));
-    return readings.map((reading, at) => {
-      if (!readable[at]) return null;
-      const toxicity = toxicityOf(reading, scores.of);
+    // What its window does not hold, it has not read.
+    const readable = readings
+      .map(formsOf)
+      .map((forms) => (forms.every((form) => fitsWindow(form, scorer)) ? forms : null));
+    await scores.ask(readable.flatMap((forms) => forms ?? []));
+    return readable.map((forms) => {
+      if (forms === null) return null;
+      const toxicity = mostToxic(forms, scores.of);
       if (toxicity >= clearBelow) return null;
-      return { toxicity, tokensIn: reading.forms.reduce((sum, form) => sum + scores.of(form).inputTokens, 0) };
+      return { toxicity, tokensIn: forms.reduce((sum, form) => sum + scores.of(form).inputTokens, 0) };
     });
   };
 }

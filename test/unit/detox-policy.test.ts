@@ -114,6 +114,18 @@ describe('createPolicy', () => {
     });
   });
 
+  it('asks about the whole only where a sentence is doubtful', async () => {
+    const harmless = { 'fine .': 0.01, 'thank you .': 0.049 };
+    const exceptions = { ...harmless, 'so so .': 0.05, 'fine . thank you .': 0.9, 'fine . so so .': 0.4 };
+    const watched = createFakeScorer({ toxicWords: TOXIC_WORDS, exceptions });
+    const rows = rowsOf(['Fine. Thank you.', 'Fine. So so.']);
+    expect(await processAll(rows, { scorer: watched })).toMatchObject([
+      { outcome: 'clean', toxicityBefore: 0.049, tokensIn: 4 + 5 },
+      { outcome: 'clean', toxicityBefore: 0.4, tokensIn: 4 + 5 + 7 },
+    ]);
+    expect(watched.calls.flat()).not.toContain('fine . thank you .');
+  });
+
   it('keeps the first text when the rewrite makes the whole worse', async () => {
     const exceptions = { 'so mean .': 0.6, 'so odd .': 0.4, 'you . so mean .': 0.7, 'you . so odd .': 0.9 };
     const result = await processOne('You. So mean.', {
