@@ -7,22 +7,13 @@
  * The reference's input tokens, generated tokens and text, or logits, are compared row by row. In fp32, exit code 1 if
  * anything differs (logits: by more than 1e-4). In int8 the figures are printed for judgement.
  */
-import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Precision, Rewrite, Score } from '../src/contract/models.ts';
 import { loadDetoxifier, loadScorer } from '../src/engine/load.ts';
 import { loadTokenizer } from '../src/engine/tokenizer.ts';
-
-/** A row that training/reference.py wrote: `tokens` and `output` of a detoxifier, or `logits` of a scorer. */
-interface Reference {
-  readonly text: string;
-  readonly input_tokens: readonly number[];
-  readonly tokens: readonly number[];
-  readonly output: string;
-  readonly logits: readonly number[];
-}
+import { readReferences } from '../test/support/references.ts';
 
 interface Report {
   /** Rows with the same result, by what is compared. */
@@ -47,11 +38,7 @@ const [folder, file] = positionals;
 if (folder === undefined || file === undefined) throw new Error('usage: engine-parity.ts CHECKPOINT REFERENCE.jsonl');
 const precision: Precision = values.precision === 'int8' ? 'int8' : 'fp32';
 const limit = values.limit === undefined ? Number.POSITIVE_INFINITY : Number(values.limit);
-const rows: Reference[] = readFileSync(file, 'utf8')
-  .split('\n')
-  .filter((line) => line !== '')
-  .slice(0, limit)
-  .map((line) => JSON.parse(line));
+const rows = readReferences(file).slice(0, limit);
 const texts = rows.map((row) => row.text);
 
 function same(a: readonly number[], b: readonly number[]): boolean {

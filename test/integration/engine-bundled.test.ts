@@ -4,15 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+import { readReferences } from '../support/references.ts';
 
 /* The bundled models against transformers, on all rows of examples/comments.csv (test/fixtures/references/make.sh). */
-
-interface Reference {
-  readonly text: string;
-  readonly tokens: readonly number[];
-  readonly output: string;
-  readonly logits: readonly number[];
-}
 
 const ROOT = join(import.meta.dirname, '../..');
 const REFERENCES = join(ROOT, 'test/fixtures/references');
@@ -26,12 +20,7 @@ const bundled = (name: string, precision: 'fp32' | 'int8') => ({
   cacheFolder,
 });
 
-function references(name: string): Reference[] {
-  const lines = readFileSync(join(REFERENCES, `${name}.jsonl`), 'utf8')
-    .trim()
-    .split('\n');
-  return lines.map((line) => JSON.parse(line));
-}
+const references = (name: string) => readReferences(join(REFERENCES, `${name}.jsonl`));
 
 beforeAll(() => {
   for (const line of readFileSync(join(REFERENCES, 'weights.sha256'), 'utf8').trim().split('\n')) {

@@ -12,6 +12,7 @@ import { compileCheckpoint, type Models } from '../../src/engine/compile/compile
 import { greedyDecoder } from '../../src/engine/compile/greedy-loop.ts';
 import type { Source } from '../../src/engine/compile/layers.ts';
 import { searchStep } from '../../src/engine/compile/search-step.ts';
+import { TINY, TINY_GRAPHS } from '../support/tiny-checkpoints.ts';
 
 /*
  * Compiled graphs of an older compiler must not be used by a newer one. Whoever changes what the compiler writes raises
@@ -24,7 +25,7 @@ const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
 
 async function hashOf(name: string, precision: 'fp32' | 'int8', build: (source: Source) => Models): Promise<string> {
-  const folder = join(import.meta.dirname, '../fixtures/checkpoints', name);
+  const folder = join(TINY, name);
   const identity = await identifyCheckpoint({ folder, name, precision, cacheFolder });
   const request = { folder, cacheFolder, identity, portable: false, weightLimit: 127, options: null };
   const manifest = readFileSync(join(await compileCheckpoint(request, build), 'manifest.json'));
@@ -32,20 +33,10 @@ async function hashOf(name: string, precision: 'fp32' | 'int8', build: (source: 
 }
 
 test('the compiler writes what its version says', async () => {
-  const config = (name: string) =>
-    readFields(join(import.meta.dirname, '../fixtures/checkpoints', name, 'config.json'));
+  const config = (name: string) => readFields(join(TINY, name, 'config.json'));
   const hashes: string[] = [];
   for (const precision of ['fp32', 'int8'] as const) {
-    for (const name of [
-      'tiny-bart',
-      'tiny-bart-scaled',
-      'tiny-bart-untied',
-      'tiny-mbart',
-      'tiny-t5',
-      'tiny-t5-gated',
-      'tiny-gpt2',
-      'tiny-gpt2-untied',
-    ]) {
+    for (const name of TINY_GRAPHS) {
       const fields = config(name);
       const generator = GENERATORS[String(fields.raw('architectures'))]!(fields);
       const build = (source: Source) => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,42 +6,19 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
 import type { Decoder, Decoding, StepScores } from '../../src/engine/decoder.ts';
 import { type LoadedGenerator, loadGenerator } from '../../src/engine/generator.ts';
+import { TINY, TINY_GRAPHS, tinyReferences } from '../support/tiny-checkpoints.ts';
 
 /* What a search is promised of a decoder (src/engine/decoder.ts), on the real graphs of each architecture. */
 
-const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
 const BUNDLED = join(import.meta.dirname, '../../models');
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
 
-const NAMES = [
-  'tiny-bart',
-  'tiny-bart-scaled',
-  'tiny-bart-untied',
-  'tiny-mbart',
-  'tiny-t5',
-  'tiny-t5-gated',
-  'tiny-gpt2',
-  'tiny-gpt2-untied',
-];
-
 /** Largest token that all of them have. */
 const LARGEST = 167;
 
-interface Reference {
-  readonly input_tokens: readonly number[];
-  readonly tokens: readonly number[];
-}
-
-function references(name: string): Reference[] {
-  const lines = readFileSync(join(FIXTURES, name, 'reference.jsonl'), 'utf8')
-    .trim()
-    .split('\n');
-  return lines.map((line) => JSON.parse(line));
-}
-
 function open(name: string, precision: Precision, maxRunTokens = 256): Promise<LoadedGenerator> {
-  const folder = join(name.startsWith('nano') ? BUNDLED : FIXTURES, name);
+  const folder = join(name.startsWith('nano') ? BUNDLED : TINY, name);
   return loadGenerator({ folder, name, precision, cacheFolder, generation: {}, maxRunTokens });
 }
 
@@ -59,10 +36,10 @@ function scoresOf(scores: StepScores, hypothesis: number, top: number) {
   };
 }
 
-describe.each(NAMES)('%s', (name) => {
+describe.each(TINY_GRAPHS)('%s', (name) => {
   test('the best token of each step is that of transformers, and every row may end by itself', async () => {
     const generator = await open(name, 'fp32');
-    const expected = references(name);
+    const expected = tinyReferences(name);
     const decoding = await (await generator.openDecoder()).open(rowsOf(expected.map((row) => row.input_tokens)), 1);
     let alive = expected.map((_, row) => row);
     let order: number[] | null = null;
@@ -130,7 +107,7 @@ describe.each(NAMES)('%s', (name) => {
 });
 
 // The head of nano-bart is cut into two slices in int8.
-describe.each([...NAMES, 'nano-bart'])('%s', (name) => {
+describe.each([...TINY_GRAPHS, 'nano-bart'])('%s', (name) => {
   test.each<Precision>(['int8', 'fp32'])(
     '%s: top, adjusted and logSumExp are of one list of logits',
     async (precision) => {

@@ -21,44 +21,25 @@ import { createRuns } from '../../src/engine/runs.ts';
 import { openSession } from '../../src/engine/session.ts';
 import { createWholeGreedySearch } from '../../src/engine/whole-greedy.ts';
 import { createEngines } from '../../src/worker/engines.ts';
+import { TINY, TINY_GENERATORS, tinyReferences } from '../support/tiny-checkpoints.ts';
 
 /*
  * Graphs for devices that are not here: in fp32 they give what transformers gives, in fp16 nearly so. onnxruntime runs them
  * on the CPU, where a product in half precision is one in fp32 of rounded operands.
  */
 
-const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
 const MODELS = join(import.meta.dirname, '../../models');
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-devices-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
 
-const GENERATORS_HERE = [
-  'tiny-bart',
-  'tiny-bart-scaled',
-  'tiny-bart-untied',
-  'tiny-bart-forced',
-  'tiny-mbart',
-  'tiny-t5',
-  'tiny-t5-gated',
-  'tiny-gpt2',
-  'tiny-gpt2-untied',
-];
+const tiny = (name: string, precision: Precision) => ({ folder: join(TINY, name), name, precision, cacheFolder });
 
-function references(name: string): { text: string; tokens: number[]; logits: number[] }[] {
-  const lines = readFileSync(join(FIXTURES, name, 'reference.jsonl'), 'utf8')
-    .trim()
-    .split('\n');
-  return lines.map((line) => JSON.parse(line));
-}
-
-const tiny = (name: string, precision: Precision) => ({ folder: join(FIXTURES, name), name, precision, cacheFolder });
-
-test.each(GENERATORS_HERE)('the whole search of %s as one graph gives the tokens of transformers', async (name) => {
+test.each(TINY_GENERATORS)('the whole search of %s as one graph gives the tokens of transformers', async (name) => {
   const loaded = await loadGenerator({ ...tiny(name, 'fp32'), generation: {} });
   const { generation, prompt, maxInputTokens: window, identity } = loaded;
-  const model = GENERATORS[identity.architecture]!(readFields(join(FIXTURES, name, 'config.json')));
+  const model = GENERATORS[identity.architecture]!(readFields(join(TINY, name, 'config.json')));
   const request = {
-    folder: join(FIXTURES, name),
+    folder: join(TINY, name),
     cacheFolder,
     identity,
     portable: true,
@@ -72,7 +53,7 @@ test.each(GENERATORS_HERE)('the whole search of %s as one graph gives the tokens
   const sizes = { size: model.size, padToken: generation.padToken, window, maxRunTokens: 400 };
   const runsOf = createRuns({ device: CPU, portable: true }, sizes);
   const rewrite = createWholeGreedySearch({ search, generation, runsOf });
-  const expected = references(name);
+  const expected = tinyReferences(name);
   const rows = expected.map(({ text }, index) => ({ index, tokens: prompt.encode(text, window) }));
   const limit = name.includes('gpt2') ? 30 : 39;
   expect(await rewrite(rows)).toEqual(expected.map(({ tokens }) => ({ tokens, finished: tokens.length < limit })));
@@ -88,7 +69,7 @@ describe('fp16', () => {
   async function distance(name: string): Promise<number> {
     const exact = await loadGenerator({ ...tiny(name, 'fp32'), generation: {} });
     const half = await loadGenerator({ ...tiny(name, 'fp16'), generation: {} });
-    const expected = references(name).slice(0, 6);
+    const expected = tinyReferences(name).slice(0, 6);
     const rows = expected.map(({ text }, index) => ({
       index,
       tokens: exact.prompt.encode(text, exact.maxInputTokens),
@@ -115,7 +96,7 @@ describe('fp16', () => {
     return worst;
   }
 
-  test.each(GENERATORS_HERE)('%s: logits within 0.02 of fp32, or 2 %', async (name) => {
+  test.each(TINY_GENERATORS)('%s: logits within 0.02 of fp32, or 2 %', async (name) => {
     expect(await distance(name)).toBeLessThan(0.02);
   });
 
@@ -123,7 +104,7 @@ describe('fp16', () => {
     '%s: logits within 0.01 of transformers',
     async (name) => {
       const model = await loadClassifier(tiny(name, 'fp16'));
-      const expected = references(name);
+      const expected = tinyReferences(name);
       const results = await model.classify(expected.map((row) => row.text));
       results.forEach(({ logits }, i) => {
         logits.forEach((logit, label) => {
@@ -135,7 +116,7 @@ describe('fp16', () => {
   );
 
   test('embeddings and likelihoods are nearly those of fp32', async () => {
-    const texts = references('tiny-gpt2').map((row) => row.text);
+    const texts = tinyReferences('tiny-gpt2').map((row) => row.text);
     const vectors: Float32Array[][] = [];
     const likelihoods: Likelihood[][] = [];
     for (const precision of ['fp32', 'fp16'] as const) {
@@ -194,7 +175,7 @@ describe('fp16', () => {
 describe('a T5 whose activations are beyond half precision', () => {
   const LARGE = 2 ** 20;
   const name = 'tiny-t5';
-  const folder = join(FIXTURES, name);
+  const folder = join(TINY, name);
   const model = GENERATORS.T5ForConditionalGeneration!(readFields(join(folder, 'config.json')));
 
   /** With feed-forward parts that give values a million times as large; also the types that the compiler stores. */
@@ -229,7 +210,7 @@ describe('a T5 whose activations are beyond half precision', () => {
       { device: CPU, portable: true },
       { size: model.size, padToken: generation.padToken, window },
     );
-    const rows = references(name).map(({ text }, index) => ({ index, tokens: prompt.encode(text, window) }));
+    const rows = tinyReferences(name).map(({ text }, index) => ({ index, tokens: prompt.encode(text, window) }));
     const results = await createWholeGreedySearch({ search, generation, runsOf })(rows);
     await search.close();
     await loaded.close();
@@ -261,7 +242,7 @@ describe('what cannot be is refused', () => {
   });
 
   test('and a worker says so instead of going to the CPU', async () => {
-    const source = (name: string) => ({ name, folder: join(FIXTURES, name) });
+    const source = (name: string) => ({ name, folder: join(TINY, name) });
     const engines = createEngines({
       engine: {
         scorer: source('tiny-roberta'),
@@ -282,7 +263,7 @@ describe('what cannot be is refused', () => {
 
   test('a weight beyond half precision, by name', async () => {
     const identity = await identifyCheckpoint(tiny('tiny-bart', 'fp16'));
-    const model = GENERATORS[identity.architecture]!(readFields(join(FIXTURES, 'tiny-bart', 'config.json')));
+    const model = GENERATORS[identity.architecture]!(readFields(join(TINY, 'tiny-bart', 'config.json')));
     const request = { ...tiny('tiny-bart', 'fp16'), identity, portable: true, weightLimit: 0, options: 'beyond' };
     const compiling = compileCheckpoint(request, (source) => {
       const tensors: Tensors = {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,11 +11,12 @@ import { compileCheckpoint } from '../../src/engine/compile/compile.ts';
 import { greedyDecoder } from '../../src/engine/compile/greedy-loop.ts';
 import { createGreedySearch } from '../../src/engine/greedy.ts';
 import { openSession, type Session, type Value } from '../../src/engine/session.ts';
+import { TINY, tinyReferences } from '../support/tiny-checkpoints.ts';
 
 /* How rows come and go while they are decoded, seen from the inputs of the real graphs. */
 
 const name = 'tiny-bart';
-const folder = join(import.meta.dirname, '../fixtures/checkpoints', name);
+const folder = join(TINY, name);
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 const config = bartGenerator(readFields(join(folder, 'config.json')));
 const GENERATION: GreedyGeneration = {
@@ -26,10 +27,7 @@ const GENERATION: GreedyGeneration = {
   lastTokens: [],
   maxNewTokens: 39,
 };
-const references: { input_tokens: number[]; tokens: number[] }[] = readFileSync(join(folder, 'reference.jsonl'), 'utf8')
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line));
+const references = tinyReferences(name);
 const rows = references.map((row, index) => ({ index, tokens: row.input_tokens }));
 
 type Inputs = Readonly<Record<string, Value>>;

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
 import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+import { TINY, TINY_GENERATORS } from '../support/tiny-checkpoints.ts';
 
 /*
  * The result of a text never depends on the other texts of the call, on their order, or on how the rows are batched.
@@ -12,7 +13,6 @@ import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
  * wrong bit early on gives other tokens later.
  */
 
-const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
 
@@ -48,7 +48,7 @@ describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
   test('scores are bitwise the same alone and in any batch', async () => {
     const name = 'tiny-roberta';
     const open = (maxRunTokens: number) =>
-      loadScorer({ folder: join(FIXTURES, name), name, precision, cacheFolder, maxRunTokens });
+      loadScorer({ folder: join(TINY, name), name, precision, cacheFolder, maxRunTokens });
     const alone = await open(1);
     await fc.assert(
       fc.asyncProperty(texts, limits, async (batch, { maxRunTokens }) => {
@@ -67,18 +67,8 @@ describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
     await alone.close();
   });
 
-  test.each([
-    'tiny-bart',
-    'tiny-bart-scaled',
-    'tiny-bart-untied',
-    'tiny-bart-forced',
-    'tiny-mbart',
-    'tiny-t5',
-    'tiny-t5-gated',
-    'tiny-gpt2',
-    'tiny-gpt2-untied',
-  ])('rewrites of %s are the same alone and in any batch', async (name) => {
-    const folder = join(FIXTURES, name);
+  test.each(TINY_GENERATORS)('rewrites of %s are the same alone and in any batch', async (name) => {
+    const folder = join(TINY, name);
     const open = (batching: { maxRunTokens: number; maxRows: number }) =>
       loadDetoxifier({ folder, name, precision, cacheFolder, generation: { max_new_tokens: 60 }, ...batching });
     const alone = await open({ maxRunTokens: 1, maxRows: 1 });

@@ -5,33 +5,17 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
 import { loadClassifier, loadEncoder, loadLanguageModel, loadScorer } from '../../src/engine/load.ts';
+import { TINY, tinyReferences } from '../support/tiny-checkpoints.ts';
 
 /* Classifiers, sentence embeddings and the likelihood of texts, against transformers and against themselves in a batch. */
 
-interface Reference {
-  readonly text: string;
-  readonly input_tokens: readonly number[];
-  readonly logits: readonly number[];
-  readonly probabilities: readonly number[];
-  readonly embedding: readonly number[];
-  readonly log_likelihood: number;
-}
-
-const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
 const scratch = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 const cacheFolder = join(scratch, 'cache');
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 const checkpoint = (name: string, precision: Precision, maxRunTokens = 256) => {
-  return { folder: join(FIXTURES, name), name, precision, cacheFolder, maxRunTokens };
+  return { folder: join(TINY, name), name, precision, cacheFolder, maxRunTokens };
 };
-
-function references(name: string): Reference[] {
-  const lines = readFileSync(join(FIXTURES, name, 'reference.jsonl'), 'utf8')
-    .trim()
-    .split('\n');
-  return lines.map((line) => JSON.parse(line));
-}
 
 function expectNear(actual: Iterable<number>, expected: readonly number[], tolerance = 1e-4): void {
   const values = [...actual];
@@ -43,7 +27,7 @@ function expectNear(actual: Iterable<number>, expected: readonly number[], toler
 
 describe('in fp32 as in transformers', () => {
   test.each(['tiny-roberta', 'tiny-bert', 'tiny-bert-labels'])('the logits and probabilities of %s', async (name) => {
-    const expected = references(name);
+    const expected = tinyReferences(name);
     const classifier = await loadClassifier(checkpoint(name, 'fp32'));
     const results = await classifier.classify(expected.map((row) => row.text));
     results.forEach((result, i) => {
@@ -55,7 +39,7 @@ describe('in fp32 as in transformers', () => {
   });
 
   test.each(['tiny-encoder', 'tiny-encoder-dense'])('the sentence embeddings of %s', async (name) => {
-    const expected = references(name);
+    const expected = tinyReferences(name);
     const encoder = await loadEncoder(checkpoint(name, 'fp32'));
     const vectors = await encoder.embed(expected.map((row) => row.text));
     vectors.forEach((vector, i) => {
@@ -66,7 +50,7 @@ describe('in fp32 as in transformers', () => {
   });
 
   test.each(['tiny-gpt2', 'tiny-gpt2-untied'])('the likelihood of texts by %s', async (name) => {
-    const expected = references(name);
+    const expected = tinyReferences(name);
     const model = await loadLanguageModel(checkpoint(name, 'fp32'));
     const results = await model.logLikelihood([...expected.map((row) => row.text), '']);
     expect(results.pop()).toEqual({ logLikelihood: 0, tokens: 0 });
@@ -83,7 +67,7 @@ test('a scorer takes its toxicity from the label of that name', async () => {
     ['tiny-bert', 0],
     ['tiny-bert-labels', 1],
   ] as const) {
-    const expected = references(name);
+    const expected = tinyReferences(name);
     const scorer = await loadScorer(checkpoint(name, 'fp32'));
     const scores = await scorer.score(expected.map((row) => row.text));
     scores.forEach((score, i) => {
@@ -147,7 +131,7 @@ describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
 describe('what cannot be meant is refused', () => {
   const copy = (name: string, changes: Readonly<Record<string, (content: string) => string>>) => {
     const folder = join(scratch, `copy-${Math.random()}`);
-    cpSync(join(FIXTURES, name), folder, { recursive: true });
+    cpSync(join(TINY, name), folder, { recursive: true });
     for (const [file, change] of Object.entries(changes)) {
       writeFileSync(join(folder, file), change(readFileSync(join(folder, file), 'utf8')));
     }

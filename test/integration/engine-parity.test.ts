@@ -3,41 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+import { readReferences } from '../support/references.ts';
+import { TINY, TINY_GENERATORS, tinyReferences } from '../support/tiny-checkpoints.ts';
 
-/** One row of training/reference.py. */
-interface Reference {
-  readonly text: string;
-  readonly input_tokens: readonly number[];
-  readonly tokens: readonly number[];
-  readonly output: string;
-  readonly logits: readonly number[];
-  readonly probabilities: readonly number[];
-}
-
-const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
 const ODD = join(import.meta.dirname, '../fixtures/references');
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));
 
-function references(name: string, file = join(FIXTURES, name, 'reference.jsonl')): Reference[] {
-  const lines = readFileSync(file, 'utf8').trim().split('\n');
-  return lines.map((line) => JSON.parse(line));
-}
-
 describe('greedy search in fp32 gives the tokens of transformers', () => {
-  test.each([
-    'tiny-bart',
-    'tiny-bart-scaled',
-    'tiny-bart-untied',
-    'tiny-bart-forced',
-    'tiny-mbart',
-    'tiny-t5',
-    'tiny-t5-gated',
-    'tiny-gpt2',
-    'tiny-gpt2-untied',
-  ])('%s', async (name) => {
-    const expected = references(name);
-    const detoxifier = await loadDetoxifier({ folder: join(FIXTURES, name), name, precision: 'fp32', cacheFolder });
+  test.each(TINY_GENERATORS)('%s', async (name) => {
+    const expected = tinyReferences(name);
+    const detoxifier = await loadDetoxifier({ folder: join(TINY, name), name, precision: 'fp32', cacheFolder });
     const rewrites = await detoxifier.rewrite(expected.map((row) => row.text));
     expect(rewrites.map((row) => row.tokens)).toEqual(expected.map((row) => row.tokens));
     expect(rewrites.map((row) => row.text)).toEqual(expected.map((row) => row.output));
@@ -51,12 +27,12 @@ describe('greedy search in fp32 gives the tokens of transformers', () => {
 
 test('a BART whose config names the norms of an MBart is computed as one', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
-  cpSync(join(FIXTURES, 'tiny-mbart'), folder, { recursive: true });
+  cpSync(join(TINY, 'tiny-mbart'), folder, { recursive: true });
   const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
   const norms = { normalize_before: true, add_final_layer_norm: true, normalize_embedding: true };
   const changed = { ...config, ...norms, architectures: ['BartForConditionalGeneration'] };
   writeFileSync(join(folder, 'config.json'), JSON.stringify(changed));
-  const expected = references('tiny-mbart');
+  const expected = tinyReferences('tiny-mbart');
   const detoxifier = await loadDetoxifier({ folder, name: 'old', precision: 'fp32', cacheFolder });
   const rewrites = await detoxifier.rewrite(expected.map((row) => row.text));
   expect(rewrites.map((row) => row.tokens)).toEqual(expected.map((row) => row.tokens));
@@ -66,8 +42,8 @@ test('a BART whose config names the norms of an MBart is computed as one', async
 
 test('texts that nobody writes get the tokens of transformers too', async () => {
   const name = 'tiny-bart';
-  const expected = references(name, join(ODD, 'tiny-bart-odd.jsonl'));
-  const detoxifier = await loadDetoxifier({ folder: join(FIXTURES, name), name, precision: 'fp32', cacheFolder });
+  const expected = readReferences(join(ODD, 'tiny-bart-odd.jsonl'));
+  const detoxifier = await loadDetoxifier({ folder: join(TINY, name), name, precision: 'fp32', cacheFolder });
   const rewrites = await detoxifier.rewrite(expected.map((row) => row.text));
   expect(rewrites.map((row) => row.tokens)).toEqual(expected.map((row) => row.tokens));
   expect(rewrites.map((row) => row.text)).toEqual(expected.map((row) => row.output));
@@ -75,11 +51,11 @@ test('texts that nobody writes get the tokens of transformers too', async () => 
 });
 
 test.each([
-  ['the committed texts', join(FIXTURES, 'tiny-roberta/reference.jsonl')],
+  ['the committed texts', join(TINY, 'tiny-roberta/reference.jsonl')],
   ['texts that nobody writes, a literal <pad> among them', join(ODD, 'tiny-roberta-odd.jsonl')],
 ])('a scorer in fp32 gives the logits of transformers within 1e-4: %s', async (_, file) => {
-  const expected = references('tiny-roberta', file);
-  const folder = join(FIXTURES, 'tiny-roberta');
+  const expected = readReferences(file);
+  const folder = join(TINY, 'tiny-roberta');
   const scorer = await loadScorer({ folder, name: 'tiny-roberta', precision: 'fp32', cacheFolder });
   const scores = await scorer.score(expected.map((row) => row.text));
   scores.forEach((score, i) => {

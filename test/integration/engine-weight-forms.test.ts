@@ -4,17 +4,16 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { openWeights } from '../../src/engine/checkpoint/weights.ts';
 import { identifyCheckpoint, loadScorer } from '../../src/engine/load.ts';
+import { TINY, tinyReferences } from '../support/tiny-checkpoints.ts';
 import { torchFile } from '../support/torch-archive.ts';
 
-const FIXTURE = join(import.meta.dirname, '../fixtures/checkpoints/tiny-roberta');
+const FIXTURE = join(TINY, 'tiny-roberta');
 const root = mkdtempSync(join(tmpdir(), 'detoxq-forms-'));
 afterAll(() => rmSync(root, { recursive: true }));
 const cacheFolder = join(root, 'cache');
 
-const texts = readFileSync(join(FIXTURE, 'reference.jsonl'), 'utf8')
-  .trim()
-  .split('\n')
-  .map((line): string => JSON.parse(line).text);
+const expected = tinyReferences('tiny-roberta');
+const texts = expected.map(({ text }) => text);
 
 /** The fixture with its tensors in other files. */
 function rewritten(name: string, write: (folder: string, tensors: ReadonlyMap<string, Stored>) => void): string {
@@ -97,18 +96,11 @@ test('a checkpoint as old ones were published, weights as a pickle and no tokeni
     writeFileSync(join(at, 'pytorch_model.bin'), torchFile(tensors));
     for (const name of ['tokenizer.json', 'special_tokens_map.json']) rmSync(join(at, name));
   });
-  const rows: { text: string; input_tokens: number[]; logits: number[] }[] = readFileSync(
-    join(FIXTURE, 'reference.jsonl'),
-    'utf8',
-  )
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
   const scorer = await loadScorer(reference(folder));
-  const scores = await scorer.score(rows.map(({ text }) => text));
+  const scores = await scorer.score(texts);
   await scorer.close();
   scores.forEach(({ inputTokens, logits }, i) => {
-    expect(inputTokens).toBe(rows[i]!.input_tokens.length);
-    expect(Math.max(...logits.map((logit, label) => Math.abs(logit - rows[i]!.logits[label]!)))).toBeLessThan(1e-4);
+    expect(inputTokens).toBe(expected[i]!.input_tokens.length);
+    expect(Math.max(...logits.map((logit, label) => Math.abs(logit - expected[i]!.logits[label]!)))).toBeLessThan(1e-4);
   });
 });

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openJudges } from '../../src/cli/judges.ts';
 import { ROOT, runCli } from '../support/cli.ts';
+import { TINY, tinyReferences } from '../support/tiny-checkpoints.ts';
 
-const TINY = join(ROOT, 'test/fixtures/checkpoints');
 const PAIRS = [
   ['What a stupid idea, Tom.', 'What an idea, Tom.'],
   ['You are an idiot, the meeting is at 9.', 'You are wrong, the meeting is at 9.'],
@@ -33,14 +33,6 @@ async function relabelled(source: string, name: string, labels: Record<string, s
   return copy;
 }
 
-async function references<T>(checkpoint: string): Promise<T[]> {
-  const lines = await readFile(join(TINY, checkpoint, 'reference.jsonl'), 'utf8');
-  return lines
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-}
-
 async function pairs(name: string, change: (output: string) => string = (output) => output): Promise<string> {
   const file = join(folder, name);
   const lines = PAIRS.map(([src, out], id) => JSON.stringify({ id, src, out: change(out), ref: out }));
@@ -56,9 +48,9 @@ describe('judges', () => {
       folder,
     );
     // tiny-bert has toxic first.
-    const toxic = await references<{ text: string; probabilities: number[] }>('tiny-bert');
-    const acceptable = await references<{ text: string; probabilities: number[] }>('tiny-roberta');
-    const embedded = await references<{ text: string; embedding: number[] }>('tiny-encoder');
+    const toxic = tinyReferences('tiny-bert');
+    const acceptable = tinyReferences('tiny-roberta');
+    const embedded = tinyReferences('tiny-encoder');
     const neutral = await judges.sta.judge(toxic.map(({ text }) => text));
     const fluent = await judges.fl.judge(acceptable.map(({ text }) => text));
     const vectors = await judges.sim.embed(embedded.map(({ text }) => text));
@@ -71,7 +63,7 @@ describe('judges', () => {
     });
     const cosine = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
       Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);
-    const unit = (vector: number[]): number[] => vector.map((value) => value / Math.hypot(...vector));
+    const unit = (vector: readonly number[]): number[] => vector.map((value) => value / Math.hypot(...vector));
     embedded.forEach(({ embedding }, at) => {
       const expected = cosine(unit(embedding), unit(embedded[0]!.embedding));
       expect(Math.abs(cosine(vectors[at]!, vectors[0]!) - expected)).toBeLessThan(1e-4);
