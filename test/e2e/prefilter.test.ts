@@ -1,21 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { queryRows, runCli } from '../support/cli.ts';
+import { type CliHome, createCliHome } from '../support/cli-home.ts';
 
-let folder: string;
-let env: Record<string, string>;
+let home: CliHome;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'detoxq-prefilter-'));
-  env = { DETOXQ_HOME: join(folder, 'project'), HOME: join(folder, 'home') };
+  home = await createCliHome();
 });
-afterAll(async () => {
-  await runCli(['services', 'stop'], env);
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => home.remove());
 
-const query = (sql: string) => queryRows(sql, env);
+const query = (sql: string) => queryRows(sql, home.env);
 
 /** A scorer of another vocabulary and with random weights: it knows nothing, so that the calibration has to be careful. */
 const PREFILTER = 'test/fixtures/checkpoints/tiny-roberta';
@@ -23,10 +16,10 @@ const RUN = ['run', 'examples/comments.csv', '--processes', '1', '--json'];
 
 describe('a run with a prefilter', { timeout: 240_000 }, () => {
   it('clears only what the calibration allows, names who scored a row, and decides the rest as without it', async () => {
-    const plain = await runCli([...RUN, '--name', 'plain'], env);
+    const plain = await runCli([...RUN, '--name', 'plain'], home.env);
     expect(plain.code, plain.stderr).toBe(0);
     const args = ['--prefilter', PREFILTER, '--prefilter-max-miss', '20%', '--name', 'prefiltered'];
-    const run = await runCli([...RUN, ...args], env);
+    const run = await runCli([...RUN, ...args], home.env);
     expect(run.code, run.stderr).toBe(0);
     const { prefilter, models, run: id } = JSON.parse(run.stdout);
     expect(prefilter).toMatchObject({ maxMiss: 0.2, sampledRows: 22 });
@@ -49,15 +42,15 @@ describe('a run with a prefilter', { timeout: 240_000 }, () => {
     expect(Number(scorer?.cleared) + Number(scorer?.looked_at)).toBe(200);
 
     // The same file gives the same sample, hence the same settings and results.
-    const again = await runCli([...RUN, ...args], env);
+    const again = await runCli([...RUN, ...args], home.env);
     expect(JSON.parse(again.stdout)).toMatchObject({ prefilter, outcomes: JSON.parse(run.stdout).outcomes });
   });
 
   it('refuses what a sample of the file cannot show, before anything is enqueued', async () => {
-    const few = await runCli([...RUN, '--prefilter', PREFILTER], env);
+    const few = await runCli([...RUN, '--prefilter', PREFILTER], home.env);
     expect(few.code).toBe(2);
     expect(few.stderr).toMatch(/200 rows are too few to show that at most 0.1 % are missed; that takes 4,7\d\d/);
-    const wrong = await runCli([...RUN, '--prefilter', PREFILTER, '--prefilter-max-miss', '0'], env);
+    const wrong = await runCli([...RUN, '--prefilter', PREFILTER, '--prefilter-max-miss', '0'], home.env);
     expect(wrong.code).toBe(2);
   });
 });

@@ -1,26 +1,20 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { queryRows, runCli, startCli } from '../support/cli.ts';
+import { type CliHome, createCliHome } from '../support/cli-home.ts';
 
-/** A newcomer's machine: no services, an empty home folder, an empty project home. */
-let folder: string;
-let env: Record<string, string>;
+let home: CliHome;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'detoxq-e2e-'));
-  env = { DETOXQ_HOME: join(folder, 'project'), HOME: join(folder, 'home') };
+  home = await createCliHome();
 });
-afterEach(async () => {
-  await runCli(['services', 'stop'], env);
-  await rm(folder, { recursive: true, force: true });
-});
+afterEach(() => home.remove());
 
-const query = (sql: string) => queryRows(sql, env);
+const query = (sql: string) => queryRows(sql, home.env);
 
 /** Enough rows that a run can be interrupted in the middle. */
 async function manyRows(count: number): Promise<string> {
-  const file = join(folder, 'many.jsonl');
+  const file = join(home.folder, 'many.jsonl');
   const lines = Array.from({ length: count }, (_, n) => {
     const text =
       n % 3 === 0 ? `What a stupid idiot, number ${n}.` : `Thanks, number ${n} works now and the rest is fine.`;
@@ -32,8 +26,8 @@ async function manyRows(count: number): Promise<string> {
 
 describe('detoxq on a machine without services', { timeout: 240_000 }, () => {
   it('does the main job with the first command of the README, and leaves nothing behind', async () => {
-    const out = join(folder, 'cleaned.jsonl');
-    const run = await runCli(['run', 'examples/comments.csv', '--out', out], env);
+    const out = join(home.folder, 'cleaned.jsonl');
+    const run = await runCli(['run', 'examples/comments.csv', '--out', out], home.env);
     expect(run.code, run.stderr).toBe(0);
     expect(run.stdout).toMatch(/200 of 200 rows/);
     expect(run.stdout).toMatch(/nano-roberta \(RobertaForSequenceClassification, int8, sha256 [0-9a-f]{12}\)/);
@@ -61,18 +55,18 @@ describe('detoxq on a machine without services', { timeout: 240_000 }, () => {
       .map((line) => JSON.parse(line));
     expect(exported.map((row) => row.row_no)).toEqual(Array.from({ length: 200 }, (_, n) => n));
 
-    const verify = await runCli(['verify', 'latest'], env);
+    const verify = await runCli(['verify', 'latest'], home.env);
     expect(verify).toMatchObject({ code: 0, stdout: expect.stringContaining('200 results + 0 row errors') });
 
     // Decision 13: no telemetry, no device id, nothing under the home folder of the user.
-    expect(await readdir(folder)).not.toContain('home');
+    expect(await readdir(home.folder)).not.toContain('home');
     // The services ended with the command.
-    expect((await runCli(['services', 'status'], env)).code).toBe(1);
+    expect((await runCli(['services', 'status'], home.env)).code).toBe(1);
   });
 
   it('stops at Ctrl-C, and resume goes on without doing a row twice', async () => {
     const file = await manyRows(24_000);
-    const first = startCli(['run', file, '--chunk-rows', '64'], env);
+    const first = startCli(['run', file, '--chunk-rows', '64'], home.env);
     await first.stderrMatches(/[1-9][\d,]* of 24,000 rows/);
     first.child.kill('SIGINT');
     const stopped = await first.ended;
@@ -81,19 +75,19 @@ describe('detoxq on a machine without services', { timeout: 240_000 }, () => {
     expect(done).toBeGreaterThan(0);
     expect(done).toBeLessThan(24_000);
 
-    const resumed = await runCli(['resume', 'latest', '--json'], env);
+    const resumed = await runCli(['resume', 'latest', '--json'], home.env);
     expect(resumed.code, resumed.stderr).toBe(0);
     expect(JSON.parse(resumed.stdout)).toMatchObject({ state: 'done', rows: 24_000, rowsDone: 24_000 });
-    expect((await runCli(['verify', 'latest'], env)).code).toBe(0);
+    expect((await runCli(['verify', 'latest'], home.env)).code).toBe(0);
     // Chunks that were done before the stop were claimed once, and those handed back do not count as attempts.
     expect(await query('select max(attempts) as attempts from chunks')).toEqual([{ attempts: 1 }]);
   });
 
   it('freezes how the detoxifier writes with a run, the words of a lexicon too', async () => {
-    const lexicon = join(folder, 'lexicon.txt');
+    const lexicon = join(home.folder, 'lexicon.txt');
     await writeFile(lexicon, 'door\n');
     const flags = ['--num-beams', '3', '--no-repeat-ngram-size', '3', '--bad-words', lexicon, '--limit', '12'];
-    const run = await runCli(['run', 'examples/comments.csv', ...flags, '--prompt', ' {text}'], env);
+    const run = await runCli(['run', 'examples/comments.csv', ...flags, '--prompt', ' {text}'], home.env);
     expect(run.code, run.stderr).toBe(0);
     const [first] = await query("select settings->'generation' as generation, settings->>'prompt' as prompt from runs");
     expect(first).toEqual({
@@ -110,7 +104,7 @@ describe('detoxq on a machine without services', { timeout: 240_000 }, () => {
   it('refuses to resume a source that changed, and says so', async () => {
     const file = await manyRows(40_000);
     // So many chunks that the producer waits for the worker: it is stopped before it has read them all.
-    const first = startCli(['run', file, '--chunk-rows', '8'], env);
+    const first = startCli(['run', file, '--chunk-rows', '8'], home.env);
     await first.stderrMatches(/of at least [1-9]/);
     first.child.kill('SIGINT');
     const stopped = await first.ended;
@@ -119,24 +113,19 @@ describe('detoxq on a machine without services', { timeout: 240_000 }, () => {
     const [run] = await query('select state from runs');
     // Only a source that was not read to its end is read again.
     expect(run).toEqual({ state: 'enqueueing' });
-    const resumed = await runCli(['resume', 'latest'], env);
+    const resumed = await runCli(['resume', 'latest'], home.env);
     expect(resumed.code).toBe(1);
     expect(resumed.stderr).toContain('is not the file the run was begun with');
   });
 });
 
 describe('detoxq, told something wrong', () => {
-  let sharedEnv: Record<string, string>;
-  let shared: string;
+  let shared: CliHome;
   beforeAll(async () => {
-    shared = await mkdtemp(join(tmpdir(), 'detoxq-e2e-'));
-    sharedEnv = { DETOXQ_HOME: join(shared, 'project'), HOME: join(shared, 'home') };
-    await runCli(['services', 'start'], sharedEnv);
+    shared = await createCliHome();
+    await runCli(['services', 'start'], shared.env);
   });
-  afterAll(async () => {
-    await runCli(['services', 'stop'], sharedEnv);
-    await rm(shared, { recursive: true, force: true });
-  });
+  afterAll(() => shared.remove());
 
   it.each([
     [['run', 'no-such-file.csv'], 1, /no-such-file\.csv/],
@@ -153,7 +142,7 @@ describe('detoxq, told something wrong', () => {
     [['export', 'latest', '--out', 'x.csv', '--outcome', 'nice'], 2, /clean, detoxified/],
     [['frobnicate'], 2, /unknown command/],
   ])('says what is wrong with detoxq %j', async (args, code, message) => {
-    const result = await runCli(args, sharedEnv);
+    const result = await runCli(args, shared.env);
     expect(result.stderr).toMatch(message);
     expect(result.stderr).not.toMatch(/\n\s+at /);
     expect(result.code).toBe(code);

@@ -1,21 +1,20 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { UsageError } from '../../src/contract/errors.ts';
 import { type ChunkQueue, type Delivery, jobId } from '../../src/queue/queue.ts';
-import { createRecorder, createTestQueues, jobOf, type TestQueues } from '../support/queues.ts';
-import { redisUrl, withRedis } from '../support/services.ts';
+import {
+  createRecorder,
+  createTestQueues,
+  describeQueues,
+  jobOf,
+  type QueueKind,
+  type TestQueues,
+} from '../support/queues.ts';
 
 const NOTHING_LEFT = { timeout: 20_000, interval: 20 };
 
-const KINDS = [
-  { kind: 'redis', name: withRedis('a queue on redis'), skip: redisUrl === null },
-  { kind: 'postgres', name: 'a queue on postgres', skip: false },
-] as const;
+describeQueues(suite);
 
-for (const { kind, name, skip } of KINDS) {
-  describe.skipIf(skip)(name, () => suite(kind));
-}
-
-function suite(kind: 'redis' | 'postgres'): void {
+function suite(kind: QueueKind): void {
   let queues: TestQueues;
   let queue: ChunkQueue;
   beforeEach(async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { UsageError } from '../../src/contract/errors.ts';
 import { type ChunkJob, type ChunkQueue, type Delivery, jobId } from '../../src/queue/queue.ts';
 import { createReconciler } from '../../src/queue/reconciler.ts';
@@ -9,20 +9,18 @@ import { changeRun, finishRunIfDone, getRun } from '../../src/store/runs.ts';
 import { verifyRun } from '../../src/store/verify.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, finishedRun, outcomeOf, sourceChunks } from '../support/ledger.ts';
-import { createRecorder, createTestQueues, type TestQueues } from '../support/queues.ts';
-import { redisUrl, withRedis } from '../support/services.ts';
+import {
+  createRecorder,
+  createTestQueues,
+  describeQueues,
+  type QueueKind,
+  type TestQueues,
+} from '../support/queues.ts';
 
 const SOON = { timeout: 30_000, interval: 20 };
-const KINDS = [
-  { kind: 'redis', name: withRedis('with a queue on redis'), skip: redisUrl === null },
-  { kind: 'postgres', name: 'with a queue on postgres', skip: false },
-] as const;
+describeQueues(suite);
 
-for (const { kind, name, skip } of KINDS) {
-  describe.skipIf(skip)(name, () => suite(kind));
-}
-
-function suite(kind: 'redis' | 'postgres'): void {
+function suite(kind: QueueKind): void {
   let fixture: TestDatabase;
   let database: Database;
   let queues: TestQueues;

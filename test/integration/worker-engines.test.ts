@@ -3,25 +3,16 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { SourceRow } from '../../src/contract/row.ts';
 import type { RowVerdict } from '../../src/engine/protocol.ts';
 import { createEngines, type Engines, type EnginesOptions } from '../../src/worker/engines.ts';
+import { fakeEngineOptions } from '../support/fake-engine-options.ts';
 
-const entry = new URL('../support/fake-engine.ts', import.meta.url);
 const opened: Engines[] = [];
 
 function open(overrides: Partial<EnginesOptions> & { scorer?: string } = {}): Engines {
-  const { scorer = 'fake', ...rest } = overrides;
+  const { scorer, ...rest } = overrides;
   const engines = createEngines({
-    engine: {
-      scorer: { name: scorer, folder: '' },
-      detoxifier: { name: 'fake', folder: '' },
-      precision: 'fp32',
-      threshold: 0.5,
-      generation: { max_new_tokens: 8 },
-      prompt: '{text}',
-      cacheFolder: '',
-    },
+    ...fakeEngineOptions(scorer),
     processes: 2,
     log: pino({ level: 'silent' }),
-    entry,
     ...rest,
   });
   opened.push(engines);

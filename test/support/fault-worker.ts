@@ -13,6 +13,7 @@ import { createRedisQueue } from '../../src/queue/redis-queue.ts';
 import { createPool } from '../../src/store/pool.ts';
 import { createEngines } from '../../src/worker/engines.ts';
 import { startWorker } from '../../src/worker/worker.ts';
+import { fakeEngineOptions } from './fake-engine-options.ts';
 import { setClock } from './fault-clock.ts';
 import type { FaultWorkerOptions } from './fault-options.ts';
 
@@ -36,20 +37,11 @@ const worker = await startWorker({
   queue,
   openEngines: () =>
     createEngines({
-      engine: {
-        scorer: { name: `fake!slow=${options.rowMs}`, folder: '' },
-        detoxifier: { name: 'fake', folder: '' },
-        precision: 'fp32',
-        threshold: 0.5,
-        generation: { max_new_tokens: 8 },
-        prompt: '{text}',
-        cacheFolder: '',
-      },
+      ...fakeEngineOptions(`fake!slow=${options.rowMs}`),
       processes: options.processes,
       hangAfterMs: options.hangAfterMs,
       maxRssBytes: options.maxRssBytes,
       log,
-      entry: new URL('./fake-engine.ts', import.meta.url),
     }),
   processes: options.processes,
   name,

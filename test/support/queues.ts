@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { describe } from 'vitest';
 import type { Log } from '../../src/contract/log.ts';
 import { createPostgresQueue } from '../../src/queue/postgres-queue.ts';
 import type { ChunkJob, ChunkQueue, Delivery } from '../../src/queue/queue.ts';
 import { createRedisQueue } from '../../src/queue/redis-queue.ts';
 import { createTestDatabase } from './database.ts';
-import { redisUrl } from './services.ts';
+import { redisUrl, withRedis } from './services.ts';
 
 /** A log that keeps its entries. */
 export function createTestLog() {
@@ -13,6 +14,14 @@ export function createTestLog() {
   const at = (level: string) => (fields: object, message: string) => void entries.push({ level, fields, message });
   const log: Log = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
   return { log, entries };
+}
+
+export type QueueKind = 'redis' | 'postgres';
+
+/** The suite on each kind of queue; on Redis only where there is one. */
+export function describeQueues(suite: (kind: QueueKind) => void): void {
+  describe.skipIf(redisUrl === null)(withRedis('a queue on redis'), () => suite('redis'));
+  describe('a queue on postgres', () => suite('postgres'));
 }
 
 export interface TestQueues {
@@ -25,7 +34,7 @@ export interface TestQueues {
   drop(): Promise<void>;
 }
 
-export async function createTestQueues(kind: 'redis' | 'postgres'): Promise<TestQueues> {
+export async function createTestQueues(kind: QueueKind): Promise<TestQueues> {
   const name = `detoxq-test-${process.pid}-${randomBytes(4).toString('hex')}`;
   const log = createTestLog();
   const fixture = kind === 'postgres' ? await createTestDatabase({ schema: false }) : undefined;

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { CheckpointError } from '../../src/contract/errors.ts';
 import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
+import { refusalOf } from '../support/refusal.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'detoxq-safetensors-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -21,16 +21,6 @@ function write(header: unknown, data: Uint8Array): void {
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   writeFileSync(file, Buffer.concat([length, json, data]));
-}
-
-function message(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    expect(error).toBeInstanceOf(CheckpointError);
-    return error instanceof Error ? error.message : '';
-  }
-  return 'no error';
 }
 
 const two = (overrides: Partial<Entry> = {}): Record<string, Entry> => ({
@@ -90,7 +80,7 @@ describe('what is refused, and how it is said', () => {
     ['a shape whose product overflows', two({ shape: [2 ** 40, 2 ** 40] }), 22, 'entry for b has 6 bytes'],
   ])('%s', (_, header, bytes, expected) => {
     write(header, new Uint8Array(bytes));
-    expect(message(() => openSafetensors(file))).toContain(expected);
+    expect(refusalOf(() => openSafetensors(file))).toContain(expected);
   });
 
   test('a header longer than the file, or than the format allows', () => {
@@ -98,21 +88,21 @@ describe('what is refused, and how it is said', () => {
       const bytes = Buffer.alloc(40);
       bytes.writeBigUInt64LE(length);
       writeFileSync(file, bytes);
-      expect(message(() => openSafetensors(file))).toContain('is not a safetensors file');
+      expect(refusalOf(() => openSafetensors(file))).toContain('is not a safetensors file');
     }
   });
 
   test('a file of less than 8 bytes', () => {
     writeFileSync(file, 'abc');
-    expect(message(() => openSafetensors(file))).toContain('ends too early');
+    expect(refusalOf(() => openSafetensors(file))).toContain('ends too early');
   });
 
   test('a tensor that is missing, of another shape, or not of a float type', () => {
     write({ ...two(), ids: { dtype: 'I64', shape: [1], data_offsets: [22, 30] } }, new Uint8Array(30));
     const tensors = openSafetensors(file);
-    expect(message(() => tensors.read('c', [1]))).toContain('has no tensor c');
-    expect(message(() => tensors.read('a', [4]))).toContain('tensor a is [2, 2], but config.json makes it [4]');
-    expect(message(() => tensors.read('ids', [1]))).toContain('tensor ids is I64');
+    expect(refusalOf(() => tensors.read('c', [1]))).toContain('has no tensor c');
+    expect(refusalOf(() => tensors.read('a', [4]))).toContain('tensor a is [2, 2], but config.json makes it [4]');
+    expect(refusalOf(() => tensors.read('ids', [1]))).toContain('tensor ids is I64');
     tensors.close();
   });
 
@@ -127,7 +117,7 @@ describe('what is refused, and how it is said', () => {
     fc.assert(
       fc.property(header, fc.uint8Array({ maxLength: 64 }), (entries, data) => {
         write(entries, data);
-        const text = message(() => openSafetensors(file).close());
+        const text = refusalOf(() => openSafetensors(file).close());
         expect(text.length).toBeGreaterThan(0);
       }),
       { numRuns: 300 },

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { CheckpointError } from '../../src/contract/errors.ts';
 import { tokenizerFileNames } from '../../src/engine/checkpoint/tokenizer-files.ts';
 import { loadTokenizer } from '../../src/engine/tokenizer.ts';
+import { refusalOf } from '../support/refusal.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const FIXTURES = join(ROOT, 'test/fixtures/tokenizers');
@@ -87,15 +87,7 @@ test('every file that is read counts for the digest, and tokenizer.json alone wh
 });
 
 describe('what is refused', () => {
-  const refusal = (folder: string) => {
-    try {
-      loadTokenizer(folder, 10_000);
-    } catch (error) {
-      expect(error).toBeInstanceOf(CheckpointError);
-      return error instanceof Error ? error.message : '';
-    }
-    return 'no error';
-  };
+  const refusal = (folder: string) => refusalOf(() => loadTokenizer(folder, 10_000));
 
   test('a folder without a vocabulary, or with half of one', () => {
     const folder = copyOf('roberta');

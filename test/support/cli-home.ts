@@ -1,0 +1,25 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runCli } from './cli.ts';
+
+/** A newcomer's machine: no services, an empty home folder, an empty project home. */
+export interface CliHome {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Stops the services that a command started. */
+  remove(): Promise<void>;
+}
+
+export async function createCliHome(): Promise<CliHome> {
+  const folder = await mkdtemp(join(tmpdir(), 'detoxq-e2e-'));
+  const env = { DETOXQ_HOME: join(folder, 'project'), HOME: join(folder, 'home') };
+  return {
+    folder,
+    env,
+    async remove() {
+      await runCli(['services', 'stop'], env);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
