@@ -22,6 +22,8 @@ export interface PrefilterRequest {
 
 /** Misses that the sample can bear: with one, its most unusual row does not decide alone. */
 const MISSES = 1;
+/** Rows for each one of the sample from which on a prefilter saves more than it costs (docs/decisions/whole-job.md). */
+const WORTHWHILE = 1.5;
 /** No probability reaches it: everything is cleared, or nothing is toxic. */
 const ABOVE_ALL = 2;
 
@@ -40,11 +42,16 @@ export async function calibratePrefilter(
   }
   const wanted = smallestSample(MISSES, maxMiss);
   process.stderr.write(`Calibrating the prefilter ${prefilter.name} on ${formatCount(wanted)} rows of the run.\n`);
-  const rows = await sampleRows(dataset, wanted);
+  const { rows, total } = await sampleRows(dataset, wanted);
   if (rows.length < wanted) {
     throw new UsageError(
       `--prefilter: ${formatCount(rows.length)} rows are too few to show that at most ${100 * maxMiss} % are missed; ` +
         `that takes ${formatCount(wanted)}. Leave it out, or allow more with --prefilter-max-miss.`,
+    );
+  }
+  if (total < WORTHWHILE * wanted) {
+    process.stderr.write(
+      `The run has only ${formatCount(total)} rows: calibrating takes about as long as the prefilter can save.\n`,
     );
   }
   // Engines that find nothing toxic score, and never rewrite.

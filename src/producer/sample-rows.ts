@@ -5,25 +5,31 @@ import type { Dataset } from './dataset.ts';
  * A random sample of a dataset's readable rows, the same each time: those whose row numbers have the smallest hashes.
  * Reads the whole dataset once, and holds at most twice `count` rows.
  *
- * @returns `count` rows, or all of them where there are fewer
+ * @returns `count` rows, or all of them where there are fewer, and how many there are
  */
-export async function sampleRows(dataset: Pick<Dataset, 'batches'>, count: number): Promise<SourceRow[]> {
+export async function sampleRows(
+  dataset: Pick<Dataset, 'batches'>,
+  count: number,
+): Promise<{ readonly rows: SourceRow[]; readonly total: number }> {
   let kept: { readonly hash: number; readonly row: SourceRow }[] = [];
   let limit = Number.POSITIVE_INFINITY;
+  let total = 0;
   const cut = (): void => {
     kept = kept.sort((a, b) => a.hash - b.hash).slice(0, count);
     limit = kept.length === count ? (kept.at(-1)?.hash ?? limit) : limit;
   };
   for await (const batch of dataset.batches()) {
     for (const row of batch) {
+      if (isRejected(row)) continue;
+      total += 1;
       const hash = hashOf(row.rowNo);
-      if (isRejected(row) || hash >= limit) continue;
+      if (hash >= limit) continue;
       kept.push({ hash, row });
       if (kept.length >= 2 * count) cut();
     }
   }
   cut();
-  return kept.map(({ row }) => row);
+  return { rows: kept.map(({ row }) => row), total };
 }
 
 /** The finalizer of MurmurHash3: spreads consecutive numbers evenly over 32 bits, each to another one. */

@@ -25,6 +25,7 @@ describe('a run with a prefilter', { timeout: 240_000 }, () => {
     expect(prefilter).toMatchObject({ maxMiss: 0.2, sampledRows: 22 });
     expect(prefilter.missBound).toBeLessThanOrEqual(0.2);
     expect(prefilter.clearBelow).toBeGreaterThan(0);
+    expect(run.stderr).not.toContain('about as long as the prefilter can save');
 
     const [scorer] = await query(
       `select count(*) filter (where s.digest = '${prefilter.scorer.digest}') as cleared,
@@ -44,6 +45,15 @@ describe('a run with a prefilter', { timeout: 240_000 }, () => {
     // The same file gives the same sample, hence the same settings and results.
     const again = await runCli([...RUN, ...args], home.env);
     expect(JSON.parse(again.stdout)).toMatchObject({ prefilter, outcomes: JSON.parse(run.stdout).outcomes });
+  });
+
+  it('says so where the calibration takes most of the rows', async () => {
+    const args = ['--prefilter', PREFILTER, '--prefilter-max-miss', '20%', '--limit', '25'];
+    const run = await runCli([...RUN, ...args], env);
+    expect(run.code, run.stderr).toBe(0);
+    expect(run.stderr).toContain(
+      'The run has only 25 rows: calibrating takes about as long as the prefilter can save.',
+    );
   });
 
   it('refuses what a sample of the file cannot show, before anything is enqueued', async () => {

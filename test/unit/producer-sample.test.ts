@@ -19,7 +19,7 @@ function datasetOf(rows: number, batch: number) {
 }
 
 const numbers = async (rows: number, batch: number, count: number): Promise<number[]> =>
-  (await sampleRows(datasetOf(rows, batch), count)).map(({ rowNo }) => rowNo).sort((a, b) => a - b);
+  (await sampleRows(datasetOf(rows, batch), count)).rows.map(({ rowNo }) => rowNo).sort((a, b) => a - b);
 
 describe('sample of a dataset', () => {
   it('is spread evenly over all readable rows, and the same however the rows come', async () => {
@@ -38,5 +38,9 @@ describe('sample of a dataset', () => {
   it('takes every readable row where there are too few', async () => {
     expect(await numbers(20, 6, 1_000)).toHaveLength(18);
     expect(await numbers(0, 6, 5)).toEqual([]);
+  });
+
+  it('counts the readable rows', async () => {
+    expect((await sampleRows(datasetOf(2_000, 256), 10)).total).toBe(1_800);
   });
 });
