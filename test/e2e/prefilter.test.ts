@@ -49,7 +49,7 @@ describe('a run with a prefilter', { timeout: 240_000 }, () => {
 
   it('says so where the calibration takes most of the rows', async () => {
     const args = ['--prefilter', PREFILTER, '--prefilter-max-miss', '20%', '--limit', '25'];
-    const run = await runCli([...RUN, ...args], env);
+    const run = await runCli([...RUN, ...args], home.env);
     expect(run.code, run.stderr).toBe(0);
     expect(run.stderr).toContain(
       'The run has only 25 rows: calibrating takes about as long as the prefilter can save.',
