@@ -7,7 +7,6 @@
  * Makes a database and a Redis and removes them. Prints one JSON object: peaks, and a sample a second.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
@@ -15,34 +14,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { UsageError } from '../src/contract/errors.ts';
-import type { Log } from '../src/contract/log.ts';
 import { openDataset } from '../src/producer/dataset.ts';
 import { produce } from '../src/producer/produce.ts';
 import { createReconciler } from '../src/queue/reconciler.ts';
 import { createRedisQueue } from '../src/queue/redis-queue.ts';
 import { appendChunks } from '../src/store/chunks.ts';
-import { migrate } from '../src/store/migrate.ts';
 import { createPool } from '../src/store/pool.ts';
 import { readProgress } from '../src/store/progress.ts';
 import { createRun, finishEnqueue } from '../src/store/runs.ts';
 import { verifyRun } from '../src/store/verify.ts';
 import { createEngines } from '../src/worker/engines.ts';
 import { startWorker } from '../src/worker/worker.ts';
+import { fakeEngineOptions } from '../test/support/fake-engine-options.ts';
 import { startPrivateRedis } from '../test/support/private-redis.ts';
+import { FAKE_SETTINGS } from './setup/fake-settings.ts';
+import { createScratchDatabase } from './setup/scratch-database.ts';
+import { silent } from './setup/silent.ts';
 
-const FAKE_ENGINE = new URL('../test/support/fake-engine.ts', import.meta.url);
 const MIB = 2 ** 20;
 /** Chunks at which a producer pauses. */
 const FULL_QUEUE = 1_000;
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
-const model = { name: 'bench', architecture: 'Fake', digest: '0'.repeat(64), precision: 'int8' } as const;
-const settings = {
-  detoxifier: model,
-  scorer: model,
-  threshold: 0.5,
-  generation: { max_new_tokens: 64 },
-  similarity: 'chrf',
-} as const;
 
 /** About 110 characters a row, one in four toxic. */
 function rowsOf(count: number): Readable {
@@ -86,17 +77,7 @@ async function beProducer({ databaseUrl, redisUrl, runId, rows }: Place): Promis
 async function beWorker({ databaseUrl, redisUrl }: Place): Promise<void> {
   const database = createPool(databaseUrl, { max: 8, applicationName: 'detoxq-bench' });
   const queue = await createRedisQueue({ url: redisUrl, name: 'bench', log: silent });
-  const source = { name: 'bench', folder: '' };
-  const engine = {
-    scorer: source,
-    detoxifier: source,
-    precision: 'int8',
-    threshold: 0.5,
-    generation: { max_new_tokens: 64 },
-    prompt: '{text}',
-    cacheFolder: '',
-  } as const;
-  const openEngines = () => createEngines({ engine, processes: 1, log: silent, entry: FAKE_ENGINE });
+  const openEngines = () => createEngines({ ...fakeEngineOptions(), processes: 1, log: silent });
   const name = `bench/${process.pid}`;
   const worker = await startWorker({ database, queue, openEngines, processes: 1, name, log: silent });
   const reconciler = createReconciler({ database, queue, log: silent });
@@ -127,18 +108,12 @@ function residentMib({ pid }: ChildProcess): number {
 }
 
 async function measure(postgresUrl: string, rows: number, jsonFile?: string, svgFile?: string): Promise<void> {
-  const name = `detoxq_bench_${randomBytes(4).toString('hex')}`;
-  const server = createPool(postgresUrl, { max: 1, applicationName: 'detoxq-bench' });
-  await server.query(`CREATE DATABASE ${name} TEMPLATE template0`);
-  const own = new URL(postgresUrl);
-  own.pathname = `/${name}`;
-  const database = createPool(own.href, { max: 2, applicationName: 'detoxq-bench' });
+  const { url, database, drop } = await createScratchDatabase(postgresUrl, 2);
   const redisServer = await startPrivateRedis();
   const redis = new Redis(redisServer.url);
   try {
-    await migrate(database);
-    const run = await createRun(database, { name: null, source: { files: [], options: {} }, settings });
-    const place = JSON.stringify({ databaseUrl: own.href, redisUrl: redisServer.url, runId: run.id, rows });
+    const run = await createRun(database, { name: null, source: { files: [], options: {} }, settings: FAKE_SETTINGS });
+    const place = JSON.stringify({ databaseUrl: url, redisUrl: redisServer.url, runId: run.id, rows });
     const start = (role: string) => fork(fileURLToPath(import.meta.url), [role, place]);
     const producer = start('producer');
     // The queue is full before anybody works: its worst hour.
@@ -187,9 +162,7 @@ async function measure(postgresUrl: string, rows: number, jsonFile?: string, svg
   } finally {
     redis.disconnect();
     await redisServer.remove();
-    await database.close();
-    await server.query(`DROP DATABASE ${name} WITH (FORCE)`);
-    await server.close();
+    await drop();
   }
 }
 

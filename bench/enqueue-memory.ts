@@ -10,7 +10,6 @@
  * Figures: docs/decisions/producer-csv-reader.md.
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,14 +17,14 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import type { Log } from '../src/contract/log.ts';
 import { openDataset } from '../src/producer/dataset.ts';
 import { produce } from '../src/producer/produce.ts';
 import { createRedisQueue } from '../src/queue/redis-queue.ts';
 import { appendChunks } from '../src/store/chunks.ts';
-import { migrate } from '../src/store/migrate.ts';
-import { createPool } from '../src/store/pool.ts';
 import { createRun, finishEnqueue } from '../src/store/runs.ts';
+import { FAKE_SETTINGS } from './setup/fake-settings.ts';
+import { createScratchDatabase } from './setup/scratch-database.ts';
+import { silent } from './setup/silent.ts';
 
 const WORDS =
   'the a you they never always comment people think stupid really about because money time idiot good'.split(' ');
@@ -34,7 +33,6 @@ const LINE: Record<'csv' | 'jsonl' | 'txt', (rowNo: number, text: string) => str
   jsonl: (rowNo, text) => `{"id":"c${rowNo}","text":"${text}","source":"forum"}\n`,
   txt: (_, text) => `${text}\n`,
 };
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** About 110 characters. */
 function textOf(rowNo: number): string {
@@ -90,30 +88,13 @@ async function read(format: keyof typeof LINE, rows: number): Promise<void> {
 }
 
 async function enqueue(databaseUrl: string, redisUrl: string, rows: number): Promise<void> {
-  const name = `detoxq_bench_${process.pid}_${randomBytes(3).toString('hex')}`;
-  const server = createPool(databaseUrl, { max: 1, applicationName: name });
-  await server.query(`CREATE DATABASE ${name} TEMPLATE template0`);
-  const url = new URL(databaseUrl);
-  url.pathname = `/${name}`;
-  const database = createPool(url.href, { max: 4, applicationName: name });
+  const { name, database, drop } = await createScratchDatabase(databaseUrl, 4);
   const queue = await createRedisQueue({ url: redisUrl, name, log: silent });
   const drain = fork(fileURLToPath(import.meta.url), ['drain', redisUrl, name]);
   try {
     await once(drain, 'message');
-    await migrate(database);
     const dataset = await openDataset(['-'], { format: 'csv' }, generated('csv', rows));
-    const model = { name: 'bench', architecture: 'bart', digest: '0'.repeat(64), precision: 'int8' } as const;
-    const run = await createRun(database, {
-      name: null,
-      source: dataset.source,
-      settings: {
-        detoxifier: model,
-        scorer: model,
-        threshold: 0.5,
-        generation: { max_new_tokens: 64 },
-        similarity: 'chrf',
-      },
-    });
+    const run = await createRun(database, { name: null, source: dataset.source, settings: FAKE_SETTINGS });
     let pauses = 0;
     const residentMiB: number[] = [];
     const report = createReport();
@@ -138,9 +119,7 @@ async function enqueue(databaseUrl: string, redisUrl: string, rows: number): Pro
     await end(drain);
     await queue.obliterate();
     await queue.close();
-    await database.close();
-    await server.query(`DROP DATABASE ${name} WITH (FORCE)`);
-    await server.close();
+    await drop();
   }
 }
 

@@ -15,14 +15,16 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { keepServices, stopServices } from '../src/services/lease.ts';
 import { createPool, type Database } from '../src/store/pool.ts';
-import { makeJobRows } from './job-rows.ts';
 import { type Contender, openContender } from './peers/contender.ts';
 import { ct2Classifier, ct2Generator, onnxruntimeClassifier } from './peers/engines.ts';
 import { openEnvironment } from './peers/environment.ts';
 import { readCommit, readMachine } from './peers/machine.ts';
 import { jigsaw, readOptions } from './peers/options.ts';
 import { median, range } from './peers/statistics.ts';
-import { watchTree } from './process-tree.ts';
+import type { JobResult } from './report/results.ts';
+import { makeJobRows } from './setup/job-rows.ts';
+import { watchTree } from './setup/process-tree.ts';
+import { silent } from './setup/silent.ts';
 
 const GOALS = { exact: 1.5, prefilter: 4 };
 const TOXIC_SHARE = 0.2;
@@ -59,7 +61,6 @@ const options = readOptions({ rows: 16_000, rounds: 3, cores: '0,1' });
 const environment = openEnvironment();
 const rows = await makeJobRows(options.data, options.rows, TOXIC_SHARE);
 const home = join(CACHE, 'job-home');
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Runs a command on the cores of the benchmark. */
 async function timed(command: string, args: readonly string[], env: Readonly<Record<string, string>>) {
@@ -218,7 +219,7 @@ try {
     };
   });
   const machine = readMachine();
-  const result = {
+  const result: JobResult = {
     ...{ name: 'job', title: 'The whole job', kind: 'job', cores: options.cores, machine, commit: readCommit() },
     takenAt: new Date().toISOString(),
     loadAverage: [loadBefore, loadavg()[0] ?? 0],

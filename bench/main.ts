@@ -12,7 +12,7 @@ if (name !== undefined && names.includes(name)) {
 } else {
   for (const known of names) {
     const source = readFileSync(new URL(`./${known}.ts`, import.meta.url), 'utf8');
-    const [, purpose = ''] = /\/\*+\s*\n?[\s*]*([^\n]+)/.exec(source) ?? [];
+    const [, purpose = ''] = /\/\*+\s*\n?[\s*]*([^\n]+?)(?: \*\/)?\n/.exec(source) ?? [];
     console.log(`  ${known.padEnd(16)} ${purpose}`);
   }
   process.exitCode = name === undefined ? 0 : 2;

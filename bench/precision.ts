@@ -15,6 +15,7 @@ import { toModelForm } from '../src/detox/model-form.ts';
 import { loadDetoxifier, loadScorer } from '../src/engine/load.ts';
 import { openEnvironment } from './peers/environment.ts';
 import { readCommit, readMachine } from './peers/machine.ts';
+import type { PrecisionResult } from './report/results.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const CACHE = join(ROOT, 'bench/.cache');
@@ -114,7 +115,7 @@ for (const name of DETOXIFIERS.filter((each) => wanted.has(each))) {
   );
 }
 const machine = readMachine();
-const result = {
+const result: PrecisionResult = {
   ...{ name: 'precision', title: 'int8 against fp32', kind: 'precision', machine, commit: readCommit() },
   ...{ takenAt: new Date().toISOString(), scorers, detoxifiers },
 };

@@ -16,6 +16,7 @@ import { RESULTS } from './peers/compare.ts';
 import { type Environment, openEnvironment, type Size } from './peers/environment.ts';
 import { readCommit, readMachine } from './peers/machine.ts';
 import { jigsaw, paradetox, readOptions } from './peers/options.ts';
+import type { Profile, ProfileResult } from './report/results.ts';
 
 interface Job {
   readonly title: string;
@@ -37,18 +38,6 @@ const JOBS: readonly Job[] = [
   { title: 'GPT-2, 20 tokens', size: 'gpt2', generation: { num_beams: 1, max_new_tokens: 20 }, share: 0.5 },
   { title: 'RoBERTa-base scorer', size: 'roberta-base', share: 1 },
 ];
-
-interface Profile {
-  readonly title: string;
-  readonly rows: number;
-  /** Of all kernels. */
-  readonly seconds: number;
-  /** Of the int8 matrix products among them, and their multiply-adds, in units of 1e9. */
-  readonly productSeconds: number;
-  readonly products: number;
-  /** Seconds by operator, largest first. */
-  readonly operators: Readonly<Record<string, number>>;
-}
 
 interface Event {
   readonly cat: string;
@@ -77,7 +66,7 @@ async function profileAll(): Promise<void> {
   const environment = openEnvironment();
   const profiles = JOBS.map((job) => profile(job, environment));
   const machine = readMachine();
-  const result = { machine, commit: readCommit(), takenAt: new Date().toISOString(), profiles };
+  const result: ProfileResult = { machine, commit: readCommit(), takenAt: new Date().toISOString(), profiles };
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(join(RESULTS, `profile.${machine.kind}.json`), `${JSON.stringify(result, null, 2)}\n`);
   for (const each of profiles) {

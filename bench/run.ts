@@ -13,7 +13,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import type { Log } from '../src/contract/log.ts';
 import type { RowResult } from '../src/contract/outcome.ts';
 import { openDataset } from '../src/producer/dataset.ts';
 import { produce } from '../src/producer/produce.ts';
@@ -25,6 +24,8 @@ import { modelId } from '../src/store/models.ts';
 import { createPool, type Database } from '../src/store/pool.ts';
 import { streamResults } from '../src/store/results.ts';
 import { createRun, finishEnqueue, getRun } from '../src/store/runs.ts';
+import { median } from './peers/statistics.ts';
+import { silent } from './setup/silent.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -40,7 +41,6 @@ const [file] = positionals;
 if (file === undefined)
   throw new Error('usage: npm run bench -- run FILE [--text-column toxic] [--limit 2000] [--repeat 3]');
 
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 const home = mkdtempSync(join(tmpdir(), 'detoxq-bench-'));
 const path = process.env.PATH ?? '';
 
@@ -105,11 +105,6 @@ async function carryOnly(input: string, done: Report, database: Database, redisU
   await queue.obliterate();
   await queue.close();
   return { readMs, queueMs, writeMs };
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 try {

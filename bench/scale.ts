@@ -18,7 +18,9 @@ import { createPool, type Database } from '../src/store/pool.ts';
 import { openEnvironment } from './peers/environment.ts';
 import { readCommit, readMachine } from './peers/machine.ts';
 import { median } from './peers/statistics.ts';
-import { watchTree } from './process-tree.ts';
+import type { ScaleResult } from './report/results.ts';
+import { watchTree } from './setup/process-tree.ts';
+import { silent } from './setup/silent.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const CACHE = join(ROOT, 'bench/.cache');
@@ -36,7 +38,6 @@ const { values } = parseArgs({
 });
 const processes = String(values.cores.split(',').length);
 const home = join(CACHE, 'scale-home');
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Texts of Jigsaw and WordNet, each once, mixed the same way each time. */
 function readTexts(): string[] {
@@ -158,7 +159,7 @@ try {
     );
   }
   const machine = readMachine();
-  const result = {
+  const result: ScaleResult = {
     ...{ name: 'scale', title: 'Cost against work', kind: 'scale', cores: values.cores.split(','), machine },
     ...{ commit: readCommit(), takenAt: new Date().toISOString(), loadAverage: [loadBefore, loadavg()[0] ?? 0] },
     ...{ starts, sizes },

@@ -6,30 +6,27 @@
  *
  * Makes a database and a queue of its own and removes them. Figures: docs/decisions/store-figures.md.
  */
-import { randomBytes } from 'node:crypto';
 import { packRows } from '../src/contract/chunk.ts';
 import { UsageError } from '../src/contract/errors.ts';
-import type { Log } from '../src/contract/log.ts';
 import { OUTCOMES, type RowResult } from '../src/contract/outcome.ts';
 import { createPostgresQueue } from '../src/queue/postgres-queue.ts';
 import type { ChunkQueue } from '../src/queue/queue.ts';
 import { createRedisQueue } from '../src/queue/redis-queue.ts';
 import { appendChunks, type Claim, claimChunk } from '../src/store/chunks.ts';
 import { completeChunk } from '../src/store/complete.ts';
-import { migrate } from '../src/store/migrate.ts';
 import { modelId } from '../src/store/models.ts';
-import { createPool, type Database } from '../src/store/pool.ts';
+import type { Database } from '../src/store/pool.ts';
 import { readProgress, readSummary } from '../src/store/progress.ts';
 import { createRun, finishEnqueue, finishRunIfDone } from '../src/store/runs.ts';
 import { verifyRun } from '../src/store/verify.ts';
+import { FAKE_SETTINGS } from './setup/fake-settings.ts';
+import { createScratchDatabase } from './setup/scratch-database.ts';
+import { silent } from './setup/silent.ts';
 
 const CHUNK_ROWS = 256;
 const CHUNKS_PER_WRITE = 16;
 const WORDS =
   'the a you they never always comment people think stupid really about because money time idiot good'.split(' ');
-
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
-const model = { name: 'bench', architecture: 'bart', digest: '0'.repeat(64), precision: 'int8' } as const;
 
 /** About 120 characters; different for each row. */
 function textOf(rowNo: number): string {
@@ -79,17 +76,7 @@ async function measureStore(database: Database, chunks: number): Promise<void> {
     rowCount: CHUNK_ROWS,
     payload: packRows(rowNosOf(chunkNo).map((rowNo) => ({ rowNo, rowKey: null, text: textOf(rowNo), meta: null }))),
   }));
-  const run = await createRun(database, {
-    name: null,
-    source: { files: [], options: {} },
-    settings: {
-      detoxifier: model,
-      scorer: model,
-      threshold: 0.5,
-      generation: { max_new_tokens: 64 },
-      similarity: 'chrf',
-    },
-  });
+  const run = await createRun(database, { name: null, source: { files: [], options: {} }, settings: FAKE_SETTINGS });
   await measure(`append chunks, ${CHUNKS_PER_WRITE} a statement`, chunks / CHUNKS_PER_WRITE, rows, async () => {
     for (let at = 0; at < chunks; at += CHUNKS_PER_WRITE) {
       await appendChunks(database, run.id, prepared.slice(at, at + CHUNKS_PER_WRITE));
@@ -104,7 +91,7 @@ async function measureStore(database: Database, chunks: number): Promise<void> {
       if (typeof claim !== 'string') claims.push(claim);
     }
   });
-  const id = await modelId(database, model);
+  const id = await modelId(database, FAKE_SETTINGS.scorer);
   const complete = (claim: Claim) =>
     completeChunk(database, claim, {
       results: rowNosOf(claim.chunkNo).map(resultOf),
@@ -177,19 +164,12 @@ const [postgresUrl, redisUrl, chunksText = '1024'] = process.argv.slice(2);
 if (postgresUrl === undefined || redisUrl === undefined)
   throw new UsageError('give the addresses of Postgres and Redis');
 const chunks = Number(chunksText);
-const name = `detoxq_bench_${randomBytes(4).toString('hex')}`;
-const server = createPool(postgresUrl, { max: 1, applicationName: 'detoxq-bench' });
-await server.query(`CREATE DATABASE ${name} TEMPLATE template0`);
+const { name, url, database, drop } = await createScratchDatabase(postgresUrl, 4);
 try {
-  const own = new URL(postgresUrl);
-  own.pathname = `/${name}`;
-  const database = createPool(own.href, { max: 4, applicationName: 'detoxq-bench' });
-  await migrate(database);
   await measureStore(database, chunks);
-  await database.close();
   const queues = {
     redis: await createRedisQueue({ url: redisUrl, name, log: silent }),
-    postgres: await createPostgresQueue({ url: own.href, name, log: silent }),
+    postgres: await createPostgresQueue({ url, name, log: silent }),
   };
   for (const [kind, queue] of Object.entries(queues)) {
     await measureQueue(kind, queue, chunks);
@@ -197,6 +177,5 @@ try {
     await queue.close();
   }
 } finally {
-  await server.query(`DROP DATABASE ${name} WITH (FORCE)`);
-  await server.close();
+  await drop();
 }

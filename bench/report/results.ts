@@ -81,14 +81,19 @@ interface Estimate {
 
 /** bench/profile.ts */
 export interface ProfileResult extends Taken {
-  readonly profiles: readonly {
-    readonly title: string;
-    readonly rows: number;
-    readonly seconds: number;
-    readonly productSeconds: number;
-    readonly products: number;
-    readonly operators: Readonly<Record<string, number>>;
-  }[];
+  readonly profiles: readonly Profile[];
+}
+
+export interface Profile {
+  readonly title: string;
+  readonly rows: number;
+  /** Of all kernels. */
+  readonly seconds: number;
+  /** Of the int8 matrix products among them, and their multiply-adds, in units of 1e9. */
+  readonly productSeconds: number;
+  readonly products: number;
+  /** Seconds by operator, largest first. */
+  readonly operators: Readonly<Record<string, number>>;
 }
 
 export interface MachineResults {

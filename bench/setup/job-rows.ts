@@ -1,11 +1,11 @@
 /** Rows for the benchmark of a whole job: comments of Jigsaw of which a given share is toxic by the scorer's own verdict. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createAnswers } from '../src/detox/answers.ts';
-import { askAbout, createReader, toxicityOf } from '../src/detox/reading.ts';
-import { loadScorer } from '../src/engine/load.ts';
+import { createAnswers } from '../../src/detox/answers.ts';
+import { askAbout, createReader, toxicityOf } from '../../src/detox/reading.ts';
+import { loadScorer } from '../../src/engine/load.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 const CACHE = join(ROOT, 'bench/.cache');
 /** The scorer of the job is this one, widened: both give the same labels. */
 const SCORER = 'nano-roberta';

@@ -1,0 +1,38 @@
+/** A generator against CTranslate2 int8, greedy or with beams, and both against transformers in fp32. */
+import type { GenerationOverrides } from '../../src/contract/generation.ts';
+import { compare } from './compare.ts';
+import { ct2Generator, ours, transformersGenerator } from './engines.ts';
+import { openEnvironment, type Size } from './environment.ts';
+import { paradetox, readOptions } from './options.ts';
+import { printResult } from './print.ts';
+
+export interface GeneratorComparison {
+  readonly name: string;
+  readonly title: string;
+  readonly goal: number;
+  readonly size: Size;
+  readonly generation: GenerationOverrides;
+  /** Unless `--rows` says otherwise. */
+  readonly rows: number;
+  /** Rows on which settings are tried. */
+  readonly sample: number;
+  /** What transformers does, in batches of so many rows. */
+  readonly reference: { readonly rows: number; readonly batch: number };
+}
+
+export async function compareGenerator(comparison: GeneratorComparison): Promise<void> {
+  const { name, title, goal, size, generation, sample, reference } = comparison;
+  const options = readOptions({ rows: comparison.rows, rounds: 3 });
+  const environment = openEnvironment();
+  const { rounds, cores } = options;
+  const result = await compare({
+    ...{ name, title, goal, kind: 'generator', rows: paradetox(options), rounds, cores, sample },
+    ours: ours(environment, size, generation),
+    peers: [ct2Generator(environment, size, generation)],
+    reference: {
+      contender: transformersGenerator(environment, size, generation, { batch: reference.batch, sorted: true }),
+      rows: reference.rows,
+    },
+  });
+  printResult(result);
+}
