@@ -107,7 +107,7 @@ export interface MachineResults {
 
 const COMPARISONS = [
   ...['bart-greedy', 'bart-beam', 't5-greedy', 'gpt2-20', 'bart-greedy-transformers'],
-  ...['scorer', 'processes'],
+  ...['scorer', 'scorer-long', 'bart-long', 'processes'],
 ];
 
 /** Files are named NAME.KIND.json. */
