@@ -8,9 +8,7 @@ the judges' Jigsaw rows, which the detoxifier never sees; other weights to start
 
 from __future__ import annotations
 
-import argparse
 import random
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ import torch
 from training.authored import authored_pairs, clean_comments
 from training.bert import encoder_folder
 from training.classifier import LabelledSet, Sample, export, fine_tune
+from training.command_line import training_parser
 from training.corpora import Corpora
 from training.disguise import disguise_text
 from training.loop import Schedule
@@ -92,11 +91,7 @@ def held_sets(corpora: Corpora, part: str) -> dict[str, LabelledSet]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path("models/nano-bert"))
-    options = parser.parse_args()
+    options = training_parser(__doc__, out="models/nano-bert").parse_args()
     torch.set_num_threads(1)
     corpora = Corpora(options.data)
     tokenizer = prepare_wordpiece(corpora, options.work)

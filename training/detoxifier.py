@@ -10,7 +10,6 @@ its rewrites (training/distil.py).
 
 from __future__ import annotations
 
-import argparse
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import torch
 from training.authored import authored_pairs
 from training.checkpoints import load_bpe, save_weights, train_bpe
+from training.command_line import training_parser
 from training.corpora import Corpora
 from training.distil import read_taught
 from training.generators import GENERATORS, Generator, Row, set_dropout, use_fused_gelu
@@ -152,9 +152,7 @@ def export(generator: Generator, corpora: Corpora, weights: Path, work: Path, ou
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints, not committed")
+    parser = training_parser(__doc__)
     parser.add_argument("--kind", choices=tuple(GENERATORS), default="bart")
     parser.add_argument("--out", type=Path, help="default: models/nano-KIND")
     parser.add_argument("--stage", choices=("pretrain", "finetune", "export"))

@@ -9,7 +9,6 @@ training rows of Jigsaw, for which nobody wrote a paraphrase. Kept are those tha
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 
 from training.authored import authored_pairs
+from training.command_line import training_parser
 from training.corpora import Corpora
 from training.decode import Detoxifier
 from training.ngrams import fit_ngrams
@@ -56,9 +56,7 @@ def read_taught(work: Path) -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, required=True)
+    parser = training_parser(__doc__)
     parser.add_argument("--teacher", type=Path, default=Path("models/nano-bart"))
     options = parser.parse_args()
     torch.set_num_threads(1)

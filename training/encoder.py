@@ -10,7 +10,6 @@ which teaches word order. The second fades out.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from transformers import BertModel
 
 from training.bert import POSITIONS, WIDTH, bert_config, encoder_folder, word_vectors
 from training.checkpoints import save_weights
+from training.command_line import training_parser
 from training.corpora import Corpora
 from training.loop import BATCHES_PER_BLOCK, Schedule, train
 from training.minilm import Encoder
@@ -186,11 +186,7 @@ def export(bert: BertModel, work: Path, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path("models/nano-sim"))
-    options = parser.parse_args()
+    options = training_parser(__doc__, out="models/nano-sim").parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     corpora = Corpora(options.data)

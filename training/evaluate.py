@@ -9,7 +9,6 @@ that nothing was trained on or chosen by. Intervals: 95 %, 2,000 bootstrap sampl
 
 from __future__ import annotations
 
-import argparse
 import random
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from training.authored import authored_pairs, clean_comments
 from training.checkpoints import load_bpe
+from training.command_line import training_parser
 from training.corpora import Corpora
 from training.decode import Detoxifier, Scorer, perplexity, surprise
 from training.disguise import disguise_text
@@ -216,9 +216,7 @@ def copy_table(corpora: Corpora, detoxifier: Detoxifier, known: set[str]) -> Non
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, required=True)
+    parser = training_parser(__doc__)
     parser.add_argument("--detoxifier", type=Path, nargs="+", default=DETOXIFIERS)
     parser.add_argument("--scorer", type=Path, default=Path("models/nano-roberta"))
     parser.add_argument("--table", nargs="+", choices=TABLES, default=TABLES)

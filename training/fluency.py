@@ -8,7 +8,6 @@ alike, from the same spoilt as rewriters spoil them (training.faults).
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 
 from training.authored import authored_pairs, clean_comments
 from training.classifier import LabelledSet, Sample, export, fine_tune
+from training.command_line import training_parser
 from training.corpora import Corpora, Pair
 from training.faults import Faults
 from training.judges import corrupt
@@ -109,11 +109,7 @@ def case_set() -> LabelledSet:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path("models/nano-fluency"))
-    options = parser.parse_args()
+    options = training_parser(__doc__, out="models/nano-fluency").parse_args()
     torch.set_num_threads(1)
     corpora = Corpora(options.data)
     samples, body = FluencySamples(corpora), options.work / "short-minilm"

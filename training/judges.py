@@ -15,7 +15,6 @@ fits them once and writes `judges.pkl`. They are seeded, and what they learn fro
 
 from __future__ import annotations
 
-import argparse
 import pickle
 import random
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
+from training.command_line import training_parser
 from training.corpora import Corpora
 from training.minilm import Classifier, Encoder, fit
 from training.ngrams import NgramModel, fit_ngrams
@@ -124,10 +124,7 @@ def load_judges(work: Path) -> Judges:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, required=True)
-    options = parser.parse_args()
+    options = training_parser(__doc__).parse_args()
     torch.set_num_threads(1)
     judges = fit_judges(Corpora(options.data))
     with (options.work / "judges.pkl").open("wb") as handle:

@@ -9,11 +9,9 @@ for it, and the first layers of MiniLM know what to do with them.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,6 +22,7 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 from training.authored import authored_pairs, clean_comments
 from training.bert import split_like
 from training.checkpoints import BOS, EOS, MASK, PAD, UNK, encode, load_bpe, pad, save_tokenizer, save_weights
+from training.command_line import training_parser
 from training.corpora import Corpora
 from training.decode import score_with
 from training.disguise import disguise_text
@@ -146,11 +145,7 @@ def calibrate(model: RobertaForSequenceClassification, bpe, dev: LabelledSet) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--out", type=Path, default=Path("models/nano-roberta"))
-    options = parser.parse_args()
+    options = training_parser(__doc__, out="models/nano-roberta").parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     corpora = Corpora(options.data)

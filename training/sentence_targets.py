@@ -8,7 +8,6 @@ cosines of the turned embeddings are nearly MiniLM's; how near is printed. Nothi
 
 from __future__ import annotations
 
-import argparse
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 
 from training.authored import authored_pairs, clean_comments
+from training.command_line import training_parser
 from training.corpora import Corpora
 from training.judges import corrupt
 from training.minilm import Encoder
@@ -83,10 +83,7 @@ def load_targets(work: Path) -> SentenceTargets:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, required=True)
-    options = parser.parse_args()
+    options = training_parser(__doc__).parse_args()
     torch.set_num_threads(1)
     options.work.mkdir(parents=True, exist_ok=True)
     targets = make_targets(Corpora(options.data))

@@ -12,16 +12,15 @@ Writes `scorer_labels.json`: {"jigsaw": [[text, probability], ...], "paradetox":
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
-from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from training.command_line import training_parser
 from training.corpora import Corpora
 from training.minilm import Encoder, fit
 from training.ngrams import fit_ngrams
@@ -81,10 +80,7 @@ def mean_logits(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--work", type=Path, required=True)
-    options = parser.parse_args()
+    options = training_parser(__doc__).parse_args()
     torch.set_num_threads(1)
     corpora = Corpora(options.data)
     texts, labels, folds = labelled_rows(corpora)
