@@ -6,7 +6,8 @@ Seq2seq and decoder-only checkpoints: {text, input_tokens, tokens, output}; gree
 with the checkpoint's own generation_config; `tokens` are the generated ids without prompt, decoder start token and
 padding, with the end token where there is one. `input_tokens` are those of the text in its prompt, if the checkpoint
 names one (`task_specific_params.detoxification.prompt` in config.json) or `--prompt` does; `--prompt '{text}'` leaves
-texts as they are. Classifiers: {text, input_tokens, logits, probabilities}.
+texts as they are. Classifiers: {text, input_tokens, logits, probabilities}. Encoders of sentences: {text, input_tokens,
+embedding}, the mean of the last states, at length one.
 Each text is run alone, in a batch of one, so that nothing depends on padding. `--model-form` puts each text into the
 form the bundled models are trained on first (training/model_form.py); `text` is then that form.
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 import torch
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
@@ -99,6 +101,14 @@ def classifier_reference(model, tokenizer, text: str, max_input: int) -> dict[st
     }
 
 
+@torch.no_grad()
+def encoder_reference(model, tokenizer, text: str, max_input: int) -> dict[str, object]:
+    inputs = tokenizer(text, return_tensors="pt", truncation=True, max_length=max_input)
+    mean = model(**inputs).last_hidden_state[0].mean(0)
+    embedding = [round(value, 7) for value in (mean / mean.norm()).tolist()]
+    return {"text": text, "input_tokens": inputs["input_ids"][0].tolist(), "embedding": embedding}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
@@ -120,9 +130,12 @@ def main() -> None:
         refer = partial(generator_reference, prompt=options.prompt or read_prompt(config))
         window = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", sys.maxsize))
     else:
-        model = AutoModelForSequenceClassification.from_pretrained(options.checkpoint, dtype=torch.float32).eval()
+        classifies = any(name.endswith("ForSequenceClassification") for name in names)
+        family = AutoModelForSequenceClassification if classifies else AutoModel
+        model = family.from_pretrained(options.checkpoint, dtype=torch.float32).eval()
         offset = config.pad_token_id + 1 if config.model_type == "roberta" else 0
-        refer, window = classifier_reference, config.max_position_embeddings - offset
+        refer = classifier_reference if classifies else encoder_reference
+        window = config.max_position_embeddings - offset
 
     out = options.out.open("w", encoding="utf8") if options.out else sys.stdout
     for number, text in enumerate(read_texts(options.texts, options.column)):

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+import { loadClassifier, loadDetoxifier, loadEncoder, loadScorer } from '../../src/engine/load.ts';
+import { expectNear } from '../support/expect-near.ts';
 import { readReferences } from '../support/references.ts';
 
 /* The bundled models against transformers, on all rows of examples/comments.csv (test/fixtures/references/make.sh). */
@@ -41,16 +42,27 @@ test.each(['nano-bart', 'nano-t5', 'nano-gpt2'])('%s in fp32 gives the tokens of
   await detoxifier.close();
 });
 
-test('the scorer in fp32 gives the logits of transformers within 1e-4', async () => {
-  const expected = references('nano-roberta');
-  const scorer = await loadScorer(bundled('nano-roberta', 'fp32'));
-  const scores = await scorer.score(expected.map((row) => row.text));
-  scores.forEach((score, i) => {
-    score.logits.forEach((logit, label) => {
-      expect(Math.abs(logit - expected[i]!.logits[label]!)).toBeLessThan(1e-4);
+test.each(['nano-roberta', 'nano-bert', 'nano-fluency'])(
+  '%s in fp32 gives the logits of transformers within 1e-4',
+  async (name) => {
+    const expected = references(name);
+    const classifier = await loadClassifier(bundled(name, 'fp32'));
+    const results = await classifier.classify(expected.map((row) => row.text));
+    results.forEach(({ logits }, i) => {
+      expectNear(logits, expected[i]!.logits, 1e-4);
     });
+    await classifier.close();
+  },
+);
+
+test('nano-sim in fp32 gives the embeddings of transformers within 1e-5', async () => {
+  const expected = references('nano-sim');
+  const encoder = await loadEncoder(bundled('nano-sim', 'fp32'));
+  const vectors = await encoder.embed(expected.map((row) => row.text));
+  vectors.forEach((vector, i) => {
+    expectNear(vector, expected[i]!.embedding, 1e-5);
   });
-  await scorer.close();
+  await encoder.close();
 });
 
 test('int8 changes little: nearly all rewrites are the same, and no probability by more than 0.02', async () => {

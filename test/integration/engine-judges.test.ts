@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
 import { loadClassifier, loadEncoder, loadLanguageModel, loadScorer } from '../../src/engine/load.ts';
+import { expectNear } from '../support/expect-near.ts';
 import { TINY, tinyReferences } from '../support/tiny-checkpoints.ts';
 
 /* Classifiers, sentence embeddings and the likelihood of texts, against transformers and against themselves in a batch. */
@@ -16,14 +17,6 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 const checkpoint = (name: string, precision: Precision, maxRunTokens = 256) => {
   return { folder: join(TINY, name), name, precision, cacheFolder, maxRunTokens };
 };
-
-function expectNear(actual: Iterable<number>, expected: readonly number[], tolerance = 1e-4): void {
-  const values = [...actual];
-  expect(values).toHaveLength(expected.length);
-  values.forEach((value, i) => {
-    expect(Math.abs(value - expected[i]!)).toBeLessThan(tolerance);
-  });
-}
 
 describe('in fp32 as in transformers', () => {
   test.each(['tiny-roberta', 'tiny-bert', 'tiny-bert-labels'])('the logits and probabilities of %s', async (name) => {
