@@ -9,15 +9,20 @@ const NULL_LENGTH = -1;
 /** Version of jsonb's binary form. */
 const JSONB_VERSION = 1;
 /** Of pg_type, the same in every Postgres. */
-const OIDS = { bigint: 20, integer: 23, text: 25, real: 700, jsonb: 3802 } as const;
+const OIDS = { bytea: 17, bigint: 20, integer: 23, text: 25, real: 700, jsonb: 3802 } as const;
 
 type NumberType = 'bigint' | 'integer' | 'real';
 const WRITERS: Readonly<Record<NumberType, { bytes: number; write(target: Buffer, value: number, at: number): void }>> =
   {
-    bigint: { bytes: 8, write: (target, value, at) => target.writeBigInt64BE(BigInt(value), at) },
+    bigint: { bytes: 8, write: writeBigint },
     integer: { bytes: 4, write: (target, value, at) => target.writeInt32BE(value, at) },
     real: { bytes: 4, write: (target, value, at) => target.writeFloatBE(value, at) },
   };
+
+function writeBigint(target: Buffer, value: number, at: number): void {
+  target.writeInt32BE(Math.floor(value / 2 ** 32), at);
+  target.writeUInt32BE(value % 2 ** 32, at + 4);
+}
 
 export function numberArray(type: NumberType, values: readonly (number | null)[]): Buffer {
   const { bytes, write } = WRITERS[type];
@@ -34,21 +39,38 @@ export function numberArray(type: NumberType, values: readonly (number | null)[]
 
 /** `jsonb`: each value is JSON already. */
 export function textArray(type: 'text' | 'jsonb', values: readonly (string | null)[]): Buffer {
-  const prefix = type === 'jsonb' ? 1 : 0;
-  const lengths = values.map((value) => (value === null ? NULL_LENGTH : prefix + Buffer.byteLength(value)));
+  // A character of UTF-16 takes three bytes of UTF-8 at most: cheaper than to ask each text for its length first.
+  let bytesAtMost = 0;
+  for (const value of values) bytesAtMost += 4 + (value === null ? 0 : 1 + 3 * value.length);
+  const array = begin(type, values, bytesAtMost);
+  let at = HEADER_BYTES;
+  for (const value of values) {
+    if (value === null) {
+      at = array.writeInt32BE(NULL_LENGTH, at);
+      continue;
+    }
+    const lengthAt = at;
+    at += 4;
+    if (type === 'jsonb') at = array.writeUInt8(JSONB_VERSION, at);
+    at += array.write(value, at);
+    array.writeInt32BE(at - lengthAt - 4, lengthAt);
+  }
+  return array.subarray(0, at);
+}
+
+export function bytesArray(values: readonly Uint8Array[]): Buffer {
   const array = begin(
-    type,
+    'bytea',
     values,
-    lengths.reduce((sum, length) => sum + 4 + Math.max(0, length), 0),
+    values.reduce((sum, value) => sum + 4 + value.length, 0),
   );
   let at = HEADER_BYTES;
-  values.forEach((value, i) => {
-    at = array.writeInt32BE(lengths[i] ?? NULL_LENGTH, at);
-    if (value === null) return;
-    if (prefix > 0) at = array.writeUInt8(JSONB_VERSION, at);
-    at += array.write(value, at);
-  });
-  return array.subarray(0, at);
+  for (const value of values) {
+    at = array.writeInt32BE(value.length, at);
+    array.set(value, at);
+    at += value.length;
+  }
+  return array;
 }
 
 /** A buffer that begins with the header of an array; without elements it has no dimension, and is the header's first part. */

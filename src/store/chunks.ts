@@ -1,5 +1,6 @@
 import { DatasetError, UsageError } from '../contract/errors.ts';
 import type { RunState } from '../contract/run.ts';
+import { bytesArray } from './binary-array.ts';
 import type { Connection } from './pool.ts';
 import { getRun } from './runs.ts';
 
@@ -73,7 +74,7 @@ export async function appendChunks(connection: Connection, runId: string, chunks
        )
      ON CONFLICT (run_id, chunk_no) DO NOTHING
      RETURNING chunk_no`,
-    [runId, numbers, firstRows, rowCounts, chunks.map((chunk) => Buffer.from(chunk.payload))],
+    [runId, numbers, firstRows, rowCounts, bytesArray(chunks.map((chunk) => chunk.payload))],
   );
   if (appended.length === chunks.length) return;
   const same = await connection.query(
@@ -109,6 +110,12 @@ export async function ledgerEnd(connection: Connection, runId: string): Promise<
   return end;
 }
 
+/** A chunk of a run, by its number. */
+export interface ChunkKey {
+  readonly runId: string;
+  readonly chunkNo: number;
+}
+
 /**
  * Takes a chunk to work on it, also when somebody else has it: the queue delivers a chunk again only when it thinks
  * that one dead.
@@ -117,31 +124,59 @@ export async function ledgerEnd(connection: Connection, runId: string): Promise<
  */
 export async function claimChunk(
   connection: Connection,
-  chunk: { readonly runId: string; readonly chunkNo: number; readonly worker: string },
+  { worker, ...chunk }: ChunkKey & { readonly worker: string },
 ): Promise<Claim | ClaimRefusal> {
-  const { runId, chunkNo, worker } = chunk;
+  const [claim] = await claimChunks(connection, [chunk], worker);
+  if (claim === undefined) throw new Error('a claim of one chunk gave none');
+  return claim;
+}
+
+/** The same for several chunks in one statement: a commit each would cost as much as the rest of their way through the store. */
+export async function claimChunks(
+  connection: Connection,
+  chunks: readonly ChunkKey[],
+  worker: string,
+): Promise<(Claim | ClaimRefusal)[]> {
+  const claims = new Map<number, Claim | ClaimRefusal>();
   for (;;) {
-    const [claimed] = await connection.query<Omit<Claim, 'runId' | 'chunkNo'>>(
+    const left = [...chunks.keys()].filter((at) => !claims.has(at));
+    if (left.length === 0) return chunks.flatMap((_, at) => claims.get(at) ?? []);
+    const keys = left.flatMap((at) => chunks[at] ?? []);
+    const values = [keys.map(({ runId }) => runId), keys.map(({ chunkNo }) => chunkNo)];
+    const claimed = await connection.query<Claim & { position: number }>(
       `UPDATE chunks SET state = 'active', claims = claims + 1, attempts = attempts + 1, worker = $3,
          claimed_at = CASE WHEN retrying = 0 THEN now() ELSE claimed_at END
-       FROM runs
-       WHERE chunks.run_id = $1 AND chunks.chunk_no = $2 AND chunks.state <> 'done'
-         AND runs.id = $1 AND runs.state IN ('enqueueing', 'running')
-       RETURNING claims AS "claimNo", attempts, first_row AS "firstRow", row_count AS "rowCount", retrying`,
-      [runId, chunkNo, worker],
+       FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS given (run_id, chunk_no, position)
+         JOIN runs ON runs.id = given.run_id
+       WHERE chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no AND chunks.state <> 'done'
+         AND runs.state IN ('enqueueing', 'running')
+       RETURNING position, chunks.run_id AS "runId", chunks.chunk_no AS "chunkNo", claims AS "claimNo", attempts,
+         first_row AS "firstRow", row_count AS "rowCount", retrying`,
+      [...values, worker],
     );
-    if (claimed !== undefined) return { runId, chunkNo, ...claimed };
-    const [found] = await connection.query<{ runState: RunState; chunkState: string }>(
-      `SELECT runs.state AS "runState", chunks.state AS "chunkState"
-       FROM chunks JOIN runs ON runs.id = chunks.run_id
-       WHERE run_id = $1 AND chunk_no = $2`,
-      [runId, chunkNo],
+    for (const { position, ...claim } of claimed) claims.set(left[position - 1] ?? -1, claim);
+    if (claimed.length === left.length) continue;
+    const found = await connection.query<{ position: number; runState: RunState | null; chunkState: string | null }>(
+      `SELECT position, runs.state AS "runState", chunks.state AS "chunkState"
+       FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS given (run_id, chunk_no, position)
+         LEFT JOIN chunks ON chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no
+         LEFT JOIN runs ON runs.id = chunks.run_id`,
+      values,
     );
-    if (found === undefined) return 'unknown';
-    if (found.chunkState === 'done') return 'done';
-    if (found.runState !== 'enqueueing' && found.runState !== 'running') return found.runState;
-    // Somebody else's release or the user's change committed between the two statements: try again.
+    for (const { position, runState, chunkState } of found) {
+      const at = left[position - 1] ?? -1;
+      if (claims.has(at)) continue;
+      const refusal = refusalOf(runState, chunkState);
+      if (refusal !== null) claims.set(at, refusal);
+    }
   }
+}
+
+/** Null: it could be claimed. Somebody else's release or the user's change came in between, or it was asked for twice: try again. */
+function refusalOf(runState: RunState | null, chunkState: string | null): ClaimRefusal | null {
+  if (runState === null || chunkState === null) return 'unknown';
+  if (chunkState === 'done') return 'done';
+  return runState === 'enqueueing' || runState === 'running' ? null : runState;
 }
 
 /**

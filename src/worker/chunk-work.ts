@@ -6,13 +6,15 @@ import type { RowResult } from '../contract/outcome.ts';
 import { type ChunkRow, isRejected, type RejectedRow, type SourceRow } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
 import type { RowVerdict } from '../engine/protocol.ts';
-import { type Claim, claimChunk, readChunks, releaseChunk } from '../store/chunks.ts';
-import { type ChunkOutcome, completeChunk, type FailedRow } from '../store/complete.ts';
+import { type ChunkKey, type Claim, claimChunks, readChunks, releaseChunk } from '../store/chunks.ts';
+import type { ChunkOutcome, Completion, FailedRow } from '../store/complete.ts';
 import { modelId } from '../store/models.ts';
 import type { Database } from '../store/pool.ts';
 import { finishRunIfDone, getRun } from '../store/runs.ts';
 import { forgetSlices } from '../store/suspect-slices.ts';
+import { completeTogether } from './complete-together.ts';
 import type { EnginesBySettings } from './engines-by-settings.ts';
+import { createGatherer } from './gather.ts';
 import { createGate, isSuspect, trySuspect } from './suspects.ts';
 
 /*
@@ -31,6 +33,14 @@ import { createGate, isSuspect, trySuspect } from './suspects.ts';
 
 /** Results that are computed are worth waiting for: Postgres may be restarting. Longer than that, and the queue tries again later. */
 const WRITE_RETRY_MS = [200, 500, 1000, 2000, 4000, 8000, 15_000] as const;
+
+/**
+ * Claims and completions that come together share a statement and a commit, which for chunks that are decided at once cost
+ * more than the rows: eight together take half of Postgres's time, and more save no more (docs/decisions/store-figures.md).
+ */
+const CHUNKS_TOGETHER = 8;
+/** While Postgres writes, the next ones are made ready. */
+const WRITES_UNDER_WAY = 2;
 
 export interface ChunkWorkDependencies {
   readonly database: Database;
@@ -115,10 +125,27 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     return { results, errors, scorerId, detoxifierId, prefilterId, timingsMs };
   };
 
+  const claimOne = createGatherer((chunks: readonly ChunkKey[]) => claimChunks(database, chunks, workerName), {
+    maxItems: CHUNKS_TOGETHER,
+    maxUnderWay: 1,
+  });
+  const complete = (completions: readonly Completion[]) => completeTogether(database, completions);
+  const completeFirst = createGatherer(complete, { maxItems: CHUNKS_TOGETHER, maxUnderWay: WRITES_UNDER_WAY });
+  // Apart, since it is another statement.
+  const completeRetried = createGatherer(complete, { maxItems: CHUNKS_TOGETHER, maxUnderWay: 1 });
+  const endIfDone = createGatherer(
+    async (runIds: readonly string[]) => {
+      for (const runId of new Set(runIds)) await finishRunIfDone(database, runId);
+      return runIds;
+    },
+    { maxItems: Number.POSITIVE_INFINITY, maxUnderWay: 1 },
+  );
+
   const write = async (claim: Claim, outcome: ChunkOutcome): Promise<boolean> => {
+    const completeOne = claim.retrying > 0 ? completeRetried : completeFirst;
     for (const waitMs of WRITE_RETRY_MS) {
       try {
-        return await completeChunk(database, claim, outcome);
+        return await completeOne({ claim, outcome });
       } catch (error) {
         if (!(error instanceof ServiceError)) throw error;
         log.warn(
@@ -128,7 +155,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
         await pause(waitMs);
       }
     }
-    return completeChunk(database, claim, outcome);
+    return completeOne({ claim, outcome });
   };
 
   const finish = async (claim: Claim, payload: Uint8Array): Promise<void> => {
@@ -146,18 +173,18 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     if (!written)
       log.warn({ runId, chunkNo, claim: claimNo }, 'this chunk was done or taken over meanwhile: nothing written');
     if (isSuspect(claim)) await forgetSlices(database, runId, chunkNo);
-    await finishRunIfDone(database, runId);
+    await endIfDone(runId);
   };
 
   const gate = createGate();
   return {
     async settle({ runId, chunkNo, payload }) {
       const suspect = await gate.shared(async () => {
-        const claim = await claimChunk(database, { runId, chunkNo, worker: workerName });
+        const claim = await claimOne({ runId, chunkNo });
         if (typeof claim === 'string') {
           log.debug({ runId, chunkNo, state: claim }, 'nothing to do for this chunk');
           // A worker that died after the last chunk's completion left this to whoever comes next.
-          if (claim === 'done') await finishRunIfDone(database, runId);
+          if (claim === 'done') await endIfDone(runId);
           return null;
         }
         if (isSuspect(claim)) return claim;

@@ -1,11 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DatasetError, DetoxqError, UsageError } from '../../src/contract/errors.ts';
-import { appendChunks, claimChunk, ledgerEnd, openChunks, readChunks, releaseChunk } from '../../src/store/chunks.ts';
-import { completeChunk } from '../../src/store/complete.ts';
+import {
+  appendChunks,
+  claimChunk,
+  claimChunks,
+  ledgerEnd,
+  openChunks,
+  readChunks,
+  releaseChunk,
+} from '../../src/store/chunks.ts';
+import { completeChunk, completeChunks } from '../../src/store/complete.ts';
 import type { Database } from '../../src/store/pool.ts';
 import { readProgress } from '../../src/store/progress.ts';
 import { streamResults, streamRowErrors } from '../../src/store/results.ts';
 import { changeRun, createRun, finishRunIfDone, getRun } from '../../src/store/runs.ts';
+import { completeTogether } from '../../src/worker/complete-together.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, outcomeOf, resultOf, SETTINGS, sourceChunks } from '../support/ledger.ts';
 
@@ -58,6 +67,34 @@ describe('appending', () => {
 });
 
 describe('claiming', () => {
+  test('several chunks together, also of several runs, each gets the answer that it would get alone', async () => {
+    const [first, second, paused] = await Promise.all([1, 2, 3].map(() => enqueuedRun(database, 8, 4)));
+    const done = await claimOf(database, first!.id, 1);
+    await completeChunk(database, done, await outcomeOf(database, done));
+    await changeRun(database, paused!.id, 'pause');
+    const chunks = [
+      { runId: first!.id, chunkNo: 1 },
+      { runId: second!.id, chunkNo: 1 },
+      { runId: first!.id, chunkNo: 9 },
+      { runId: first!.id, chunkNo: 0 },
+      { runId: paused!.id, chunkNo: 0 },
+    ];
+    expect(await claimChunks(database, chunks, 'test')).toEqual([
+      'done',
+      { ...chunks[1], claimNo: 1, attempts: 1, firstRow: 4, rowCount: 4, retrying: 0 },
+      'unknown',
+      { ...chunks[3], claimNo: 1, attempts: 1, firstRow: 0, rowCount: 4, retrying: 0 },
+      'paused',
+    ]);
+  });
+
+  test('a chunk that is asked for twice together is claimed twice, with different numbers', async () => {
+    const run = await enqueuedRun(database, 4, 4);
+    const chunk = { runId: run.id, chunkNo: 0 };
+    const claims = await claimChunks(database, [chunk, chunk], 'test');
+    expect(claims.map((claim) => (typeof claim === 'string' ? claim : claim.claimNo)).sort()).toEqual([1, 2]);
+  });
+
   test('a chunk is claimed, and claimed again with the next number', async () => {
     const run = await enqueuedRun(database, 10, 4);
     expect(await claimOf(database, run.id, 2)).toEqual({
@@ -141,6 +178,36 @@ describe('completing', () => {
     expect(completions.filter(Boolean)).toHaveLength(1);
     expect(await completeChunk(database, claim, outcome)).toBe(false);
     expect(await storedRowNos(run.id)).toEqual([0, 1, 2, 3]);
+  });
+
+  test('chunks that are completed together are each guarded by their own claim', async () => {
+    const [run, other] = await Promise.all([1, 2].map(() => enqueuedRun(database, 12, 4)));
+    const completionOf = async (runId: string, chunkNo: number, failing?: Set<number>) => {
+      const claim = await claimOf(database, runId, chunkNo);
+      return { claim, outcome: await outcomeOf(database, claim, failing) };
+    };
+    const ours = await completionOf(run!.id, 0, new Set([2]));
+    const lost = await completionOf(run!.id, 1, new Set([5]));
+    await claimOf(database, run!.id, 1, 'heir');
+    const elsewhere = await completionOf(other!.id, 2);
+    expect(await completeChunks(database, [lost, ours, elsewhere, ours])).toEqual([false, true, true, false]);
+    expect(await storedRowNos(run!.id)).toEqual([0, 1, 2, 3]);
+    expect(await storedRowNos(other!.id)).toEqual([8, 9, 10, 11]);
+    expect(await readProgress(database, run!.id)).toMatchObject({ chunksActive: 1, chunksDone: 1, rowErrors: 1 });
+  });
+
+  test('of chunks that are completed together, one that cannot be stored fails alone', async () => {
+    const run = await enqueuedRun(database, 8, 4);
+    const completions = await Promise.all(
+      [0, 1].map(async (chunkNo) => {
+        const claim = await claimOf(database, run.id, chunkNo);
+        const outcome = await outcomeOf(database, claim);
+        const results = outcome.results.map((result) => ({ ...result, toxicityBefore: chunkNo === 0 ? 7 : 0.5 }));
+        return { claim, outcome: { ...outcome, results } };
+      }),
+    );
+    expect(await completeTogether(database, completions)).toEqual([expect.any(DetoxqError), true]);
+    expect(await storedRowNos(run.id)).toEqual([4, 5, 6, 7]);
   });
 
   test('a worker that lost its chunk to another writes nothing, before and after the other', async () => {

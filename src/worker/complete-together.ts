@@ -1,0 +1,21 @@
+import { ServiceError } from '../contract/errors.ts';
+import { type Completion, completeChunks } from '../store/complete.ts';
+import type { Connection } from '../store/pool.ts';
+
+/** Where Postgres refuses what several chunks want to write, each is tried alone: none fails for the fault of another. */
+export async function completeTogether(
+  connection: Connection,
+  completions: readonly Completion[],
+): Promise<readonly (boolean | Error)[]> {
+  try {
+    return await completeChunks(connection, completions);
+  } catch (error) {
+    if (completions.length === 1 || error instanceof ServiceError) throw error;
+    const settled = await Promise.allSettled(completions.map((each) => completeChunks(connection, [each])));
+    return settled.map((each) => (each.status === 'rejected' ? toError(each.reason) : (each.value[0] ?? false)));
+  }
+}
+
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}

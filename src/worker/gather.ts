@@ -1,0 +1,57 @@
+export interface GatherOptions {
+  /** Items in one piece of work at most. */
+  readonly maxItems: number;
+  /** Pieces of work under way at a time. */
+  readonly maxUnderWay: number;
+}
+
+/**
+ * Makes one piece of work of many calls: what comes while earlier work is under way, or in the same turn of the event
+ * loop, is done together. Nobody waits for others to come.
+ *
+ * @param work one result an item, in order; an Error in its place is what the call for that item rejects with
+ */
+export function createGatherer<Item, Result>(
+  work: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>,
+  { maxItems, maxUnderWay }: GatherOptions,
+): (item: Item) => Promise<Result> {
+  interface Call {
+    readonly item: Item;
+    resolve(result: Result): void;
+    reject(error: unknown): void;
+  }
+  const waiting: Call[] = [];
+  let underWay = 0;
+  let woken = false;
+
+  const begin = (): void => {
+    woken = false;
+    while (waiting.length > 0 && underWay < maxUnderWay) void run(waiting.splice(0, maxItems));
+  };
+
+  const run = async (calls: readonly Call[]): Promise<void> => {
+    underWay += 1;
+    try {
+      const results = await work(calls.map(({ item }) => item));
+      for (const [at, { resolve, reject }] of calls.entries()) {
+        const result = results[at];
+        if (result === undefined) reject(new Error('no result came of this item'));
+        else if (result instanceof Error) reject(result);
+        else resolve(result);
+      }
+    } catch (error) {
+      for (const { reject } of calls) reject(error);
+    } finally {
+      underWay -= 1;
+      begin();
+    }
+  };
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      if (woken || underWay >= maxUnderWay) return;
+      woken = true;
+      setImmediate(begin);
+    });
+}
