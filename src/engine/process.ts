@@ -1,10 +1,10 @@
 import { CPU } from '../contract/model-device.ts';
 import type { Detoxifier, Scorer } from '../contract/models.ts';
-import type { SourceRow } from '../contract/row.ts';
 import { createPolicy } from '../detox/policy.ts';
 import { endWithSupervisor } from './end-with-supervisor.ts';
 import { loadDetoxifier, loadScorer } from './load.ts';
-import type { EngineOptions, EngineTimings, FromEngine, PooledVerdict, ToEngine } from './protocol.ts';
+import { fromPoolRows, type PooledVerdict, toPoolVerdicts } from './pool-columns.ts';
+import type { EngineOptions, EngineTimings, FromEngine, PoolRows, ToEngine } from './protocol.ts';
 import { ranGraph } from './session.ts';
 
 /*
@@ -33,7 +33,7 @@ function timed<T>(add: (ms: number) => void, call: () => Promise<T>): Promise<T>
 }
 
 interface Loaded {
-  process(poolId: number, rows: readonly SourceRow[]): Promise<void>;
+  process(poolId: number, rows: PoolRows): Promise<void>;
 }
 
 async function load(options: EngineOptions): Promise<Loaded> {
@@ -94,21 +94,20 @@ async function load(options: EngineOptions): Promise<Loaded> {
   };
 
   return {
-    async process(poolId, rows) {
+    async process(poolId, poolRows) {
       const poolStart = performance.now();
       let buffer: PooledVerdict[] = [];
       const flush = (): void => {
-        if (buffer.length > 0) send({ type: 'verdicts', poolId, verdicts: buffer });
+        if (buffer.length > 0) send({ type: 'verdicts', poolId, verdicts: toPoolVerdicts(buffer) });
         buffer = [];
       };
-      // A pool may hold rows of several runs, whose row numbers can be equal: inside the pool, a row is its position.
-      const numbered = rows.map((row, index) => ({ ...row, rowNo: index }));
+      const rows = fromPoolRows(poolRows);
       try {
-        await policy.process(numbered, (verdict) => {
+        await policy.process(rows, (verdict) => {
           const index = verdict.rowNo;
           const row = rows[index];
           if (row === undefined) throw new RangeError(`the policy answered for row ${index} of ${rows.length}`);
-          buffer.push({ index, verdict: { ...verdict, rowNo: row.rowNo } });
+          buffer.push({ index, row, verdict });
           if (buffer.length >= VERDICTS_PER_MESSAGE) flush();
         });
         flush();

@@ -2,7 +2,7 @@ import type { GenerationOverrides } from '../contract/generation.ts';
 import type { Device } from '../contract/model-device.ts';
 import type { ModelIdentity, Precision } from '../contract/models.ts';
 import type { RowResult } from '../contract/outcome.ts';
-import type { RowFault, SourceRow } from '../contract/row.ts';
+import type { JsonObject, RowFault } from '../contract/row.ts';
 
 /** A checkpoint on this machine. */
 export interface CheckpointSource {
@@ -27,15 +27,38 @@ export interface EngineOptions {
   readonly cacheFolder: string;
 }
 
-/** A row of a pool is done: it has a result, or our own text code failed on it. */
+/** A row is done: it has a result, or our own text code failed on it. */
 export type RowVerdict =
   | RowResult
   | { readonly rowNo: number; readonly rowKey: string | null; readonly fault: RowFault };
 
-export interface PooledVerdict {
-  /** Position of the row in the pool. */
-  readonly index: number;
-  readonly verdict: RowVerdict;
+/** Rows as an engine process gets them: in columns, and without what it has no use for. In a pool, a row is its position. */
+export interface PoolRows {
+  readonly texts: readonly string[];
+  /** Left out where no row has any. */
+  readonly metas?: readonly (JsonObject | null)[] | undefined;
+}
+
+/**
+ * What became of rows of a pool, in columns of equal length, and without what the supervisor has already. An object a row,
+ * with its text and its key, took ten times as long to be taken apart and put together again.
+ */
+export interface PoolVerdicts {
+  /** Positions in the pool. */
+  readonly indexes: readonly number[];
+  /** Place in OUTCOMES; null for a fault. */
+  readonly outcomes: readonly (number | null)[];
+  readonly detoxified: readonly (string | null)[];
+  readonly toxicityBefore: readonly (number | null)[];
+  readonly toxicityAfter: readonly (number | null)[];
+  readonly similarity: readonly (number | null)[];
+  readonly tokensIn: readonly number[];
+  readonly tokensOut: readonly number[];
+  readonly cleared: readonly boolean[];
+  /** Null: as it was. Left out where it is so for all. */
+  readonly metas?: readonly (JsonObject | null)[] | undefined;
+  /** Left out where there are none. */
+  readonly faults?: readonly (RowFault | null)[] | undefined;
 }
 
 /** Time spent by the engine process, in milliseconds, since its last report. */
@@ -48,7 +71,7 @@ export interface EngineTimings {
 /** Supervisor to engine process. The engine works on pools one after the other, in the order in which they came. */
 export type ToEngine =
   | { readonly type: 'start'; readonly options: EngineOptions }
-  | { readonly type: 'pool'; readonly poolId: number; readonly rows: readonly SourceRow[] };
+  | { readonly type: 'pool'; readonly poolId: number; readonly rows: PoolRows };
 
 /** Engine process to supervisor. */
 export type FromEngine =
@@ -63,7 +86,7 @@ export type FromEngine =
   | { readonly type: 'refused'; readonly message: string }
   /** At work on a pool, and getting on: now and then while no verdict is due. */
   | { readonly type: 'alive' }
-  | { readonly type: 'verdicts'; readonly poolId: number; readonly verdicts: readonly PooledVerdict[] }
+  | { readonly type: 'verdicts'; readonly poolId: number; readonly verdicts: PoolVerdicts }
   | {
       readonly type: 'pool-done';
       readonly poolId: number;

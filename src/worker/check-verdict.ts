@@ -1,14 +1,11 @@
 import { OUTCOMES } from '../contract/outcome.ts';
-import type { SourceRow } from '../contract/row.ts';
-import type { FromEngine } from '../engine/protocol.ts';
+import type { RowFault, SourceRow } from '../contract/row.ts';
+import type { FromEngine, PoolVerdicts, RowVerdict } from '../engine/protocol.ts';
 
 /*
  * What an engine process says crosses a process boundary, and comes from native code: it is checked before it is
  * believed. One wrong value in one row would make Postgres refuse its whole chunk, again and again.
  */
-
-const OUTCOME_NAMES: readonly unknown[] = OUTCOMES;
-const REWRITTEN: readonly unknown[] = ['detoxified', 'still_toxic'];
 
 /** Whether it is a message of the protocol, as far as its envelope goes. */
 export function isMessage(message: unknown): message is FromEngine {
@@ -21,11 +18,7 @@ export function isMessage(message: unknown): message is FromEngine {
     case 'alive':
       return true;
     case 'verdicts':
-      return (
-        typeof message.poolId === 'number' &&
-        Array.isArray(message.verdicts) &&
-        message.verdicts.every((each) => isObject(each) && typeof each.index === 'number')
-      );
+      return typeof message.poolId === 'number' && areColumns(message.verdicts);
     case 'pool-done':
       return (
         typeof message.poolId === 'number' &&
@@ -40,21 +33,39 @@ export function isMessage(message: unknown): message is FromEngine {
   }
 }
 
-/** Whether it is an answer to this row that can be stored. */
-export function isVerdictOf(row: SourceRow, verdict: unknown): boolean {
-  if (!isObject(verdict) || verdict.rowNo !== row.rowNo || verdict.rowKey !== row.rowKey) return false;
-  const { fault } = verdict;
-  if (fault !== undefined) {
-    return isObject(fault) && [fault.stage, fault.code, fault.message].every((part) => typeof part === 'string');
-  }
-  const { text, outcome, detoxified, toxicityBefore, toxicityAfter, similarity, tokensIn, tokensOut } = verdict;
-  return (
-    text === row.text &&
-    OUTCOME_NAMES.includes(outcome) &&
-    (REWRITTEN.includes(outcome) ? typeof detoxified === 'string' : detoxified === null) &&
-    [toxicityBefore, toxicityAfter, similarity].every(isShare) &&
-    [tokensIn, tokensOut].every(isCount)
-  );
+function areColumns(verdicts: unknown): boolean {
+  if (!isObject(verdicts)) return false;
+  const { indexes, metas, faults, outcomes, detoxified, cleared, ...numbers } = verdicts;
+  if (!Array.isArray(indexes)) return false;
+  const isColumn = (column: unknown): boolean => Array.isArray(column) && column.length === indexes.length;
+  const { toxicityBefore, toxicityAfter, similarity, tokensIn, tokensOut } = numbers;
+  const needed = [outcomes, detoxified, toxicityBefore, toxicityAfter, similarity, tokensIn, tokensOut, cleared];
+  return needed.every(isColumn) && [metas, faults].every((column) => column === undefined || isColumn(column));
+}
+
+/** The answer to this row at this place of the columns; undefined when it is none that can be stored. */
+export function verdictAt(verdicts: PoolVerdicts, at: number, row: SourceRow): RowVerdict | undefined {
+  const { rowNo, rowKey, text } = row;
+  const fault = verdicts.faults?.[at] ?? null;
+  if (fault !== null) return isFault(fault) ? { rowNo, rowKey, fault } : undefined;
+  const outcome = OUTCOMES[verdicts.outcomes[at] ?? -1];
+  const detoxified = verdicts.detoxified[at] ?? null;
+  const toxicityBefore = verdicts.toxicityBefore[at] ?? null;
+  const toxicityAfter = verdicts.toxicityAfter[at] ?? null;
+  const similarity = verdicts.similarity[at] ?? null;
+  const tokensIn = verdicts.tokensIn[at];
+  const tokensOut = verdicts.tokensOut[at];
+  const isRewritten = outcome === 'detoxified' || outcome === 'still_toxic';
+  if (outcome === undefined || (isRewritten ? typeof detoxified !== 'string' : detoxified !== null)) return undefined;
+  if (!isShare(toxicityBefore) || !isShare(toxicityAfter) || !isShare(similarity)) return undefined;
+  if (!isCount(tokensIn) || !isCount(tokensOut)) return undefined;
+  const meta = verdicts.metas?.[at] ?? row.meta;
+  const result = { rowNo, rowKey, outcome, text, detoxified, toxicityBefore, toxicityAfter, similarity };
+  return { ...result, tokensIn, tokensOut, meta, ...(verdicts.cleared[at] === true && { cleared: true }) };
+}
+
+function isFault({ stage, code, message }: RowFault): boolean {
+  return [stage, code, message].every((part: unknown) => typeof part === 'string');
 }
 
 /** 0 to 1, or null. NaN, which a model can come to, is neither. */
@@ -62,7 +73,7 @@ function isShare(value: unknown): boolean {
   return value === null || (typeof value === 'number' && value >= 0 && value <= 1);
 }
 
-function isCount(value: unknown): boolean {
+function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 

@@ -4,7 +4,8 @@ import { engineEnvironment } from '../config.ts';
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { EngineOptions, EngineTimings, PooledVerdict, ToEngine } from '../engine/protocol.ts';
+import { toPoolRows } from '../engine/pool-columns.ts';
+import type { EngineOptions, EngineTimings, PoolVerdicts, ToEngine } from '../engine/protocol.ts';
 import { isMessage } from './check-verdict.ts';
 
 /** The real engine; tests and benchmarks of the queue give another module that speaks the same protocol. */
@@ -19,7 +20,7 @@ export interface EngineIdentities {
 export interface EngineListener {
   /** It gets on with its work. */
   onAlive(): void;
-  onVerdicts(poolId: number, verdicts: readonly PooledVerdict[]): void;
+  onVerdicts(poolId: number, verdicts: PoolVerdicts): void;
   onPoolDone(poolId: number, timings: EngineTimings, rssBytes: number, peakRssBytes: number): void;
   onPoolFailed(poolId: number, message: string): void;
   /** The process ended without being asked to; `reason` says how, for logs and row errors. */
@@ -118,7 +119,7 @@ export function startEngineProcess(
   return {
     pid: child.pid,
     ready,
-    submit: (poolId, rows) => post({ type: 'pool', poolId, rows }),
+    submit: (poolId, rows) => post({ type: 'pool', poolId, rows: toPoolRows(rows) }),
     async stop() {
       stopping = true;
       child.kill('SIGKILL');

@@ -1,7 +1,7 @@
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
-import type { EngineOptions, EngineTimings, PooledVerdict } from '../engine/protocol.ts';
-import { isVerdictOf } from './check-verdict.ts';
+import type { EngineOptions, EngineTimings, PoolVerdicts } from '../engine/protocol.ts';
+import { verdictAt } from './check-verdict.ts';
 import { type EngineIdentities, type EngineProcess, startEngineProcess } from './engine-process.ts';
 import { FIRST_GROUP_ROWS, nextGroupRows } from './group-size.ts';
 import type { RowGroup, RowQueue, RowTicket } from './row-queue.ts';
@@ -195,12 +195,12 @@ export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSl
   };
 }
 
-function answer(group: RowGroup, verdicts: readonly PooledVerdict[]): void {
-  for (const { index, verdict } of verdicts) {
+function answer(group: RowGroup, verdicts: PoolVerdicts): void {
+  for (const [at, index] of verdicts.indexes.entries()) {
     const ticket = group.tickets[index];
     // The first answer counts: a second one for the same row would be a fault of the engine.
     if (ticket === undefined || ticket.verdict !== undefined) continue;
-    if (isVerdictOf(ticket.row, verdict)) ticket.verdict = verdict;
-    else ticket.badAnswer = true;
+    ticket.verdict = verdictAt(verdicts, at, ticket.row);
+    ticket.badAnswer = ticket.verdict === undefined;
   }
 }

@@ -29,8 +29,8 @@ suite('11: engines that answer garbage', async () => {
   const cluster = await startCluster();
   const rows = await cluster.rows(240, {
     10: '!garbage-nothing',
-    50: '!garbage-other-row',
-    90: '!garbage-other-text',
+    50: '!garbage-no-rewrite',
+    90: '!garbage-fraction',
     130: '!garbage-nan',
     170: '!garbage-outcome',
     210: '!garbage-message',

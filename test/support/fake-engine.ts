@@ -10,15 +10,16 @@
  * - `!silent`: the row is left out of the answer
  * - `!fault`: the row alone fails
  * - `!leak`: 64 MiB are kept for good; `!fat`: the process says that it has 1 TiB
- * - `!garbage-…`: the row's answer is none (see `garbage`)
+ * - `!garbage-…`: the row's answer is none (see `spoil`)
  * - `!kill-worker`: the process that it works for is killed
  *
  * What the scorer's name asks for: `!refuse`: the models cannot be loaded; `!die-at-start`: exits before it is ready;
  * `!slow=5`: every row takes 5 ms.
  */
-import type { SourceRow } from '../../src/contract/row.ts';
+import { OUTCOMES } from '../../src/contract/outcome.ts';
 import { endWithSupervisor } from '../../src/engine/end-with-supervisor.ts';
-import type { FromEngine, PooledVerdict, ToEngine } from '../../src/engine/protocol.ts';
+import { fromPoolRows, type PooledVerdict, toPoolVerdicts } from '../../src/engine/pool-columns.ts';
+import type { FromEngine, PoolVerdicts, ToEngine } from '../../src/engine/protocol.ts';
 import { verdictOf } from './fake-verdict.ts';
 
 const digest = '0'.repeat(64);
@@ -34,21 +35,17 @@ function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-/** Things that no engine may answer. */
-function garbage(kind: string, row: SourceRow): unknown {
-  const verdict = verdictOf(row);
-  switch (kind) {
-    case 'nothing':
-      return undefined;
-    case 'other-row':
-      return { ...verdict, rowNo: row.rowNo + 1_000_000 };
-    case 'other-text':
-      return { ...verdict, text: 'the text of somebody else' };
-    case 'nan':
-      return { ...verdict, toxicityBefore: Number.NaN };
-    default:
-      return { ...verdict, outcome: 'splendid' };
-  }
+/** Puts something in the columns that no engine may answer. */
+function spoil(verdicts: PoolVerdicts, at: number, kind: string): void {
+  const columns: Record<string, unknown[]> = Object.fromEntries(Object.entries(verdicts));
+  const spoilt: Record<string, object> = {
+    nothing: { outcomes: undefined, tokensIn: undefined, tokensOut: undefined },
+    'no-rewrite': { outcomes: OUTCOMES.indexOf('detoxified'), detoxified: null },
+    fraction: { tokensIn: 1.5 },
+    nan: { toxicityBefore: Number.NaN },
+    outcome: { outcomes: OUTCOMES.length },
+  };
+  for (const [column, value] of Object.entries(spoilt[kind] ?? {})) columns[column]?.splice(at, 1, value);
 }
 
 endWithSupervisor();
@@ -70,8 +67,10 @@ process.on('message', (message: ToEngine) => {
     });
     return;
   }
-  const { poolId, rows } = message;
-  const verdicts: PooledVerdict[] = [];
+  const { poolId } = message;
+  const rows = fromPoolRows(message.rows);
+  const answered: PooledVerdict[] = [];
+  const spoilt: { at: number; kind: string }[] = [];
   for (const [index, row] of rows.entries()) {
     if (rowMs > 0) sleep(rowMs);
     const { text } = row;
@@ -98,9 +97,11 @@ process.on('message', (message: ToEngine) => {
       return;
     }
     const kind = /!garbage-([a-z-]+)/.exec(text)?.[1];
-    if (kind !== undefined) verdicts.push(Object.assign({ index }, { verdict: garbage(kind, row) }) as PooledVerdict);
-    else if (!text.includes('!silent')) verdicts.push({ index, verdict: verdictOf(row) });
+    if (kind !== undefined) spoilt.push({ at: answered.length, kind });
+    if (!text.includes('!silent')) answered.push({ index, row, verdict: verdictOf(row) });
   }
+  const verdicts = toPoolVerdicts(answered);
+  for (const { at, kind } of spoilt) spoil(verdicts, at, kind);
   send({ type: 'verdicts', poolId, verdicts });
   send({
     type: 'pool-done',

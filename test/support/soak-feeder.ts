@@ -19,7 +19,7 @@ const POISONS: readonly (readonly [order: string, code: string | null])[] = [
   ['!leak', null],
   ['!fat', null],
   ['!garbage-nothing', 'engine_bad_answer'],
-  ['!garbage-other-row', 'engine_bad_answer'],
+  ['!garbage-no-rewrite', 'engine_bad_answer'],
   ['!garbage-nan', 'engine_bad_answer'],
   ['!garbage-message', 'engine_crashed'],
   ['!kill-worker', 'worker_killed'],
