@@ -112,7 +112,14 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
     throw error;
   }
   worker.run().catch(faults.report);
-  return { pause: breaker.pause, resume: breaker.resume, close };
+  return {
+    pause: breaker.pause,
+    resume: breaker.resume,
+    setConcurrency(jobs) {
+      worker.concurrency = jobs;
+    },
+    close,
+  };
 }
 
 /** Whether the queue no longer has a job of ours, or has given it to somebody else: no fault of the service. */

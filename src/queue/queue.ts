@@ -26,6 +26,8 @@ export interface Consumer {
   /** Takes no new jobs; those in work go on. */
   pause(): void;
   resume(): void;
+  /** Jobs in work at a time from now on; those that are too many are finished. */
+  setConcurrency(jobs: number): void;
   /**
    * Takes no new jobs, waits for those in work, and lets go.
    * @returns false when `deadlineMs` passed first: then jobs in work are delivered again when their locks run out (30 s)

@@ -4,12 +4,15 @@ import { type RunSettings, settingsHash } from '../contract/settings.ts';
 import type { ChunkQueue, Consumer } from '../queue/queue.ts';
 import type { Database } from '../store/pool.ts';
 import { createChunkWork } from './chunk-work.ts';
+import { createChunksInWork } from './chunks-in-work.ts';
 import { type Engines, EnginesClosedError } from './engines.ts';
 import { createEnginesBySettings } from './engines-by-settings.ts';
 import { startHeartbeat } from './heartbeat.ts';
 
 /** Chunks in work for one engine process: rows to fill two groups while others are written and claimed. */
 const CHUNKS_PER_PROCESS = 4;
+/** The most that is of use where they are settled at once: two groups of rows, and as many again that are claimed or written. */
+const MOST_CHUNKS_PER_PROCESS = 32;
 /** So much longer than the drain deadline may handing chunks back take. */
 const HAND_BACK_MS = 5_000;
 
@@ -46,13 +49,17 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
   let inWork = 0;
   const heartbeat = startHeartbeat(database, name, () => inWork);
 
+  const fewest = CHUNKS_PER_PROCESS * processes;
+  const chunksInWork = createChunksInWork({ fewest, most: MOST_CHUNKS_PER_PROCESS * processes });
   const consumer: Consumer = await queue.consume(
     async (job) => {
       const chunk = { runId: job.runId, chunkNo: job.chunkNo, payload: Buffer.from(job.payload, 'base64') };
+      const startedMs = performance.now();
       inWork += 1;
       try {
         await work.settle(chunk);
         heartbeat.settled(job.runId);
+        consumer.setConcurrency(chunksInWork.afterSettled(performance.now() - startedMs));
         return 'done';
       } catch (error) {
         if (error instanceof CheckpointError || error instanceof UsageError) heartbeat.failed(job.runId, error.message);
@@ -63,7 +70,7 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
         inWork -= 1;
       }
     },
-    { concurrency: CHUNKS_PER_PROCESS * processes },
+    { concurrency: fewest },
   );
 
   return {
