@@ -96,6 +96,30 @@ export interface Profile {
   readonly operators: Readonly<Record<string, number>>;
 }
 
+/** bench/way.ts */
+export interface WayResult extends Taken {
+  readonly name: 'way';
+  readonly kind: 'way';
+  readonly title: string;
+  readonly rows: number;
+  /** Engine processes. */
+  readonly processes: number;
+  readonly seconds: number;
+  readonly rowsPerSecond: number;
+  /** Until all of them were in ledger and queue. */
+  readonly rowsEnqueuedPerSecond: number;
+  readonly cpuMicrosPerRow: {
+    readonly producerQueueWorker: number;
+    readonly engines: number;
+    readonly postgres: number;
+    readonly redis: number;
+  };
+  /** What Postgres wrote to its log. */
+  readonly walBytesPerRow: number;
+  /** Of the process of producer, queue and worker. */
+  readonly peakMb: number;
+}
+
 export interface MachineResults {
   readonly machine: Machine;
   readonly comparisons: readonly Result[];
