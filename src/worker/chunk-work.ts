@@ -39,8 +39,8 @@ const WRITE_RETRY_MS = [200, 500, 1000, 2000, 4000, 8000, 15_000] as const;
  * more than the rows: eight together take half of Postgres's time, and more save no more (docs/decisions/store-figures.md).
  */
 const CHUNKS_TOGETHER = 8;
-/** While Postgres writes, the next ones are made ready. */
-const WRITES_UNDER_WAY = 2;
+/** While Postgres writes, the next ones come together: two statements at a time would each have half as many. */
+const STATEMENTS_UNDER_WAY = 1;
 
 export interface ChunkWorkDependencies {
   readonly database: Database;
@@ -127,18 +127,18 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
 
   const claimOne = createGatherer((chunks: readonly ChunkKey[]) => claimChunks(database, chunks, workerName), {
     maxItems: CHUNKS_TOGETHER,
-    maxUnderWay: 1,
+    maxUnderWay: STATEMENTS_UNDER_WAY,
   });
   const complete = (completions: readonly Completion[]) => completeTogether(database, completions);
-  const completeFirst = createGatherer(complete, { maxItems: CHUNKS_TOGETHER, maxUnderWay: WRITES_UNDER_WAY });
+  const completeFirst = createGatherer(complete, { maxItems: CHUNKS_TOGETHER, maxUnderWay: STATEMENTS_UNDER_WAY });
   // Apart, since it is another statement.
-  const completeRetried = createGatherer(complete, { maxItems: CHUNKS_TOGETHER, maxUnderWay: 1 });
+  const completeRetried = createGatherer(complete, { maxItems: CHUNKS_TOGETHER, maxUnderWay: STATEMENTS_UNDER_WAY });
   const endIfDone = createGatherer(
     async (runIds: readonly string[]) => {
       for (const runId of new Set(runIds)) await finishRunIfDone(database, runId);
       return runIds;
     },
-    { maxItems: Number.POSITIVE_INFINITY, maxUnderWay: 1 },
+    { maxItems: Number.POSITIVE_INFINITY, maxUnderWay: STATEMENTS_UNDER_WAY },
   );
 
   const write = async (claim: Claim, outcome: ChunkOutcome): Promise<boolean> => {
