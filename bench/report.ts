@@ -14,19 +14,21 @@ import { precisionSection } from './report/precision.ts';
 import { profileSection } from './report/profile.ts';
 import { type MachineResults, readResults } from './report/results.ts';
 import { scaleSection } from './report/scale.ts';
+import { waySection } from './report/way.ts';
 
 function writePlot(name: string, svg: string): string {
   writeFileSync(join(RESULTS, name), svg);
   return `benchmarks/${name}`;
 }
 
-function machineSection({ machine, comparisons, job, scale, precision, profile }: MachineResults): string {
+function machineSection({ machine, comparisons, job, scale, way, precision, profile }: MachineResults): string {
   const bars = [...comparisonBars(comparisons), ...(job ? jobBars(job) : [])];
   const ratios = writePlot(`${machine.kind}.svg`, plotRatios('Rows/s, detoxq to the fastest peer', bars));
   const sections = [
     comparisonsSection(comparisons),
     job && jobSection(job),
     scale && scaleSection(scale, writePlot(`scale.${machine.kind}.svg`, plotScale(scale.sizes))),
+    way && waySection(way),
     precision && precisionSection(precision),
     profile && profileSection(profile),
   ];

@@ -125,6 +125,7 @@ export interface MachineResults {
   readonly comparisons: readonly Result[];
   readonly job: JobResult | undefined;
   readonly scale: ScaleResult | undefined;
+  readonly way: WayResult | undefined;
   readonly precision: PrecisionResult | undefined;
   readonly profile: ProfileResult | undefined;
 }
@@ -148,6 +149,7 @@ export function readResults(): MachineResults[] {
       comparisons: COMPARISONS.flatMap((name) => read<Result>(name) ?? []),
       job: read<JobResult>('job'),
       scale: read<ScaleResult>('scale'),
+      way: read<WayResult>('way'),
       precision: read<PrecisionResult>('precision'),
       profile: read<ProfileResult>('profile'),
     };
