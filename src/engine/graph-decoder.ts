@@ -26,22 +26,24 @@ export function createGraphDecoder(options: GraphDecoderOptions): Decoder {
 }
 
 /**
- * Hypotheses as the graph wants them: `count × width` slots, equally many for each text that still has one. A slot that no
- * hypothesis takes continues whatever the text had in its first slot, and nobody looks at it.
+ * Hypotheses as the graph wants them: `count × width` slots, equally many for each text that still has one. Equal ones
+ * share a slot. A slot that no hypothesis takes continues whatever the text had in its first slot, and nobody looks at it.
  */
 interface Rectangle {
-  readonly width: number;
   /** For each slot the hypothesis in it; where there is none, the text's first. */
   readonly hypotheses: readonly number[];
   /** For each hypothesis its slot. */
   readonly slots: readonly number[];
 }
 
-/** @param texts for each hypothesis the place of its text among `count` texts, each of which occurs */
-function arrange(texts: readonly number[], count: number): Rectangle {
+/**
+ * @param texts for each hypothesis the place of its text among `count` texts, each of which occurs
+ * @param twins for each hypothesis the first that is equal to it
+ */
+function arrange(texts: readonly number[], count: number, twins: readonly number[]): Rectangle {
   const groups: number[][] = Array.from({ length: count }, () => []);
   texts.forEach((text, hypothesis) => {
-    groups[text]?.push(hypothesis);
+    if (twins[hypothesis] === hypothesis) groups[text]?.push(hypothesis);
   });
   const width = Math.max(0, ...groups.map((group) => group.length));
   const hypotheses = groups.flatMap((group) => Array.from({ length: width }, (_, i) => group[i] ?? group[0] ?? 0));
@@ -51,21 +53,22 @@ function arrange(texts: readonly number[], count: number): Rectangle {
       slots[hypothesis] = g * width + i;
     });
   });
-  return { width, hypotheses, slots };
+  return { hypotheses, slots: twins.map((twin) => slots[twin] ?? 0) };
 }
 
-/** One slot for all hypotheses of a text: they are equal, as they are before the first step. */
-function arrangeEqual(texts: readonly number[], count: number): Rectangle {
-  return { width: 1, hypotheses: Array.from({ length: count }, (_, text) => texts.indexOf(text)), slots: texts };
-}
-
-/** Whether hypotheses of the same text ask for the same. */
-function areEqual(texts: readonly number[], { tokens, adjusted }: StepRequest): boolean {
-  return texts.every((text, hypothesis) => {
-    const first = texts.indexOf(text);
-    const [own, other] = [adjusted[hypothesis] ?? [], adjusted[first] ?? []];
-    const sameLists = own.length === other.length && own.every((token, i) => token === other[i]);
-    return tokens[hypothesis] === tokens[first] && sameLists;
+/**
+ * For each hypothesis the first that is equal to it: of the same text and past, and asked for the same. All of a text are
+ * before the first step, beams still are after a forced token, and samples that have drawn the same tokens so far.
+ *
+ * @param pasts for each hypothesis the slot that it continues
+ */
+function findTwins(texts: readonly number[], pasts: readonly number[], { tokens, adjusted }: StepRequest): number[] {
+  const known = new Map<string, number>();
+  return texts.map((text, hypothesis) => {
+    const key = [text, pasts[hypothesis], tokens[hypothesis], ...(adjusted[hypothesis] ?? [])].join();
+    const first = known.get(key) ?? hypothesis;
+    known.set(key, first);
+    return first;
   });
 }
 
@@ -94,7 +97,7 @@ function createDecoding(step: Session, shape: DecoderShape, sources: Sources, in
     return new Map(sources.rows.map((row, place) => [row.index, place]));
   }
 
-  function inputs(request: StepRequest, { hypotheses }: Rectangle, order: readonly number[]): Record<string, Value> {
+  function inputs(request: StepRequest, { hypotheses }: Rectangle, pasts: readonly number[]): Record<string, Value> {
     const count = hypotheses.length;
     const integers = (value: (hypothesis: number) => number): Value => {
       return { type: 'int64', data: BigInt64Array.from(hypotheses, (h) => BigInt(value(h))), dims: [count] };
@@ -109,7 +112,7 @@ function createDecoding(step: Session, shape: DecoderShape, sources: Sources, in
     const feeds: Record<string, Value> = {
       ...sources.inputs(true),
       tokens: integers((hypothesis) => request.tokens[hypothesis] ?? 0),
-      order: integers((hypothesis) => (past === 0 ? 0 : (heldSlots[order[hypothesis] ?? 0] ?? 0))),
+      order: integers((hypothesis) => pasts[hypothesis] ?? 0),
       adjusted: { type: 'int64', data: adjusted, dims: [count, longest] },
       top: { type: 'int64', data: BigInt64Array.of(BigInt(request.top)), dims: [1] },
     };
@@ -135,9 +138,9 @@ function createDecoding(step: Session, shape: DecoderShape, sources: Sources, in
       if (count === 0) return nothing();
       const places = dropTexts();
       const texts = rowOf.map((row) => places.get(row) ?? 0);
-      const lay = past === 0 && areEqual(texts, request) ? arrangeEqual : arrange;
-      const rectangle = lay(texts, places.size);
-      const outputs = await step.run(inputs(request, rectangle, continued));
+      const pasts = continued.map((from) => (past === 0 ? 0 : (heldSlots[from] ?? 0)));
+      const rectangle = arrange(texts, places.size, findTwins(texts, pasts, request));
+      const outputs = await step.run(inputs(request, rectangle, pasts));
       caches = parts.map((part) => outputs.floats(`next_${part}`));
       past++;
       held = rectangle.hypotheses.length;
