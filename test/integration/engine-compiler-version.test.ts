@@ -19,7 +19,7 @@ import { TINY, TINY_GRAPHS } from '../support/tiny-checkpoints.ts';
  * COMPILER_VERSION and puts the new line here.
  */
 const WRITTEN =
-  'version 8: 2e39cb81 2f9d4e67 85d51ed8 e5731fd2 0fced33f 784e69fc 0a9b0530 11e6ee9d 9e4179db 8cdd1f9b f35326a5 a0e0f7bd 7c0b6f6f 62d4d157 640a05d9 7aa2f308 43fbe1d9 efd69657 6bf8a751 b56b4bd7';
+  'version 9: 36ee3a4b ce27d8f2 a69b4ffe ba69509e b8537aa6 eae82281 dd50c94c 3c9fc9a6 9e4179db 8cdd1f9b 92351c78 94eda91d 2597ce25 797c6105 46e9f171 7272460c d6baa1a0 cc31fcbb 6bf8a751 b56b4bd7';
 
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));

@@ -45,8 +45,8 @@ export function greedyDecoder(source: Source, plan: DecoderPlan, end: EndTokens)
     read: (name) => name,
     texts: null,
   });
-  const best = greedyToken(graph, body, source, result.hidden, plan.head);
-  const { next, ended, goOn } = chooseToken(body, best, end, 'stop_alive');
+  const chosen = forcedOr(body, (head) => greedyToken(graph, head, source, result.hidden, plan.head));
+  const { next, ended, goOn } = endRows(body, chosen, end, 'stop_alive');
   const grown = (dims: readonly Dimension[]) => dims.map((dim) => (dim === 'past' ? 'all' : dim));
   body.output(goOn, 'bool', []);
   body.output(body.op('Identity', [next]), 'i64', ['rows']);
@@ -65,11 +65,24 @@ export function greedyDecoder(source: Source, plan: DecoderPlan, end: EndTokens)
   return encodeModel(graph);
 }
 
-/** Forced tokens, padding of rows that have ended, and whether another step is worth it. */
-export function chooseToken(body: Graph, best: string, { endTokens, padToken }: EndTokens, stopAlive: string) {
+/**
+ * The token that this step forces, else the best one. Where one is forced, nothing looks for the best: the logits are
+ * nearly half of a step's products in BART-base.
+ */
+function forcedOr(body: Graph, findBest: (graph: Graph) => string): string {
   const forced = body.op('Gather', ['forced', 'iteration']);
-  const free = body.op('Less', [forced, body.constant('i64', 0)]);
-  const chosen = body.op('Where', [free, best, forced]);
+  const free = createGraph('free');
+  free.output(findBest(free), 'i64', ['rows']);
+  const given = createGraph('given');
+  given.output(given.op('Expand', [forced, given.op('Shape', ['step_tokens'])]), 'i64', ['rows']);
+  const chosen = body.name('chosen');
+  const isFree = body.op('Less', [forced, body.constant('i64', 0)]);
+  body.ops('If', [isFree], [chosen], { then_branch: free, else_branch: given });
+  return chosen;
+}
+
+/** Padding of rows that have ended, and whether another step is worth it. */
+export function endRows(body: Graph, chosen: string, { endTokens, padToken }: EndTokens, stopAlive: string) {
   const next = body.op('Where', ['step_ended', body.constant('i64', padToken), chosen]);
   let ended = 'step_ended';
   for (const token of endTokens) ended = body.op('Or', [ended, body.op('Equal', [next, body.constant('i64', token)])]);

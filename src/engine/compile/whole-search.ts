@@ -1,7 +1,7 @@
 import { createGraph, type Dimension, encodeModel, type Graph } from '../onnx/graph.ts';
 import { additiveMask } from './blocks.ts';
 import { type DecoderPlan, reader } from './decoder-plan.ts';
-import { chooseToken, type EndTokens } from './greedy-loop.ts';
+import { type EndTokens, endRows } from './greedy-loop.ts';
 import { greedyToken } from './greedy-token.ts';
 import { reduced, type Source } from './layers.ts';
 
@@ -36,7 +36,10 @@ export function wholeSearch(source: Source, encoder: Encoder, plan: DecoderPlan,
   const result = plan.step({ root: graph, body, tokens: 'step_tokens', caches, read, texts: null });
   const best = greedyToken(graph, body, source, result.hidden, plan.head);
   const nobody = graph.constant('i64', 0);
-  const { next, ended, goOn } = chooseToken(body, best, end, nobody);
+  const forcedToken = body.op('Gather', ['forced', 'iteration']);
+  const isFree = body.op('Less', [forcedToken, body.constant('i64', 0)]);
+  const chosen = body.op('Where', [isFree, best, forcedToken]);
+  const { next, ended, goOn } = endRows(body, chosen, end, nobody);
   body.output(goOn, 'bool', []);
   body.output(body.op('Identity', [next]), 'i64', ['rows']);
   body.output(body.op('Identity', [ended]), 'bool', ['rows']);
