@@ -4,7 +4,7 @@
  *
  *   npm run bench -- way POSTGRES_URL REDIS_URL [--rows 200000] [--processes 1]
  *
- * Rows of about 120 characters, a fifth of them rewritten, which are there before the clocks start. Makes a database and a
+ * Rows of about 120 characters, a fifth of them rewritten, which are in memory before the clocks start. Makes a database and a
  * queue of its own and removes them. What else the two servers do meanwhile counts as well: give it servers of its own.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -32,6 +32,7 @@ import { silent } from './setup/silent.ts';
 const WORDS = 'the a you they never always comment people think stupid really because money time idiot good'.split(' ');
 const ROWS_PER_BATCH = 1024;
 const POLL_MS = 50;
+const LINE_END = '\n'.charCodeAt(0);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,16 +48,28 @@ function textOf(rowNo: number): string {
   return `${words.join(' ')} ${rowNo}.`;
 }
 
-const texts = Array.from({ length: rows }, (_, rowNo) => textOf(rowNo));
+// As a file in memory: so many strings would be work for the memory management that is measured.
+const lines = Buffer.concat(
+  Array.from({ length: Math.ceil(rows / ROWS_PER_BATCH) }, (_, batch) => {
+    const rowNos = Array.from({ length: ROWS_PER_BATCH }, (_, at) => batch * ROWS_PER_BATCH + at);
+    return Buffer.from(rowNos.map((rowNo) => `${textOf(rowNo)}\n`).join(''));
+  }),
+);
 const dataset: Dataset = {
   ...{ columns: ['text'], textColumn: 'text', idColumn: null },
   source: { files: [], options: {} },
   bytesTotal: null,
   bytesRead: () => 0,
   async *batches() {
+    let from = 0;
+    const nextRow = (rowNo: number): SourceRow => {
+      const end = lines.indexOf(LINE_END, from);
+      const text = lines.toString('latin1', from, end);
+      from += text.length + 1;
+      return { rowNo, rowKey: null, text, meta: null };
+    };
     for (let first = 0; first < rows; first += ROWS_PER_BATCH) {
-      const batch = texts.slice(first, first + ROWS_PER_BATCH);
-      yield batch.map((text, at): SourceRow => ({ rowNo: first + at, rowKey: null, text, meta: null }));
+      yield Array.from({ length: Math.min(ROWS_PER_BATCH, rows - first) }, (_, at) => nextRow(first + at));
     }
   },
   close() {},
