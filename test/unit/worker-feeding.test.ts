@@ -71,8 +71,8 @@ describe('feeding of slots', () => {
 });
 
 describe('size of a group', () => {
-  it('goes towards ten seconds, by a doubling or a halving at most', () => {
-    expect(nextGroupRows(FIRST_GROUP_ROWS, 256, 8000)).toBe(320);
+  it('goes towards twenty seconds, by a doubling or a halving at most', () => {
+    expect(nextGroupRows(FIRST_GROUP_ROWS, 256, 16_000)).toBe(320);
     expect(nextGroupRows(FIRST_GROUP_ROWS, 256, 1000)).toBe(512);
     expect(nextGroupRows(FIRST_GROUP_ROWS, 256, 60_000)).toBe(128);
   });
