@@ -1,6 +1,7 @@
-import { cacheNames, type DecoderShape } from './compile/decoder-plan.ts';
+import type { DecoderShape } from './compile/decoder-plan.ts';
 import type { Decoder, Decoding, StepRequest, StepScores } from './decoder.ts';
 import { logSumExp } from './log-sum-exp.ts';
+import { createPast, type Lineage } from './past.ts';
 import type { Session, Value } from './session.ts';
 import { createSourceReader, type SourceOptions, type Sources } from './sources.ts';
 
@@ -74,13 +75,10 @@ function findTwins(texts: readonly number[], pasts: readonly number[], { tokens,
 
 /** @param initial for each hypothesis the index of its row */
 function createDecoding(step: Session, shape: DecoderShape, sources: Sources, initial: readonly number[]): Decoding {
-  const { heads, headSize } = shape;
-  const parts = cacheNames(shape);
+  const past = createPast(shape);
   let rowOf = initial;
-  let past = 0;
-  let held = 0;
-  let caches: Float32Array[] = parts.map(() => new Float32Array(0));
-  /** Slot of each hypothesis in the caches. */
+  /** What the slots of the last step have read, and the slot of each hypothesis among them. */
+  let lineages: readonly Lineage[] = [];
   let heldSlots: readonly number[] = [];
 
   /** Drops texts without hypotheses, each one's place taken by the last; gives the places of the rest by row. */
@@ -97,7 +95,7 @@ function createDecoding(step: Session, shape: DecoderShape, sources: Sources, in
     return new Map(sources.rows.map((row, place) => [row.index, place]));
   }
 
-  function inputs(request: StepRequest, { hypotheses }: Rectangle, pasts: readonly number[]): Record<string, Value> {
+  function inputs(request: StepRequest, { hypotheses }: Rectangle): Record<string, Value> {
     const count = hypotheses.length;
     const integers = (value: (hypothesis: number) => number): Value => {
       return { type: 'int64', data: BigInt64Array.from(hypotheses, (h) => BigInt(value(h))), dims: [count] };
@@ -109,18 +107,12 @@ function createDecoding(step: Session, shape: DecoderShape, sources: Sources, in
         adjusted[slot * longest + i] = BigInt(token);
       });
     });
-    const feeds: Record<string, Value> = {
+    return {
       ...sources.inputs(true),
       tokens: integers((hypothesis) => request.tokens[hypothesis] ?? 0),
-      order: integers((hypothesis) => pasts[hypothesis] ?? 0),
       adjusted: { type: 'int64', data: adjusted, dims: [count, longest] },
       top: { type: 'int64', data: BigInt64Array.of(BigInt(request.top)), dims: [1] },
     };
-    parts.forEach((part, p) => {
-      const data = caches[p] ?? new Float32Array(0);
-      feeds[part] = { type: 'float32', data, dims: [past === 0 ? 1 : held, heads, past, headSize] };
-    });
-    return feeds;
   }
 
   return {
@@ -138,13 +130,13 @@ function createDecoding(step: Session, shape: DecoderShape, sources: Sources, in
       if (count === 0) return nothing();
       const places = dropTexts();
       const texts = rowOf.map((row) => places.get(row) ?? 0);
-      const pasts = continued.map((from) => (past === 0 ? 0 : (heldSlots[from] ?? 0)));
+      const pasts = continued.map((from) => heldSlots[from] ?? 0);
       const rectangle = arrange(texts, places.size, findTwins(texts, pasts, request));
-      const outputs = await step.run(inputs(request, rectangle, pasts));
-      caches = parts.map((part) => outputs.floats(`next_${part}`));
-      past++;
-      held = rectangle.hypotheses.length;
+      const read = rectangle.hypotheses.map((hypothesis) => lineages[pasts[hypothesis] ?? 0] ?? []);
+      const outputs = await step.run({ ...inputs(request, rectangle), ...past.inputs(read) });
+      lineages = past.add(read, (part) => outputs.floats(`new_${part}`));
       heldSlots = rectangle.slots;
+      const held = rectangle.hypotheses.length;
       const adjusted = outputs.floats('adjusted_logits');
       const longest = adjusted.length / held;
       return {

@@ -1,7 +1,7 @@
 import type { EncodedRow } from './batches.ts';
 import type { GreedyGeneration } from './checkpoint/generation.ts';
 import { cacheNames, type DecoderShape } from './compile/decoder-plan.ts';
-import type { Session, Value } from './session.ts';
+import { discard, type Session, type Value } from './session.ts';
 import { createSourceReader, type Sources, sourceWidth } from './sources.ts';
 
 export interface GreedyOptions {
@@ -89,6 +89,7 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
       const outputs = await decoder.run(feeds(state, results));
       const generated = outputs.integers('generated');
       state.past += generated.length / count;
+      state.caches.forEach(discard);
       state.caches = parts.map((part) => outputs.floats(`next_${part}`));
       const alive: number[] = [];
       rows.forEach((row, r) => {
@@ -101,6 +102,7 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
       });
       if (alive.length < count) compact(state, alive);
     }
+    state.caches.forEach(discard);
   }
 
   /** Keeps the rows at the given places, and no more positions of the source than the longest of them has. */

@@ -1,7 +1,7 @@
 import { type Batch, batchByLength, batchInputs, type EncodedRow } from './batches.ts';
 import { MASKED } from './compile/blocks.ts';
 import { cacheNames, type DecoderShape } from './compile/decoder-plan.ts';
-import type { Session, Value } from './session.ts';
+import { discard, type Session, type Value } from './session.ts';
 
 export interface SourceOptions {
   readonly encoder: Session;
@@ -94,7 +94,11 @@ export function createSourceReader(options: SourceOptions): (rows: readonly Enco
       parts.forEach((part, p) => {
         const target = cross[p]?.subarray(done * size, (done + batch.rows.length) * size);
         if (outputs === null) target?.fill(0);
-        else if (target) widen(outputs.floats(`cross_${part}`), batch, target, width);
+        else if (target) {
+          const values = outputs.floats(`cross_${part}`);
+          widen(values, batch, target, width);
+          discard(values);
+        }
       });
       done += batch.rows.length;
     }

@@ -19,7 +19,7 @@ import { TINY, TINY_GRAPHS } from '../support/tiny-checkpoints.ts';
  * COMPILER_VERSION and puts the new line here.
  */
 const WRITTEN =
-  'version 9: 36ee3a4b ce27d8f2 a69b4ffe ba69509e b8537aa6 eae82281 dd50c94c 3c9fc9a6 9e4179db 8cdd1f9b 92351c78 94eda91d 2597ce25 797c6105 46e9f171 7272460c d6baa1a0 cc31fcbb 6bf8a751 b56b4bd7';
+  'version 10: 657d30b6 40a07885 fa935882 5c77e822 24baaebe e1abf948 04967657 7f053ab4 9e4179db 8cdd1f9b 8a5d0920 63b1c43a 33fba94a 426e9bcb 62069613 27b3822c ee9d9a4c 479ae1a8 6bf8a751 b56b4bd7';
 
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));

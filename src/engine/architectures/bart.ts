@@ -213,6 +213,7 @@ function decoder(source: Source, config: BartConfig): DecoderPlan {
   const shape = decoderShape(config);
   return {
     sources: crossSources(shape),
+    shape,
     caches: cachesOf(shape),
     head: headOf(source.tensors, config),
     step: (step) => decoderStep(source, config, step),

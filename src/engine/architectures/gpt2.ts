@@ -204,6 +204,7 @@ function decoder(source: Source, config: Gpt2Config): DecoderPlan {
   const shape = decoderShape(config);
   return {
     sources: crossSources(shape),
+    shape,
     caches: cachesOf(shape),
     head: headOf(config),
     step: (step) => decoderStep(source, config, step),

@@ -163,6 +163,7 @@ function decoder(source: Source, config: T5Config): DecoderPlan {
   const shape = { layers: decoderLayers, heads, headSize };
   return {
     sources: crossSources(shape),
+    shape,
     caches: cachesOf(shape),
     head: { weight: tied ? embeddingName(source.tensors) : 'lm_head.weight', size, vocabulary, bias: null },
     step: (step) => decoderStep(source, config, step),

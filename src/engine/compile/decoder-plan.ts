@@ -59,6 +59,7 @@ export function reader(root: Graph, { precision }: Pick<Source, 'precision'>): S
 
 /** A decoder as an architecture describes it: one step, which is put into a greedy loop or into a search's step. */
 export interface DecoderPlan {
+  readonly shape: DecoderShape;
   /** What it reads of the source, the same at each step. */
   readonly sources: readonly Cache[];
   /** What one step hands on to the next. */

@@ -1,4 +1,4 @@
-import { createGraph, type Dimension, encodeModel } from '../onnx/graph.ts';
+import { createGraph, type Dimension, encodeModel, type Graph } from '../onnx/graph.ts';
 import { type DecoderPlan, reader } from './decoder-plan.ts';
 import { logitSlices } from './language-model-head.ts';
 import { exact, reduced, type Source } from './layers.ts';
@@ -7,22 +7,26 @@ import { topTokens } from './top-tokens.ts';
 /**
  * One step of a search over hypotheses, of which each text has equally many (a rectangle, row-major).
  *
- * Inputs: the plan's sources with a dimension of 1 after the texts, so that hypotheses share them; its caches as the last
- * step left them; `order` int64 [rows], which place in the caches each hypothesis continues; `tokens` int64 [rows];
- * `adjusted` int64 [rows, any], tokens to be left out of the best, -1 for none; `top` int64 [1].
+ * Inputs: the plan's sources with a dimension of 1 after the texts, so that hypotheses share them; its caches as entries, one
+ * for each token that some hypothesis has read, fp32 [entries × heads, head size]; `ancestors` int64 [rows, past], the entries
+ * of each hypothesis; `tokens` int64 [rows]; `adjusted` int64 [rows, any], tokens to be left out of the best, -1 for none;
+ * `top` int64 [1].
  * Outputs: `top_tokens` int64 and `top_logits` fp32 [rows, top], `adjusted_logits` fp32 [rows, any], `maxima` and
- * `shares` fp32 [rows, slices of the vocabulary] (see `topTokens`), and `next_<cache>`.
+ * `shares` fp32 [rows, slices of the vocabulary] (see `topTokens`), and for each cache the entries of this step,
+ * `new_<cache>` fp32 [rows, heads, 1, head size].
  */
 export function searchStep(source: Source, plan: DecoderPlan): Uint8Array {
   const graph = createGraph('step');
   for (const { name, dims } of plan.sources) graph.input(name, 'f32', ['texts', 1, ...dims.slice(1)]);
   graph.input('tokens', 'i64', ['rows']);
-  graph.input('order', 'i64', ['rows']);
+  graph.input('ancestors', 'i64', ['rows', 'past']);
   graph.input('adjusted', 'i64', ['rows', 'adjustments']);
   graph.input('top', 'i64', [1]);
-  const caches = plan.caches.map(({ name, dims }) => {
-    graph.input(name, 'f32', ['held', ...dims.slice(1)]);
-    return reduced(graph, source.precision, graph.op('Gather', [name, 'order']));
+  const { heads, headSize } = plan.shape;
+  const blocks = blocksOf(graph, heads);
+  const caches = plan.caches.map(({ name }) => {
+    graph.input(name, 'f32', ['blocks', headSize]);
+    return reduced(graph, source.precision, graph.op('Gather', [name, blocks]));
   });
   const texts = graph.op('Shape', [plan.sources[0]?.name ?? ''], { start: 0, end: 1 });
   const read = reader(graph, source);
@@ -36,12 +40,21 @@ export function searchStep(source: Source, plan: DecoderPlan): Uint8Array {
   output('adjusted_logits', best.chosen, 'f32', ['rows', 'adjustments']);
   output('maxima', best.maxima, 'f32', ['rows', 'slices']);
   output('shares', best.shares, 'f32', ['rows', 'slices']);
-  result.caches.forEach((value, i) => {
-    const { name = '', dims = [] } = plan.caches[i] ?? {};
-    output(`next_${name}`, exact(graph, source.precision, value), 'f32', [
-      'rows',
-      ...dims.slice(1).map((dim) => (dim === 'past' ? 'all' : dim)),
-    ]);
+  const last = [-1, Number.MAX_SAFE_INTEGER, 2].map((value) => graph.constant('i64', [value]));
+  plan.caches.forEach(({ name }, i) => {
+    const added = graph.op('Slice', [result.caches[i] ?? '', ...last]);
+    output(`new_${name}`, exact(graph, source.precision, added), 'f32', ['rows', heads, 1, headSize]);
   });
   return encodeModel(graph);
+}
+
+/** An entry has a block for each head: where those of each hypothesis lie, int64 [rows, heads, past]. */
+function blocksOf(graph: Graph, heads: number): string {
+  const { constant, op } = graph;
+  const first = op('Mul', [op('Unsqueeze', ['ancestors', constant('i64', [1])]), constant('i64', heads)]);
+  const head = constant(
+    'i64',
+    Array.from({ length: heads }, (_, index) => index),
+  );
+  return op('Add', [first, op('Unsqueeze', [head, constant('i64', [1])])]);
 }
