@@ -13,6 +13,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
+import { KEPT_MEMORY } from '../src/config.ts';
 import { keepServices, stopServices } from '../src/services/lease.ts';
 import { createPool, type Database } from '../src/store/pool.ts';
 import { type Contender, openContender } from './peers/contender.ts';
@@ -155,6 +156,7 @@ async function script(database: Database, databaseUrl: string): Promise<Side> {
   const env = {
     ...detoxifier.environment,
     ...scorer.environment,
+    ...KEPT_MEMORY,
     OMP_NUM_THREADS: '1',
     TOKENIZERS_PARALLELISM: 'false',
   };

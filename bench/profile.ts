@@ -10,6 +10,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KEPT_MEMORY } from '../src/config.ts';
 import type { GenerationOverrides } from '../src/contract/generation.ts';
 import { loadDetoxifier, loadScorer } from '../src/engine/load.ts';
 import { RESULTS } from './peers/compare.ts';
@@ -52,6 +53,8 @@ interface Event {
 }
 
 const PRODUCT = 'MatMulIntegerToFloat';
+/** Their time is that of what they contain. */
+const CONTROL: ReadonlySet<string> = new Set(['Loop', 'If']);
 const options = readOptions({ rows: 512, rounds: 1 });
 const child = process.env.DETOXQ_PROFILE;
 
@@ -93,7 +96,11 @@ function profile(job: Job, environment: Environment): Profile {
     const load = { folder: environment.checkpoint(job.size), name: job.size, cacheFolder: environment.graphs };
     console.error(`${job.title}: ${texts.length} rows`);
     execFileSync('taskset', ['-c', options.cores.join(','), process.execPath, import.meta.filename], {
-      env: { ...process.env, DETOXQ_PROFILE: JSON.stringify({ load, generation: job.generation, file, folder }) },
+      env: {
+        ...process.env,
+        ...KEPT_MEMORY,
+        DETOXQ_PROFILE: JSON.stringify({ load, generation: job.generation, file, folder }),
+      },
       stdio: ['ignore', 2, 2],
     });
     return summarize(job.title, texts.length, folder);
@@ -152,8 +159,8 @@ function summarize(title: string, rows: number, folder: string): Profile {
     const events: Event[] = JSON.parse(readFileSync(join(folder, name), 'utf8'));
     for (const { cat, name: event, dur, args } of events) {
       const operator = args?.op_name;
-      // A loop's time is that of its body.
-      if (cat !== 'Node' || !event.endsWith('_kernel_time') || operator === undefined || operator === 'Loop') continue;
+      if (cat !== 'Node' || !event.endsWith('_kernel_time') || operator === undefined || CONTROL.has(operator))
+        continue;
       operators[operator] = (operators[operator] ?? 0) + dur / 1e6;
       if (operator === PRODUCT) products += multiplyAdds(args) / 1e9;
     }

@@ -117,12 +117,22 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 }
 
 /**
+ * glibc is told to keep memory that is freed. The arrays that come from onnxruntime are as large from call to call, and each
+ * time they were given back to the system, all their pages had to be mapped and cleared again (docs/decisions/engine-bound.md).
+ * Other C libraries do not read it.
+ */
+export const KEPT_MEMORY = {
+  MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20),
+  MALLOC_TRIM_THRESHOLD_: String(4 * 2 ** 30),
+} as const;
+
+/**
  * Environment of an engine process. onnxruntime sends telemetry and keeps a device id under the home folder
  * unless it is told not to before it loads. It has no business with the services and gets no passwords.
  */
 export function engineEnvironment(): NodeJS.ProcessEnv {
   const { DATABASE_URL: _database, REDIS_URL: _redis, HF_TOKEN: _token, ...rest } = process.env;
-  return { ...rest, ORT_DISABLE_TELEMETRY: '1' };
+  return { ...KEPT_MEMORY, ...rest, ORT_DISABLE_TELEMETRY: '1' };
 }
 
 function expandHome(path: string): string {

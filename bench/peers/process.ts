@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { KEPT_MEMORY } from '../../src/config.ts';
 
 /** Token ids of a generator, or logits of a classifier: one list a text. */
 export type Outputs = readonly (readonly number[])[];
@@ -41,6 +42,8 @@ export async function startProcess(command: Command, cores: string): Promise<Eng
       TOKENIZERS_PARALLELISM: 'false',
       ORT_DISABLE_TELEMETRY: '1',
       HF_HUB_OFFLINE: '1',
+      // As our engine processes have it; the peers may as well.
+      ...KEPT_MEMORY,
       ...command.environment,
     },
   });

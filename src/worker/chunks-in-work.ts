@@ -7,8 +7,12 @@ export interface ChunksInWorkOptions {
 const QUICK_MS = 500;
 
 export interface ChunksInWork {
-  /** How many chunks to have in work, now that one has been settled that took `ms` from its delivery on. */
-  afterSettled(ms: number): number;
+  /**
+   * How many chunks to have in work, now that one has been settled that took `ms` from its delivery on.
+   *
+   * @param filling as many as fill the engines
+   */
+  afterSettled(ms: number, filling: number): number;
 }
 
 /**
@@ -19,8 +23,9 @@ export interface ChunksInWork {
 export function createChunksInWork({ fewest, most }: ChunksInWorkOptions): ChunksInWork {
   let wanted = fewest;
   return {
-    afterSettled(ms) {
-      wanted = Math.min(most, Math.max(fewest, wanted + (ms < QUICK_MS ? 1 : -1)));
+    afterSettled(ms, filling) {
+      const least = Math.max(fewest, filling);
+      wanted = Math.max(least, Math.min(most, wanted + (ms < QUICK_MS ? 1 : -1)));
       return wanted;
     },
   };

@@ -21,6 +21,8 @@ import { createWatchdog } from './watchdog.ts';
  */
 
 const MAX_DEATHS_BEFORE_READY = 3;
+/** To a group of a second, the few milliseconds until the next one comes are nothing. */
+const QUICK_GROUP_MS = 1000;
 
 export interface EngineSlotDependencies {
   readonly engine: EngineOptions;
@@ -46,6 +48,8 @@ export interface EngineSlot {
   readonly inFlight: readonly RowGroup[];
   /** The size of a group that keeps the process busy for a good while. */
   groupRows(): number;
+  /** Whether the last group took less time than is lost between two by the way. */
+  isQuick(): boolean;
   send(tickets: readonly RowTicket[], suspect: boolean): void;
   /** For good: rows in flight are abandoned with this error. Resolves when the process has gone. */
   close(error: Error): Promise<void>;
@@ -60,6 +64,7 @@ export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSl
   let nextGroupId = 0;
   let groupRows = FIRST_GROUP_ROWS;
   let groupStartedAt = 0;
+  let lastGroupMs = Number.POSITIVE_INFINITY;
   const inFlight: RowGroup[] = [];
   const watchdog = createWatchdog(hangAfterMs, () => engine.kill('hung'));
 
@@ -77,7 +82,8 @@ export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSl
 
   const onGroupDone = (group: RowGroup): void => {
     const now = performance.now();
-    groupRows = nextGroupRows(groupRows, group.tickets.length, now - groupStartedAt);
+    lastGroupMs = now - groupStartedAt;
+    groupRows = nextGroupRows(groupRows, group.tickets.length, lastGroupMs);
     groupStartedAt = now;
     const bad = group.tickets.some((ticket) => ticket.badAnswer);
     queue.settle(
@@ -176,6 +182,7 @@ export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSl
     state: () => state,
     inFlight,
     groupRows: () => groupRows,
+    isQuick: () => lastGroupMs < QUICK_GROUP_MS,
     send(tickets, suspect) {
       const group: RowGroup = { id: nextGroupId++, tickets, suspect };
       if (inFlight.length === 0) groupStartedAt = performance.now();

@@ -7,6 +7,8 @@ export interface EnginesBySettings {
    * chunks of another run with other models wait until the present ones are done.
    */
   use<T>(settingsHash: string, settings: RunSettings, work: (engines: Engines) => Promise<T>): Promise<T>;
+  /** As the present engines say it; 0 without any. */
+  callsWanted(): number;
   /** Rejects the work under way with an EnginesClosedError. */
   close(): Promise<void>;
 }
@@ -63,6 +65,7 @@ export function createEnginesBySettings(open: (settings: RunSettings) => Engines
         }
       }
     },
+    callsWanted: () => held?.engines.callsWanted() ?? 0,
     async close() {
       closed = true;
       wake();

@@ -15,6 +15,9 @@ import { createRowQueue } from './row-queue.ts';
  * (row-queue.ts: their way), and feed-slots.ts says which slot gets how many.
  */
 
+/** Only calls of a few rows each would need more. */
+const MOST_CALLS_PER_PROCESS = 128;
+
 export interface EnginesOptions {
   readonly engine: EngineOptions;
   /** The weights that must be the ones loaded; others are refused. */
@@ -41,6 +44,11 @@ export interface Engines {
    * when the engines are closed or given up, and then nothing was decided about these rows.
    */
   process(rows: readonly SourceRow[]): Promise<RowVerdict[]>;
+  /**
+   * Calls of `process` that should be open at a time, by the rows that they had so far: then every process finds a full
+   * group. As soon as fewer are open, what waits is taken for the last and shared by all processes.
+   */
+  callsWanted(): number;
   /** Engine time spent since the last call, summed over processes. */
   takeTimings(): EngineTimings;
   close(): Promise<void>;
@@ -68,8 +76,13 @@ export function createEngines(options: EnginesOptions): Engines {
     for (const slot of slots) void slot.close(error);
   };
 
+  let openCalls = 0;
+  let rowsOfCalls = 0;
+  let calls = 0;
+  let wanted = 0;
   const feed = (): void => {
-    if (givenUp === undefined) feedSlots(slots, queue);
+    // Calls that have just been answered are still open: whoever made them has not come back yet.
+    if (givenUp === undefined) feedSlots(slots, queue, openCalls >= wanted);
   };
 
   for (let index = 0; index < processes; index += 1) {
@@ -106,9 +119,23 @@ export function createEngines(options: EnginesOptions): Engines {
     processes,
     process(rows) {
       if (givenUp !== undefined) return Promise.reject(givenUp);
-      const done = queue.add(rows);
+      openCalls += 1;
+      calls += 1;
+      rowsOfCalls += rows.length;
+      const done = queue.add(rows).finally(() => {
+        openCalls -= 1;
+      });
       feed();
       return done;
+    },
+    callsWanted() {
+      const groupRows = slots.map((slot) => slot.groupRows());
+      // A group for each process, and one more for the first of them to be done.
+      const rows = groupRows.reduce((sum, each) => sum + each, Math.max(0, ...groupRows));
+      // A call whose rows are in two groups stays open until both are done.
+      const filling = Math.ceil((rows * calls) / Math.max(1, rowsOfCalls)) + slots.length;
+      wanted = calls === 0 ? 0 : Math.min(filling, MOST_CALLS_PER_PROCESS * slots.length);
+      return wanted;
     },
     takeTimings() {
       const taken = timings;

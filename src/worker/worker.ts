@@ -9,7 +9,7 @@ import { type Engines, EnginesClosedError } from './engines.ts';
 import { createEnginesBySettings } from './engines-by-settings.ts';
 import { startHeartbeat } from './heartbeat.ts';
 
-/** Chunks in work for one engine process: rows to fill two groups while others are written and claimed. */
+/** Chunks in work for one engine process, before its groups have been timed: rows for two while others are written and claimed. */
 const CHUNKS_PER_PROCESS = 4;
 /** The most that is of use where they are settled at once: two groups of rows, and as many again that are claimed or written. */
 const MOST_CHUNKS_PER_PROCESS = 32;
@@ -59,7 +59,7 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
       try {
         await work.settle(chunk);
         heartbeat.settled(job.runId);
-        consumer.setConcurrency(chunksInWork.afterSettled(performance.now() - startedMs));
+        consumer.setConcurrency(chunksInWork.afterSettled(performance.now() - startedMs, engines.callsWanted()));
         return 'done';
       } catch (error) {
         if (error instanceof CheckpointError || error instanceof UsageError) heartbeat.failed(job.runId, error.message);

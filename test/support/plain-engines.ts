@@ -14,6 +14,7 @@ export function createPlainEngines(fails: (row: SourceRow) => boolean): Engines 
     ready: Promise.resolve({ scorer: SCORER, detoxifier: DETOXIFIER }),
     processes: 1,
     process: async (rows) => rows.map(judge),
+    callsWanted: () => 1,
     takeTimings: () => ({ scoreMs: 1, rewriteMs: 1, textMs: 1 }),
     close: async () => {},
   };

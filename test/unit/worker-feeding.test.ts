@@ -5,12 +5,13 @@ import { FIRST_GROUP_ROWS, nextGroupRows } from '../../src/worker/group-size.ts'
 import { createRowQueue, type RowGroup } from '../../src/worker/row-queue.ts';
 
 /** A slot that keeps what it is sent. */
-function keepingSlot(state: ReturnType<EngineSlot['state']> = 'ready', groupRows = 100): EngineSlot {
+function keepingSlot(state: ReturnType<EngineSlot['state']> = 'ready', isQuick = false): EngineSlot {
   const inFlight: RowGroup[] = [];
   return {
     state: () => state,
     inFlight,
-    groupRows: () => groupRows,
+    groupRows: () => 100,
+    isQuick: () => isQuick,
     send: (tickets, suspect) => inFlight.push({ id: inFlight.length, tickets, suspect }),
     close: () => Promise.resolve(),
   };
@@ -26,36 +27,48 @@ const sizes = (slots: readonly EngineSlot[]): number[][] =>
   slots.map(({ inFlight }) => inFlight.map(({ tickets }) => tickets.length));
 
 describe('feeding of slots', () => {
-  it('gives each idle slot a group, and one more to wait behind it', () => {
+  it('gives each idle slot a group', () => {
     const slots = [keepingSlot(), keepingSlot()];
     const queue = queueOf(1000);
-    feedSlots(slots, queue);
-    expect(sizes(slots)).toEqual([
-      [100, 100],
-      [100, 100],
-    ]);
-    feedSlots(slots, queue);
-    expect(queue.waiting()).toBe(600);
+    feedSlots(slots, queue, true);
+    feedSlots(slots, queue, true);
+    expect(sizes(slots)).toEqual([[100], [100]]);
+    expect(queue.waiting()).toBe(800);
+  });
+
+  it('gives a slot whose groups are done at once one more to wait behind the first', () => {
+    const slots = [keepingSlot('ready', true), keepingSlot()];
+    const queue = queueOf(1000);
+    feedSlots(slots, queue, true);
+    feedSlots(slots, queue, true);
+    expect(sizes(slots)).toEqual([[100, 100], [100]]);
   });
 
   it('shares rows that are too few for a whole group each', () => {
     const slots = [keepingSlot(), keepingSlot(), keepingSlot()];
-    feedSlots(slots, queueOf(10));
+    feedSlots(slots, queueOf(10), true);
     expect(sizes(slots)).toEqual([[4], [3], [3]]);
   });
 
-  it('takes little in advance of what is scarce', () => {
+  it('leaves of the last rows some for slots that are still busy', () => {
+    const slots = [keepingSlot(), keepingSlot('ready', true)];
+    const queue = queueOf(100);
+    slots[1]!.send(queue.take(20), false);
+    feedSlots(slots, queue, false);
+    expect(sizes(slots)).toEqual([[40], [20]]);
+  });
+
+  it('does not make groups of a row or two of them', () => {
     const slots = [keepingSlot(), keepingSlot()];
-    feedSlots(slots, queueOf(320));
-    expect(sizes(slots)).toEqual([
-      [100, 13],
-      [100, 13],
-    ]);
+    const queue = queueOf(40);
+    slots[1]!.send(queue.take(20), false);
+    feedSlots(slots, queue, false);
+    expect(sizes(slots)).toEqual([[16], [20]]);
   });
 
   it('sends nothing to a slot that starts or retires', () => {
     const slots = [keepingSlot('starting'), keepingSlot('retiring'), keepingSlot()];
-    feedSlots(slots, queueOf(50));
+    feedSlots(slots, queueOf(50), true);
     expect(sizes(slots)).toEqual([[], [], [50]]);
   });
 
@@ -64,8 +77,8 @@ describe('feeding of slots', () => {
     const queue = queueOf(500);
     const group: RowGroup = { id: 0, tickets: queue.take(8), suspect: false };
     queue.settle(group, { code: 'engine_crashed', message: '' });
-    feedSlots([slot], queue);
-    feedSlots([slot], queue);
+    feedSlots([slot], queue, true);
+    feedSlots([slot], queue, true);
     expect(slot.inFlight.map(({ suspect, tickets }) => [suspect, tickets.length])).toEqual([[true, 4]]);
   });
 });
