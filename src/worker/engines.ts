@@ -79,7 +79,8 @@ export function createEngines(options: EnginesOptions): Engines {
   let openCalls = 0;
   let rowsOfCalls = 0;
   let calls = 0;
-  let wanted = 0;
+  // Who does not ask has no more to come.
+  let wanted = Number.POSITIVE_INFINITY;
   const feed = (): void => {
     // Calls that have just been answered are still open: whoever made them has not come back yet.
     if (givenUp === undefined) feedSlots(slots, queue, openCalls >= wanted);
