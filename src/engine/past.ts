@@ -9,7 +9,7 @@ export type Lineage = readonly number[];
  * go on from it: those that share tokens share entries, and a step gathers what it needs.
  */
 export interface Past {
-  /** Inputs of a step: `ancestors`, and the entries. All lineages are of one length. */
+  /** Inputs of a step (`searchStep`): `ancestors`, and the entries. All lineages are of one length. */
   inputs(lineages: readonly Lineage[]): Record<string, Value>;
   /**
    * Adds an entry for each lineage and gives the longer lineages. Entries of no lineage may be given up: those given before

@@ -121,7 +121,8 @@ export function createEngines(options: EnginesOptions): Engines {
     process(rows) {
       if (givenUp !== undefined) return Promise.reject(givenUp);
       openCalls += 1;
-      calls += 1;
+      // A chunk of which every row was refused before says nothing about the size of the others.
+      if (rows.length > 0) calls += 1;
       rowsOfCalls += rows.length;
       const done = queue.add(rows).finally(() => {
         openCalls -= 1;
@@ -134,8 +135,8 @@ export function createEngines(options: EnginesOptions): Engines {
       // A group for each process, and one more for the first of them to be done.
       const rows = groupRows.reduce((sum, each) => sum + each, Math.max(0, ...groupRows));
       // A call whose rows are in two groups stays open until both are done.
-      const filling = Math.ceil((rows * calls) / Math.max(1, rowsOfCalls)) + slots.length;
-      wanted = calls === 0 ? 0 : Math.min(filling, MOST_CALLS_PER_PROCESS * slots.length);
+      const filling = calls === 0 ? 0 : Math.ceil((rows * calls) / rowsOfCalls) + slots.length;
+      wanted = Math.min(filling, MOST_CALLS_PER_PROCESS * slots.length);
       return wanted;
     },
     takeTimings() {

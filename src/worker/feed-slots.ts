@@ -34,8 +34,8 @@ function feedIdle(open: readonly EngineSlot[], queue: RowQueue, moreToCome: bool
 function feedAhead(open: readonly EngineSlot[], queue: RowQueue): void {
   for (const slot of open) {
     const { inFlight } = slot;
-    const isFull = inFlight.length === 0 || inFlight.length >= GROUPS_IN_FLIGHT;
-    if (isFull || !slot.isQuick() || inFlight.some(({ suspect }) => suspect)) continue;
+    const hasRoom = inFlight.length > 0 && inFlight.length < GROUPS_IN_FLIGHT;
+    if (!hasRoom || !slot.isQuick() || inFlight.some(({ suspect }) => suspect)) continue;
     if (queue.waiting() >= slot.groupRows() * open.length) slot.send(queue.take(slot.groupRows()), false);
   }
 }
