@@ -77,12 +77,14 @@ suite('16: a source that changed before resume is refused with the reason', asyn
   });
   await writeFile(rows.file, 'gone');
   expect(await cluster.cli(['resume', run])).toMatchObject({ code: 1 });
-  // What was in the ledger is none the worse.
-  const { chunks } = await cluster.counts(LEDGER);
+  // What was in the ledger is none the worse; Postgres may have got more of it from the producer than this sees yet.
+  const { chunks = Number.NaN } = await cluster.counts(LEDGER);
   await cluster.worker();
   await cluster.until('the chunks before', async () => {
-    const { done } = await cluster.counts("SELECT count(*) AS done FROM chunks WHERE state = 'done'");
-    return done === chunks;
+    const { done = 0, open } = await cluster.counts(
+      "SELECT count(*) FILTER (WHERE state = 'done') AS done, count(*) FILTER (WHERE state <> 'done') AS open FROM chunks",
+    );
+    return done >= chunks && open === 0;
   });
 });
 
