@@ -38,7 +38,7 @@ const KEEP_ALIVE_MS = 10_000;
 /**
  * A pool on `url` (`postgres://…`). Connects on first use.
  *
- * Keeps no state in a session (no SET, LISTEN, named statements or session locks), so that it works behind a
+ * Keeps no state in a session (no SET but SET LOCAL, no LISTEN, named statements or session locks), so that it works behind a
  * pooler in transaction mode.
  *
  * @throws UsageError when `url` is not such an address
