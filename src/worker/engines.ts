@@ -40,8 +40,8 @@ export interface Engines {
   readonly ready: Promise<EngineIdentities>;
   readonly processes: number;
   /**
-   * One verdict a row, in order. Rows that cannot be processed get a fault; the promise rejects only
-   * when the engines are closed or given up, and then nothing was decided about these rows.
+   * One verdict a row, in order; equal texts are given to an engine process once. Rows that cannot be processed get a fault; the
+   * promise rejects only when the engines are closed or given up, and then nothing was decided about these rows.
    */
   process(rows: readonly SourceRow[]): Promise<RowVerdict[]>;
   /**
@@ -121,12 +121,14 @@ export function createEngines(options: EnginesOptions): Engines {
     process(rows) {
       if (givenUp !== undefined) return Promise.reject(givenUp);
       openCalls += 1;
-      // A chunk of which every row was refused before says nothing about the size of the others.
-      if (rows.length > 0) calls += 1;
-      rowsOfCalls += rows.length;
+      const waitingBefore = queue.waiting();
       const done = queue.add(rows).finally(() => {
         openCalls -= 1;
       });
+      // Rows of which an equal one is known, or on its way, fill no group.
+      const filling = queue.waiting() - waitingBefore;
+      if (filling > 0) calls += 1;
+      rowsOfCalls += filling;
       feed();
       return done;
     },

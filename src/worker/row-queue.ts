@@ -1,5 +1,6 @@
 import type { SourceRow } from '../contract/row.ts';
 import type { RowVerdict } from '../engine/protocol.ts';
+import { createKnownVerdicts } from './known-verdicts.ts';
 
 /*
  * A group of rows on its way:
@@ -7,6 +8,9 @@ import type { RowVerdict } from '../engine/protocol.ts';
  *   waiting ──▶ in flight ──every row answered──▶ settled
  *                  │ its process died, hung, threw, or left rows out
  *                  └──▶ halves wait as suspects, each alone in a process ──▶ one row, twice at fault ──▶ a row error
+ *
+ * Only the first row of a text goes that way. Others with the same text follow it and get its result, or have it at once where
+ * it is known already. If the first comes to a fault, or its result is not for them, the next of them goes the way.
  */
 
 /** Times that a row may be alone at fault before it is given up: once could be somebody else's signal. */
@@ -22,6 +26,8 @@ export interface RowTicket {
   /** The last answer to it was none. */
   badAnswer: boolean;
   faultsAlone: number;
+  /** Rows with the same text, which came later and wait for its verdict. */
+  followers: RowTicket[];
 }
 
 /** Rows that one engine process works on together. */
@@ -43,6 +49,7 @@ interface Batch {
 export interface RowQueue {
   /** Rows wait in order; resolves with one verdict a row. */
   add(rows: readonly SourceRow[]): Promise<RowVerdict[]>;
+  /** Rows that are to be taken; those that follow others are not. */
   waiting(): number;
   take(count: number): RowTicket[];
   takeSuspects(): RowTicket[] | undefined;
@@ -60,12 +67,33 @@ export interface RowQueue {
 export function createRowQueue(): RowQueue {
   let fresh: RowTicket[] = [];
   let suspects: RowTicket[][] = [];
+  const known = createKnownVerdicts();
+  /** The rows that go the way, by text. */
+  const leaders = new Map<string, RowTicket>();
 
-  const finish = (ticket: RowTicket, verdict: RowVerdict): void => {
-    const { batch } = ticket;
-    batch.verdicts[ticket.index] = verdict;
+  const close = ({ batch, index }: RowTicket, verdict: RowVerdict): void => {
+    batch.verdicts[index] = verdict;
     batch.left -= 1;
     if (batch.left === 0) batch.resolve(batch.verdicts);
+  };
+
+  const enter = (ticket: RowTicket): void => {
+    const { row } = ticket;
+    const result = known.resultOf(row);
+    const leader = leaders.get(row.text);
+    if (result !== undefined) close(ticket, result);
+    else if (leader !== undefined) leader.followers.push(ticket);
+    else {
+      leaders.set(row.text, ticket);
+      fresh.push(ticket);
+    }
+  };
+
+  const finish = (ticket: RowTicket, verdict: RowVerdict): void => {
+    leaders.delete(ticket.row.text);
+    known.keep(ticket.row, verdict);
+    close(ticket, verdict);
+    for (const follower of ticket.followers.splice(0)) enter(follower);
   };
 
   return {
@@ -74,7 +102,7 @@ export function createRowQueue(): RowQueue {
       return new Promise((resolve, reject) => {
         const batch: Batch = { verdicts: new Array(rows.length), left: rows.length, resolve, reject };
         for (const [index, row] of rows.entries()) {
-          fresh.push({ row, batch, index, verdict: undefined, badAnswer: false, faultsAlone: 0 });
+          enter({ row, batch, index, verdict: undefined, badAnswer: false, faultsAlone: 0, followers: [] });
         }
       });
     },
@@ -111,7 +139,9 @@ export function createRowQueue(): RowQueue {
       const tickets = [...groups.flatMap((group) => group.tickets), ...fresh, ...suspects.flat()];
       fresh = [];
       suspects = [];
-      for (const batch of new Set(tickets.map((ticket) => ticket.batch))) batch.reject(error);
+      const all = tickets.flatMap((ticket) => [ticket, ...ticket.followers.splice(0)]);
+      for (const { row } of all) leaders.delete(row.text);
+      for (const batch of new Set(all.map(({ batch }) => batch))) batch.reject(error);
     },
   };
 }

@@ -75,6 +75,24 @@ describe('engines', () => {
     expect(verdicts.map(kindOf)).toEqual(['clean', 'clean']);
   });
 
+  it('wants as many calls as give every process a full group and leave one, by the rows that need an engine', async () => {
+    const engines = open();
+    await engines.ready;
+    const call = (first: number, count: number): SourceRow[] =>
+      rowsOf(Array.from({ length: count }, (_, n) => `row ${first + n}`));
+    expect(engines.callsWanted()).toBe(0);
+    await engines.process([]);
+    expect(engines.callsWanted()).toBe(0);
+    await engines.process(call(0, 64));
+    const wanted = engines.callsWanted();
+    // Three groups; they begin with 256 rows, and grow where they are done at once.
+    expect(wanted * 64).toBeGreaterThanOrEqual(3 * 256);
+    await engines.process(call(0, 64));
+    expect(engines.callsWanted()).toBe(wanted);
+    await engines.process(call(32, 64));
+    expect(engines.callsWanted()).toBeGreaterThan(wanted);
+  });
+
   it('decides nothing about rows when the models cannot be loaded', async () => {
     const engines = open({ scorer: '!refuse' });
     await expect(engines.process(rowsOf(['a']))).rejects.toThrow('this checkpoint is refused');

@@ -19,7 +19,9 @@ function keepingSlot(state: ReturnType<EngineSlot['state']> = 'ready', isQuick =
 
 function queueOf(rows: number): ReturnType<typeof createRowQueue> {
   const queue = createRowQueue();
-  void queue.add(Array.from({ length: rows }, (_, rowNo) => ({ rowNo, rowKey: null, text: 'a', meta: null })));
+  void queue.add(
+    Array.from({ length: rows }, (_, rowNo) => ({ rowNo, rowKey: null, text: `row ${rowNo}`, meta: null })),
+  );
   return queue;
 }
 
