@@ -10,7 +10,7 @@ import { createKnownVerdicts } from './known-verdicts.ts';
  *                  └──▶ halves wait as suspects, each alone in a process ──▶ one row, twice at fault ──▶ a row error
  *
  * Only the first row of a text goes that way. Others with the same text follow it and get its result, or have it at once where
- * it is known already. If the first comes to a fault, or its result is not for them, the next of them goes the way.
+ * it is known already. If the first comes to a fault, or its result is not for them, they go the way themselves.
  */
 
 /** Times that a row may be alone at fault before it is given up: once could be somebody else's signal. */
@@ -77,6 +77,11 @@ export function createRowQueue(): RowQueue {
     if (batch.left === 0) batch.resolve(batch.verdicts);
   };
 
+  const leave = (ticket: RowTicket): void => {
+    const { text } = ticket.row;
+    if (leaders.get(text) === ticket) leaders.delete(text);
+  };
+
   const enter = (ticket: RowTicket): void => {
     const { row } = ticket;
     const result = known.resultOf(row);
@@ -90,10 +95,15 @@ export function createRowQueue(): RowQueue {
   };
 
   const finish = (ticket: RowTicket, verdict: RowVerdict): void => {
-    leaders.delete(ticket.row.text);
+    leave(ticket);
     known.keep(ticket.row, verdict);
     close(ticket, verdict);
-    for (const follower of ticket.followers.splice(0)) enter(follower);
+    for (const follower of ticket.followers.splice(0)) {
+      const result = known.resultOf(follower.row);
+      if (result !== undefined) close(follower, result);
+      // All of them at once: one after the other, each would wait for a group.
+      else fresh.push(follower);
+    }
   };
 
   return {
@@ -140,7 +150,7 @@ export function createRowQueue(): RowQueue {
       fresh = [];
       suspects = [];
       const all = tickets.flatMap((ticket) => [ticket, ...ticket.followers.splice(0)]);
-      for (const { row } of all) leaders.delete(row.text);
+      for (const ticket of all) leave(ticket);
       for (const batch of new Set(all.map(({ batch }) => batch))) batch.reject(error);
     },
   };

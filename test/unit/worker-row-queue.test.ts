@@ -41,30 +41,31 @@ describe('row queue', () => {
     await expect(Promise.race([second, 'still open'])).resolves.toBe('still open');
   });
 
-  it('does not give a note about one row to a row that has other columns', async () => {
+  it('does not give a note about one row to rows that have other columns: they go the way together', async () => {
     const queue = createRowQueue();
-    const done = queue.add([rowOf(0, 'a'), rowOf(1, 'a', { n: 1 }), rowOf(2, 'a')]);
+    const done = queue.add([rowOf(0, 'a'), rowOf(1, 'a', { n: 1 }), rowOf(2, 'a'), rowOf(3, 'a', { n: 3 })]);
     const [leader] = queue.take(10);
     leader!.verdict = { ...verdictOf(leader!.row), meta: { detoxq: 'note' } };
     queue.settle({ id: 0, tickets: [leader!], suspect: false }, FAULT);
     const again = queue.take(10);
-    expect(again.map(({ row }) => row.rowNo)).toEqual([1]);
+    expect(again.map(({ row }) => row.rowNo)).toEqual([1, 3]);
     settle(queue, again);
     expect((await done).map((verdict) => ('meta' in verdict ? verdict.meta : 'fault'))).toEqual([
       { detoxq: 'note' },
       { n: 1 },
       { detoxq: 'note' },
+      { n: 3 },
     ]);
   });
 
-  it('a fault is that of one row: the next of the same text goes the way itself', async () => {
+  it('a fault is that of one row: others of the same text go the way themselves, all at once', async () => {
     const queue = createRowQueue();
     const done = queue.add([rowOf(0, 'a'), rowOf(1, 'a'), rowOf(2, 'a')]);
     settle(queue, queue.take(10), () => false);
     expect(queue.waiting()).toBe(0);
     settle(queue, queue.takeSuspects() ?? [], () => false);
     const next = queue.take(10);
-    expect(next.map(({ row }) => row.rowNo)).toEqual([1]);
+    expect(next.map(({ row }) => row.rowNo)).toEqual([1, 2]);
     settle(queue, next);
     expect((await done).map((verdict) => 'fault' in verdict)).toEqual([true, false, false]);
   });
