@@ -51,8 +51,8 @@ Made by \`npm run bench -- report\` from the results in \`docs/benchmarks/\`, wh
   peer, the next, ours again) while the others idle. Figures are medians with the range of the rounds. Where the machine had other work (the
   load average says so), the ratio of CPU time is the one to look at.
 - From texts to texts (or labels): tokenizing and writing the text count, on both sides. Same rows in the same order; each
-  side sorts and batches as it likes, and the peers at the fastest of several settings, tried on the spot. With AVX-512, glibc was told to keep freed
-  memory on every side, as it is in our engine processes; the figures without are older.
+  side sorts and batches as it likes, and the peers at the fastest of several settings, tried on the spot. glibc was told to keep freed memory on
+  every side, as it is in our engine processes.
 - The checkpoints have the published sizes and are the bundled models widened without changing an output
   (\`training/widened_checkpoints.py\`), so that rewrites end where rewrites end. T5 is of the shape of T5 v1.1 base.
 - Int8 rounds differently in each engine, so some rows differ; "equal to transformers in fp32" says how far each is from it.

@@ -23,7 +23,7 @@ export interface PrefilterRequest {
 /** Misses that the sample can bear: with one, its most unusual row does not decide alone. */
 const MISSES = 1;
 /** Rows for each one of the sample from which on a prefilter saves more than it costs (docs/decisions/whole-job.md). */
-const WORTHWHILE = 2.5;
+const WORTHWHILE = 1.7;
 /** No probability reaches it: everything is cleared, or nothing is toxic. */
 const ABOVE_ALL = 2;
 
