@@ -17,8 +17,7 @@ import {
   type TestQueues,
 } from '../support/queues.ts';
 
-/** A job whose lock is lost comes again when that has run out and the next check has seen it: 30 s and 10 s. */
-const SOON = { timeout: 50_000, interval: 20 };
+const SOON = { timeout: 30_000, interval: 20 };
 describeQueues(suite);
 
 function suite(kind: QueueKind): void {
