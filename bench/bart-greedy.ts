@@ -6,10 +6,10 @@
  * transformers takes an eighth of the rows: it needs as long for them.
  */
 import { compare } from './peers/compare.ts';
-import { ct2Generator, ours, transformersGenerator } from './peers/engines.ts';
+import { ct2Generator, ours, oursStatic, transformersGenerator } from './peers/engines.ts';
 import { openEnvironment } from './peers/environment.ts';
 import { paradetox, readOptions } from './peers/options.ts';
-import { printResult } from './peers/print.ts';
+import { printResults } from './peers/print.ts';
 
 const options = readOptions({ rows: 2000, rounds: 3 });
 const environment = openEnvironment();
@@ -21,19 +21,24 @@ const shared = {
   ours: ours(environment, 'bart-base', generation),
   sample: 128,
 } as const;
+const rows = paradetox(options);
 const transformers = transformersGenerator(environment, 'bart-base', generation);
 
-printResult(
+printResults(
   await compare({
     ...shared,
     name: 'bart-greedy',
     title: 'BART-base, greedy',
     goal: 1.4,
-    rows: paradetox(options),
+    rows,
+    also: {
+      ...{ name: 'bart-greedy-static', title: 'BART-base, greedy, int8-static' },
+      ours: oursStatic(environment, 'bart-base', rows, generation),
+    },
     peers: [ct2Generator(environment, 'bart-base', generation)],
   }),
 );
-printResult(
+printResults(
   await compare({
     ...shared,
     name: 'bart-greedy-transformers',

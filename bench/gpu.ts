@@ -15,7 +15,7 @@ import { compare } from './peers/compare.ts';
 import { cudaGenerators, ours } from './peers/engines.ts';
 import { openEnvironment } from './peers/environment.ts';
 import { paradetox, readOptions } from './peers/options.ts';
-import { printResult } from './peers/print.ts';
+import { printResults } from './peers/print.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const at = process.argv.indexOf('--device');
@@ -81,7 +81,7 @@ for (const name of ['nano-roberta', 'nano-bert']) {
 if (device.kind === 'cuda') {
   const environment = openEnvironment();
   const generation = { num_beams: 1, max_new_tokens: 64 };
-  printResult(
+  printResults(
     await compare({
       name: 'gpu-bart-greedy',
       title: `BART-base, greedy, fp16, ${deviceName(device)}`,

@@ -10,7 +10,7 @@ import { compare, type Rows } from './peers/compare.ts';
 import { ct2Classifier, ct2Generator, onnxruntimeClassifier, ours } from './peers/engines.ts';
 import { openEnvironment } from './peers/environment.ts';
 import { type BenchOptions, jigsaw, paradetox, readOptions } from './peers/options.ts';
-import { printResult } from './peers/print.ts';
+import { printResults } from './peers/print.ts';
 
 const SCORER_WORDS = 380;
 const BART_WORDS = 200;
@@ -36,7 +36,7 @@ function joined(read: (options: BenchOptions) => Rows, words: number): Rows {
   return { texts, source: `${sources.source.replace(/^the first \d+ /, '')}, joined to ${words} words and more` };
 }
 
-printResult(
+printResults(
   await compare({
     name: 'scorer-long',
     title: 'RoBERTa-base scorer, long texts',
@@ -49,7 +49,7 @@ printResult(
     sample: 8,
   }),
 );
-printResult(
+printResults(
   await compare({
     name: 'bart-long',
     title: 'BART-base, greedy, long texts',

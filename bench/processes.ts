@@ -9,12 +9,12 @@ import { compare } from './peers/compare.ts';
 import { ours } from './peers/engines.ts';
 import { openEnvironment } from './peers/environment.ts';
 import { paradetox, readOptions } from './peers/options.ts';
-import { printResult } from './peers/print.ts';
+import { printResults } from './peers/print.ts';
 
 const options = readOptions({ rows: 1000, rounds: 3, cores: '0,1' });
 const engine = ours(openEnvironment(), 'bart-base', { num_beams: 1, max_new_tokens: 64 });
 
-printResult(
+printResults(
   await compare({
     name: 'processes',
     title: 'BART-base, greedy, two processes',

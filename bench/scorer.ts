@@ -6,24 +6,29 @@
  * All sort by length and batch by padded tokens.
  */
 import { compare } from './peers/compare.ts';
-import { ct2Classifier, onnxruntimeClassifier, ours, transformersClassifier } from './peers/engines.ts';
+import { ct2Classifier, onnxruntimeClassifier, ours, oursStatic, transformersClassifier } from './peers/engines.ts';
 import { openEnvironment } from './peers/environment.ts';
 import { jigsaw, readOptions } from './peers/options.ts';
-import { printResult } from './peers/print.ts';
+import { printResults } from './peers/print.ts';
 
 const options = readOptions({ rows: 10_000, rounds: 3 });
 const environment = openEnvironment();
+const rows = jigsaw(options);
 
-printResult(
+printResults(
   await compare({
     name: 'scorer',
     title: 'RoBERTa-base scorer',
     kind: 'classifier',
     goal: 1.4,
-    rows: jigsaw(options),
+    rows,
     rounds: options.rounds,
     cores: options.cores,
     ours: ours(environment, 'roberta-base'),
+    also: {
+      ...{ name: 'scorer-static', title: 'RoBERTa-base scorer, int8-static' },
+      ours: oursStatic(environment, 'roberta-base', rows),
+    },
     peers: [
       onnxruntimeClassifier(environment, 'roberta-base'),
       ct2Classifier(environment, 'roberta-base'),

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type Agreement, agreement } from './agreement.ts';
 import { type Contender, type OpenContender, openContender, type Timed } from './contender.ts';
 import { type Machine, readCommit, readMachine } from './machine.ts';
-import type { Settings } from './process.ts';
+import type { Outputs, Settings } from './process.ts';
 
 export interface Comparison {
   /** Name of the file. */
@@ -22,6 +22,8 @@ export interface Comparison {
   /** As `taskset` names them. */
   readonly cores: readonly string[];
   readonly ours: Contender;
+  /** Our engine in another form, in the same rounds and against the same peers: a comparison of its own. */
+  readonly also?: { readonly name: string; readonly title: string; readonly ours: Contender };
   readonly peers: readonly Contender[];
   /** Rows on which variants and settings are tried. */
   readonly sample: number;
@@ -70,8 +72,9 @@ export interface Result extends Pick<Comparison, 'name' | 'title' | 'goal' | 'ki
 
 export const RESULTS = join(import.meta.dirname, '../../docs/benchmarks');
 
-export async function compare(comparison: Comparison): Promise<Result> {
-  const { rows, cores, rounds, kind } = comparison;
+/** @returns one result, or two where there is another form of ours */
+export async function compare(comparison: Comparison): Promise<Result[]> {
+  const { rows, cores, rounds, also } = comparison;
   const { texts } = rows;
   console.error(
     `${comparison.title}: ${texts.length} rows (${rows.source}), ${rounds} rounds, cores ${cores.join(' ')}`,
@@ -80,7 +83,7 @@ export async function compare(comparison: Comparison): Promise<Result> {
   const timed: Timed[][] = [];
   const loadBefore = loadavg()[0] ?? 0;
   try {
-    for (const contender of [comparison.ours, ...comparison.peers]) {
+    for (const contender of [comparison.ours, ...(also ? [also.ours] : []), ...comparison.peers]) {
       open.push(await openContender(contender, cores, texts.slice(0, comparison.sample)));
       timed.push([]);
     }
@@ -98,38 +101,55 @@ export async function compare(comparison: Comparison): Promise<Result> {
   }
   const loadAverage = [loadBefore, loadavg()[0] ?? 0] as const;
   const reference = await readReference(comparison);
-  const measured = open.map((contender, c): Measured => {
-    const runs = timed[c] ?? [];
-    const outputs = runs[0]?.outputs ?? [];
-    return {
-      ...{ name: contender.name, variant: contender.variant, settings: contender.settings },
-      versions: contender.versions,
-      rowsPerSecond: runs.map((run) => texts.length / run.seconds),
-      rowsPerCpuSecond: runs.map((run) => texts.length / run.cpuSeconds),
-      peakMb: Math.max(...runs.map((run) => run.peakMb)),
-      equalsReference: reference ? agreement(kind, reference, outputs).equal : null,
-    };
+  const sides = open.map((contender, c) => ({ contender, runs: timed[c] ?? [] }));
+  const peers = sides.slice(also ? 2 : 1);
+  const [first, second] = sides;
+  if (!first) throw new Error('nothing was measured');
+  const taken = { commit: readCommit(), takenAt: new Date().toISOString(), loadAverage, machine: readMachine() };
+  const results = [write(comparison, taken, first, peers, reference)];
+  if (also && second) results.push(write({ ...comparison, ...also }, taken, second, peers, reference));
+  return results;
+}
+
+interface Side {
+  readonly contender: OpenContender;
+  /** One a round. */
+  readonly runs: readonly Timed[];
+}
+
+function write(
+  { name, title, goal, kind, cores, rows: { texts, source } }: Comparison,
+  taken: Pick<Result, 'commit' | 'takenAt' | 'loadAverage' | 'machine'>,
+  side: Side,
+  others: readonly Side[],
+  reference: Outputs | null,
+): Result {
+  checkRepeats(side.runs);
+  const outputsOf = ({ runs }: Side): Outputs => runs[0]?.outputs ?? [];
+  const measure = (one: Side): Measured => ({
+    ...{ name: one.contender.name, variant: one.contender.variant, settings: one.contender.settings },
+    versions: one.contender.versions,
+    rowsPerSecond: one.runs.map((run) => texts.length / run.seconds),
+    rowsPerCpuSecond: one.runs.map((run) => texts.length / run.cpuSeconds),
+    peakMb: Math.max(...one.runs.map((run) => run.peakMb)),
+    equalsReference: reference ? agreement(kind, reference, outputsOf(one)).equal : null,
   });
-  const [ours, ...peers] = measured;
-  if (!ours) throw new Error('nothing was measured');
-  checkRepeats(timed[0] ?? []);
-  const machine = readMachine();
-  const result: Result = {
-    ...{ name: comparison.name, title: comparison.title, goal: comparison.goal, kind, cores, machine },
-    commit: readCommit(),
-    takenAt: new Date().toISOString(),
-    loadAverage,
-    rows: { count: texts.length, source: rows.source },
-    referenceRows: reference ? reference.length : null,
-    ours,
-    peers: peers.map((peer, p) => ({
+  const ours = measure(side);
+  const peers = others.map((other): PeerMeasured => {
+    const peer = measure(other);
+    return {
       ...peer,
       ratios: peer.rowsPerSecond.map((rate, round) => (ours.rowsPerSecond[round] ?? Number.NaN) / rate),
-      agreement: agreement(kind, timed[0]?.[0]?.outputs ?? [], timed[p + 1]?.[0]?.outputs ?? []),
-    })),
+      agreement: agreement(kind, outputsOf(side), outputsOf(other)),
+    };
+  });
+  const rows = { count: texts.length, source };
+  const result: Result = {
+    ...{ name, title, goal, kind, cores, ...taken, rows, ours, peers },
+    referenceRows: reference ? reference.length : null,
   };
   mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, `${result.name}.${machine.kind}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  writeFileSync(join(RESULTS, `${name}.${taken.machine.kind}.json`), `${JSON.stringify(result, null, 2)}\n`);
   return result;
 }
 

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
 import type { Device } from '../../src/contract/model-device.ts';
+import type { Rows } from './compare.ts';
 import type { Contender, Variant } from './contender.ts';
 import type { Environment, Size } from './environment.ts';
 import { readMachine } from './machine.ts';
@@ -14,6 +15,9 @@ const READS: Record<Size, { maxTokens: number; prompt: string }> = {
   gpt2: { maxTokens: 1024, prompt: '{text} =>' },
   'roberta-base': { maxTokens: 512, prompt: '{text}' },
 };
+
+/** As in src/cli/calibrate-scales.ts. */
+const MEASURED_ROWS = 64;
 
 /** CTranslate2's own ways to batch: the best were among these in every trial. */
 const CT2_BATCHES: readonly Settings[] = [
@@ -41,6 +45,26 @@ export function ours(
   };
   const command = { command: process.execPath, args: [join(import.meta.dirname, 'ours.ts')], load };
   return { name: `detoxq ${precision}`, variants: [{ ...command, label: 'default' }], settings: [{}] };
+}
+
+/** Ours in int8-static, its scales measured on some of the rows, as a run does it. */
+export function oursStatic(
+  environment: Environment,
+  size: Size,
+  { texts }: Rows,
+  generation?: GenerationOverrides,
+): Contender {
+  const { variants, settings } = ours(environment, size, generation);
+  const step = Math.max(1, Math.floor(texts.length / MEASURED_ROWS));
+  const measureOn = texts.filter((_, at) => at % step === 0).slice(0, MEASURED_ROWS);
+  return {
+    name: 'detoxq int8-static',
+    variants: variants.map((variant) => ({
+      ...variant,
+      load: { ...variant.load, precision: 'int8-static', measureOn },
+    })),
+    settings,
+  };
 }
 
 /**

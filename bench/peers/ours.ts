@@ -1,18 +1,34 @@
 /** This engine as a process that bench/peers/process.ts talks to: the same lines as bench/peers/peer.py. */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+import { type DetoxifierOptions, loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+import { collectScales } from '../../src/engine/static-scales.ts';
 import type { Outputs } from './process.ts';
 
 type Work = (texts: readonly string[]) => Promise<Outputs>;
 
-async function load({ engine, ...options }: { engine: string } & Parameters<typeof loadDetoxifier>[0]): Promise<Work> {
+interface Load extends DetoxifierOptions {
+  readonly engine: string;
+  /** For int8-static: texts that its scales are measured on. */
+  readonly measureOn?: readonly string[];
+}
+
+async function load({ measureOn, ...given }: Load): Promise<Work> {
+  if (measureOn === undefined) return (await open(given)).work;
+  const { onScale, scales } = collectScales();
+  const measuring = await open({ ...given, precision: 'int8', onScale });
+  await measuring.work(measureOn);
+  await measuring.close();
+  return (await open({ ...given, scales: scales() })).work;
+}
+
+async function open({ engine, ...options }: Load): Promise<{ work: Work; close(): Promise<void> }> {
   if (engine === 'scorer') {
-    const scorer = await loadScorer(options);
-    return async (texts) => (await scorer.score(texts)).map((score) => score.logits);
+    const { score, close } = await loadScorer(options);
+    return { work: async (texts) => (await score(texts)).map(({ logits }) => logits), close };
   }
-  const detoxifier = await loadDetoxifier(options);
-  return async (texts) => (await detoxifier.rewrite(texts)).map((rewrite) => rewrite.tokens);
+  const { rewrite, close } = await loadDetoxifier(options);
+  return { work: async (texts) => (await rewrite(texts)).map(({ tokens }) => tokens), close };
 }
 
 function versions(): Record<string, string> {

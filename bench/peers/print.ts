@@ -2,7 +2,11 @@
 import type { Measured, Result } from './compare.ts';
 import { median, range } from './statistics.ts';
 
-export function printResult(result: Result): void {
+export function printResults(results: readonly Result[]): void {
+  for (const result of results) printResult(result);
+}
+
+function printResult(result: Result): void {
   const { machine, rows, ours, peers } = result;
   console.log(`${result.title}: ${rows.count} rows, ${rows.source}; cores ${result.cores.join(' ')} of ${machine.cpu}`);
   console.log(line(ours, ''));

@@ -131,8 +131,9 @@ export interface MachineResults {
 }
 
 const COMPARISONS = [
-  ...['bart-greedy', 'bart-beam', 't5-greedy', 'gpt2-20', 'bart-greedy-transformers'],
-  ...['scorer', 'scorer-long', 'bart-long', 'processes'],
+  ...['bart-greedy', 'bart-greedy-static', 'bart-beam', 'bart-beam-static', 't5-greedy', 't5-greedy-static'],
+  ...['gpt2-20', 'gpt2-20-static', 'bart-greedy-transformers', 'scorer', 'scorer-static'],
+  ...['scorer-long', 'bart-long', 'processes'],
 ];
 
 /** Files are named NAME.KIND.json. */

@@ -1,14 +1,13 @@
 import { UsageError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
-import type { SourceRow } from '../contract/row.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import { calibrate, smallestSample } from '../detox/calibration.ts';
-import type { RowVerdict } from '../engine/protocol.ts';
 import type { Dataset } from '../producer/dataset.ts';
 import { sampleRows } from '../producer/sample-rows.ts';
 import type { Context } from './context.ts';
-import { type EnginePlace, engineOpener } from './engines.ts';
+import type { EnginePlace } from './engines.ts';
 import { formatCount, formatPercent } from './format.ts';
+import { judgeRows } from './judge-rows.ts';
 
 export interface PrefilterRequest {
   readonly dataset: Dataset;
@@ -58,10 +57,10 @@ export async function calibratePrefilter(
   const scoring = { ...settings, threshold: ABOVE_ALL };
   const nothing = { maxMiss, missBound: 0, sampledRows: 0, clearedRows: 0, missedRows: 0 };
   const clearingAll = { ...scoring, prefilter: { ...nothing, scorer: prefilter, clearBelow: ABOVE_ALL } };
-  const guessed = await judge(context, clearingAll, place, (verdicts) => verdicts(rows));
+  const guessed = await judgeRows(context, clearingAll, place, (verdicts) => verdicts(rows));
   // A row that it cannot read whole, or breaks on, is not cleared: nor is it in the run.
   const scores = guessed.map((verdict) => ('cleared' in verdict ? (verdict.toxicityBefore ?? 1) : 1));
-  const clearance = await judge(context, scoring, place, (verdicts) =>
+  const clearance = await judgeRows(context, scoring, place, (verdicts) =>
     calibrate(
       scores,
       async (places) => {
@@ -76,20 +75,4 @@ export async function calibratePrefilter(
       `${formatCount(clearance.missedRows)} of those are toxic by the scorer.\n`,
   );
   return { scorer: prefilter, maxMiss, ...clearance };
-}
-
-/** Opens engines for `work`, which is given what these make of rows. */
-async function judge<T>(
-  context: Context,
-  settings: RunSettings,
-  place: EnginePlace,
-  work: (verdicts: (rows: readonly SourceRow[]) => Promise<readonly RowVerdict[]>) => Promise<T>,
-): Promise<T> {
-  const engines = engineOpener(context, place)(settings);
-  try {
-    await engines.ready;
-    return await work((rows) => engines.process(rows));
-  } finally {
-    await engines.close();
-  }
 }

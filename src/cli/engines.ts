@@ -7,6 +7,7 @@ import type { ModelIdentity, Precision } from '../contract/models.ts';
 import { generationOf, type RunSettings } from '../contract/settings.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import { identifyCheckpoint, TEXT_ALONE } from '../engine/load.ts';
+import type { CheckpointSource, EngineOptions } from '../engine/protocol.ts';
 import { createEngines, type Engines } from '../worker/engines.ts';
 import { requireAllowedFolder } from './checkpoint-folders.ts';
 import type { Context } from './context.ts';
@@ -78,23 +79,44 @@ export function engineOpener(
     const { scorer, detoxifier, prefilter } = settings;
     requirePrecision(device, detoxifier.precision);
     return createEngines({
-      engine: {
-        scorer: find(scorer),
-        detoxifier: find(detoxifier),
-        prefilter: prefilter && { ...find(prefilter.scorer), clearBelow: prefilter.clearBelow },
-        precision: settings.detoxifier.precision,
-        device,
-        threshold: settings.threshold,
-        generation: generationOf(settings),
-        prompt: settings.prompt ?? TEXT_ALONE,
-        cacheFolder: cacheFolder(context),
-      },
+      engine: optionsOf(context, device, settings, find),
       expected: { scorer: scorer.digest, detoxifier: detoxifier.digest, prefilter: prefilter?.scorer.digest },
       processes,
       ...(device.kind === 'cpu' ? {} : { maxRssBytes: DEVICE_RSS_BYTES }),
       onMemory,
       log: context.log,
     });
+  };
+}
+
+/** What engine processes of this user's own run are told, with another prefilter than the settings have, or one that they do not have yet. */
+export function engineOptions(
+  context: Context,
+  { device }: EnginePlace,
+  settings: RunSettings,
+  prefilter: ModelIdentity | null,
+): EngineOptions {
+  const find = ({ name }: ModelIdentity) => findCheckpoint(name, packageRoot, context.config.home);
+  const options = optionsOf(context, device, settings, find);
+  return prefilter === null ? options : { ...options, prefilter: { ...find(prefilter), clearBelow: 0 } };
+}
+
+function optionsOf(
+  context: Context,
+  device: Device,
+  settings: RunSettings,
+  find: (model: ModelIdentity) => CheckpointSource,
+): EngineOptions {
+  const { scorer, detoxifier, prefilter, threshold, prompt = TEXT_ALONE } = settings;
+  return {
+    scorer: find(scorer),
+    detoxifier: find(detoxifier),
+    prefilter: prefilter && { ...find(prefilter.scorer), clearBelow: prefilter.clearBelow },
+    precision: detoxifier.precision,
+    scales: settings.staticScales?.scales,
+    ...{ device, threshold, prompt },
+    generation: generationOf(settings),
+    cacheFolder: cacheFolder(context),
   };
 }
 

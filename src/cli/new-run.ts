@@ -7,6 +7,7 @@ import { readTemplate, TEXT_ALONE } from '../engine/load.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
 import { createRun } from '../store/runs.ts';
 import { calibratePrefilter } from './calibrate-prefilter.ts';
+import { calibrateScales } from './calibrate-scales.ts';
 import type { Context } from './context.ts';
 import { type EnginePlace, identify } from './engines.ts';
 import { givenGeneration } from './generation-options.ts';
@@ -41,24 +42,26 @@ export async function prepareRun(
     limit: options.limit,
   });
   const { prefilterMaxMiss: maxMiss } = options;
-  const plain: RunSettings = { detoxifier, scorer, threshold, ...writing, similarity: 'chrf' };
-  const settings =
-    prefilter === null
-      ? plain
-      : {
-          ...plain,
-          prefilter: await calibratePrefilter(context, { dataset, settings: plain, prefilter, maxMiss, place }),
-        };
+  let settings: RunSettings = { detoxifier, scorer, threshold, ...writing, similarity: 'chrf' };
+  if (precision === 'int8-static') {
+    const request = { dataset, settings, prefilter, maxMoved: options.staticMaxMoved, place };
+    settings = { ...settings, staticScales: await calibrateScales(context, request) };
+  }
+  if (prefilter !== null) {
+    const request = { dataset, settings, prefilter, maxMiss, place };
+    settings = { ...settings, prefilter: await calibratePrefilter(context, request) };
+  }
+  const frozen = settings;
   const { files: sourceFiles, options: sourceOptions } = dataset.source;
   return {
     dataset,
-    settings,
+    settings: frozen,
     create: () =>
       createRun(context.database, {
         name: options.name ?? null,
         // A resume must cut the same chunks.
         source: { files: sourceFiles, options: { ...sourceOptions, chunkRows: options.chunkRows } },
-        settings,
+        settings: frozen,
       }),
   };
 }

@@ -32,6 +32,7 @@ export function summaryText(report: RunReport, where: string): string {
     `  scorer      ${modelText(report.models.scorer)}, toxic from ${report.threshold} on`,
     ...prefilterLines(report),
     `  detoxifier  ${modelText(report.models.detoxifier)}${choice(report)}`,
+    ...staticLines(report),
     `  results     ${where}`,
   );
   return lines.join('\n');
@@ -67,6 +68,16 @@ function prefilterLines({ prefilter }: RunReport): string[] {
     `              of ${formatCount(sampledRows)} sampled rows it clears ${formatPercent(clearedRows, sampledRows)}, ` +
       `${formatCount(missedRows)} of them toxic by the scorer;`,
     `              with 95 % confidence it misses at most ${(100 * missBound).toPrecision(2)} % of all rows`,
+  ];
+}
+
+function staticLines({ staticScales }: RunReport): string[] {
+  if (staticScales === null) return [];
+  const { checkedRows, movedLabels, labelBound, words, movedWords } = staticScales;
+  return [
+    `  int8-static of ${formatCount(checkedRows)} sampled rows ${formatCount(movedLabels)} change their label against int8 ` +
+      `(with 95 % confidence at most ${(100 * labelBound).toPrecision(2)} % of all rows),`,
+    `              and ${formatCount(movedWords)} of ${formatCount(words)} words in rewrites are others`,
   ];
 }
 

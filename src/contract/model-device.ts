@@ -1,5 +1,5 @@
 import { UsageError } from './errors.ts';
-import type { Precision } from './models.ts';
+import { inBytes, type Precision } from './models.ts';
 
 /** What models run on. */
 export interface Device {
@@ -29,9 +29,9 @@ export function defaultPrecision({ kind }: Device): Precision {
 
 /** @throws UsageError for int8 on a device: its kernels are the CPU's alone */
 export function requirePrecision(device: Device, precision: Precision): void {
-  if (device.kind === 'cpu' || precision !== 'int8') return;
+  if (device.kind === 'cpu' || !inBytes(precision)) return;
   throw new UsageError(
-    `int8 runs on a CPU only, and this is ${deviceName(device)}: begin the run with --precision fp16 (or fp32), ` +
+    `${precision} runs on a CPU only, and this is ${deviceName(device)}: begin the run with --precision fp16 (or fp32), ` +
       'or give it to workers with --device cpu.',
   );
 }

@@ -1,5 +1,23 @@
-/** fp32 gives the tokens of transformers; int8 is row-wise quantized and the default on a CPU, fp16 on other devices. */
-export type Precision = 'fp32' | 'fp16' | 'int8';
+/**
+ * fp32 gives the tokens of transformers; int8 is row-wise quantized and the default on a CPU, fp16 on other devices. int8-static has
+ * one scale for all rows at each place of a model, measured on rows of the run.
+ */
+export type Precision = 'fp32' | 'fp16' | 'int8' | 'int8-static';
+
+/** Whether products are computed in bytes. */
+export function inBytes(precision: Precision): boolean {
+  return precision === 'int8' || precision === 'int8-static';
+}
+
+/** For `int8-static`: what a step of the 8 bits is worth at each place of a model, by the name of a layer that reads it there. */
+export type ActivationScales = Readonly<Record<string, number>>;
+
+/** For each model of a run, the scales of `int8-static`. */
+export interface ModelScales {
+  readonly scorer: ActivationScales;
+  readonly detoxifier: ActivationScales;
+  readonly prefilter?: ActivationScales | undefined;
+}
 
 /** Which weights ran: enough to tell two results apart. Stored in `models` and in a run's settings. */
 export interface ModelIdentity {

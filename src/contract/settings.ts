@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type GenerationOverrides, generationOverrides } from './generation.ts';
 
+/** What a step of the 8 bits is worth at each place of a model (`ActivationScales`). */
+const activationScales = z.record(z.string(), z.number().positive());
+
 const modelIdentity = z.strictObject({
   name: z.string().min(1),
   architecture: z.string().min(1),
   digest: z.string().regex(/^[0-9a-f]{64}$/),
-  precision: z.enum(['fp32', 'fp16', 'int8']),
+  precision: z.enum(['fp32', 'fp16', 'int8', 'int8-static']),
 });
 
 /** Everything that decides what a row's result is. Frozen when a run is created; a run is never resumed under others. */
@@ -28,6 +31,28 @@ export const runSettings = z.strictObject({
       toxicRows: z.number().int().min(0).optional(),
       clearedRows: z.number().int().min(0),
       missedRows: z.number().int().min(0),
+    })
+    .optional(),
+  /** For models in int8-static: their scales, measured on rows of the run, and how other rows of it moved against int8. */
+  staticScales: z
+    .strictObject({
+      scales: z.strictObject({
+        scorer: activationScales,
+        detoxifier: activationScales,
+        prefilter: activationScales.optional(),
+      }),
+      /** Share of labels and of words of rewrites that may move, as it was asked for. */
+      maxMoved: z.number().min(0).max(1),
+      measuredRows: z.number().int().min(0),
+      checkedRows: z.number().int().min(0),
+      /** Of the checked rows, how many are toxic in one form and not in the other. */
+      movedLabels: z.number().int().min(0),
+      /** That share of the run's rows, with 95 % confidence, is at most this. */
+      labelBound: z.number().min(0).max(1),
+      /** Checked rows that are toxic in both forms and were rewritten, and the words of their rewrites. */
+      rewrittenRows: z.number().int().min(0),
+      words: z.number().int().min(0),
+      movedWords: z.number().int().min(0),
     })
     .optional(),
   /** Toxic from here on (probability, 0 to 1). */

@@ -9,12 +9,13 @@ import { compileCheckpoint } from './compile/compile.ts';
 import { createRuns } from './runs.ts';
 import { openSession } from './session.ts';
 import { sizesInForce } from './sizes.ts';
+import type { StaticScales } from './static-scales.ts';
 import { findTarget, type RunsOn } from './target.ts';
 import { loadTokenizer } from './tokenizer.ts';
 import { readTuning } from './tuning.ts';
 import { createTurns } from './turns.ts';
 
-export interface ClassifierOptions extends CheckpointReference, RunsOn {
+export interface ClassifierOptions extends CheckpointReference, RunsOn, StaticScales {
   /** Tokens in one run (default: as tuned on this machine, else by the size of the model). Decides speed and memory, on a CPU never a result. */
   readonly maxRunTokens?: number;
 }
@@ -50,15 +51,16 @@ export interface LoadedClassifier {
  * Texts longer than `maxInputTokens` lose their end, as in transformers.
  */
 export async function loadClassifier(options: ClassifierOptions): Promise<LoadedClassifier> {
-  const { folder, cacheFolder } = options;
+  const { folder, cacheFolder, scales, onScale } = options;
   const identity = await identifyCheckpoint(options);
   const model = readClassifier(folder, identity.architecture, 'a classifier');
   const tokenizer = loadTokenizer(folder, model.vocabulary);
   const target = await findTarget(options);
-  const compiled = await compileCheckpoint({ folder, cacheFolder, identity, ...target, options: null }, (source) => ({
+  const request = { folder, cacheFolder, identity, ...target, measuring: onScale !== undefined, options: null };
+  const compiled = await compileCheckpoint(request, (source) => ({
     'classifier.onnx': model.graph({ ...source, padded: source.portable }),
   }));
-  const session = await openSession(join(compiled, 'classifier.onnx'), target.device);
+  const session = await openSession(join(compiled, 'classifier.onnx'), { device: target.device, scales, onScale });
   const maxInputTokens = Math.min(model.window, tokenizer.maxTokens ?? Infinity);
   const { padToken, size } = model;
   const { maxRunTokens } = target.portable

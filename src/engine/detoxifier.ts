@@ -7,10 +7,11 @@ import { isPlainGreedy } from './checkpoint/generation.ts';
 import type { CheckpointReference } from './checkpoint/identity.ts';
 import { type LoadedGenerator, loadGenerator } from './generator.ts';
 import { createSearch } from './search/search.ts';
+import type { StaticScales } from './static-scales.ts';
 import type { RunsOn } from './target.ts';
 import { createTurns } from './turns.ts';
 
-export interface DetoxifierOptions extends CheckpointReference, RunsOn {
+export interface DetoxifierOptions extends CheckpointReference, RunsOn, StaticScales {
   /**
    * Generation options under their Hugging Face names, which win over the checkpoint's, and `seed` (docs/generation.md).
    * Plain greedy search, where they and the checkpoint ask for nothing else, is the fastest by far.

@@ -58,7 +58,7 @@ export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncode
       'embeddings.onnx': buildGraph(model, source, pooling),
     }),
   );
-  const session = await openSession(join(compiled, 'embeddings.onnx'), target.device);
+  const session = await openSession(join(compiled, 'embeddings.onnx'), target);
   const window = Math.min(model.window, tokenizer.maxTokens ?? Infinity, pooling.maxTokens ?? Infinity);
   const tuned = target.portable ? {} : await readTuning(cacheFolder, identity);
   const { maxRunTokens } = sizesInForce(model.size, tuned, options);

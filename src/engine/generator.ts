@@ -21,12 +21,13 @@ import { createPrompt, findTemplate, type Prompt } from './prompt.ts';
 import { createRuns } from './runs.ts';
 import { openSession, type Session } from './session.ts';
 import { sizesInForce } from './sizes.ts';
+import type { StaticScales } from './static-scales.ts';
 import { findTarget, type RunsOn } from './target.ts';
 import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
 import { readTuning } from './tuning.ts';
 import { createWholeGreedySearch } from './whole-greedy.ts';
 
-export interface GeneratorOptions extends CheckpointReference, RunsOn {
+export interface GeneratorOptions extends CheckpointReference, RunsOn, StaticScales {
   /** Generation options under their Hugging Face names, which win over the checkpoint's. */
   readonly generation: GenerationOverrides;
   /** Template with `{text}`, in which texts are put to the model (default: the checkpoint's own, see `findTemplate`). */
@@ -60,7 +61,7 @@ export interface LoadedGenerator {
 
 /** Compiles a checkpoint of any class in `GENERATORS` if the cache has no graphs of it. */
 export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGenerator> {
-  const { folder, cacheFolder } = options;
+  const { folder, cacheFolder, scales, onScale } = options;
   const identity = await identifyCheckpoint(options);
   const { config, model, generation } = readModel(folder, identity.architecture, options.generation);
   const tokenizer = loadTokenizer(folder, model.vocabulary);
@@ -72,7 +73,8 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
   const maxInputTokens = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow, room(generation));
   const end = { endTokens: generation.endTokens, padToken: generation.padToken };
   const target = await findTarget(options);
-  const compiled = await compileCheckpoint({ folder, cacheFolder, identity, ...target, options: end }, (source) => {
+  const request = { folder, cacheFolder, identity, ...target, measuring: onScale !== undefined, options: end };
+  const compiled = await compileCheckpoint(request, (source) => {
     const plan = model.decoder(source);
     if (target.portable) {
       return {
@@ -93,7 +95,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
   const open = (name: string): Promise<Session> => {
     const known = sessions.get(name);
     if (known) return known;
-    const session = openSession(join(compiled, name), target.device);
+    const session = openSession(join(compiled, name), { device: target.device, scales, onScale });
     sessions.set(name, session);
     return session;
   };

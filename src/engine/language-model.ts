@@ -57,7 +57,7 @@ export async function loadLanguageModel(options: LanguageModelOptions): Promise<
     { folder, cacheFolder, identity, ...target, options: 'likelihood' },
     (source) => ({ 'likelihood.onnx': model.likelihood(source) }),
   );
-  const session = await openSession(join(compiled, 'likelihood.onnx'), target.device);
+  const session = await openSession(join(compiled, 'likelihood.onnx'), target);
   const window = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow);
   const maxRunTokens = options.maxRunTokens ?? tokensPerRun(model.size);
   const takeTurns = createTurns();

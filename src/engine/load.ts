@@ -16,6 +16,7 @@ export {
   type LoadedLanguageModel,
   loadLanguageModel,
 } from './language-model.ts';
+export { measureScales } from './measure-scales.ts';
 export { type Prepared, prepareCheckpoint } from './prepare.ts';
 export { readTemplate, TEXT_ALONE } from './prompt.ts';
 export { type LoadedScorer, loadScorer, type ScorerOptions } from './scorer.ts';

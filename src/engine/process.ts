@@ -38,12 +38,12 @@ interface Loaded {
 
 async function load(options: EngineOptions): Promise<Loaded> {
   const start = performance.now();
-  const { precision, cacheFolder, device = CPU } = options;
+  const { precision, scales, cacheFolder, device = CPU } = options;
   const shared = { precision, cacheFolder, device };
-  const scorer = await loadScorer({ ...options.scorer, ...shared });
-  const { generation, prompt } = options;
-  const detoxifier = await loadDetoxifier({ ...options.detoxifier, ...shared, generation, prompt });
-  const small = options.prefilter && (await loadScorer({ ...options.prefilter, ...shared }));
+  const scorer = await loadScorer({ ...options.scorer, ...shared, scales: scales?.scorer });
+  const writing = { generation: options.generation, prompt: options.prompt, scales: scales?.detoxifier };
+  const detoxifier = await loadDetoxifier({ ...options.detoxifier, ...shared, ...writing });
+  const small = options.prefilter && (await loadScorer({ ...options.prefilter, ...shared, scales: scales?.prefilter }));
   send({
     type: 'ready',
     scorer: scorer.identity,

@@ -1,6 +1,6 @@
 import type { GenerationOverrides } from '../contract/generation.ts';
 import type { Device } from '../contract/model-device.ts';
-import type { ModelIdentity, Precision } from '../contract/models.ts';
+import type { ModelIdentity, ModelScales, Precision } from '../contract/models.ts';
 import type { RowResult } from '../contract/outcome.ts';
 import type { JsonObject, RowFault } from '../contract/row.ts';
 
@@ -17,6 +17,8 @@ export interface EngineOptions {
   readonly detoxifier: CheckpointSource;
   readonly prefilter?: (CheckpointSource & { readonly clearBelow: number }) | undefined;
   readonly precision: Precision;
+  /** For `int8-static`, which cannot do without. */
+  readonly scales?: ModelScales | undefined;
   /** Default: the CPU. */
   readonly device?: Device;
   readonly threshold: number;

@@ -3,6 +3,8 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { RuntimeFacts } from '../contract/device.ts';
 import { CheckpointError } from '../contract/errors.ts';
 import { CPU, type Device } from '../contract/model-device.ts';
+import { SCALE } from './compile/activations.ts';
+import { type StaticScales, scaleInputs } from './static-scales.ts';
 
 /** Inputs and outputs of a run: plain arrays with their shape. */
 export type Value =
@@ -73,17 +75,22 @@ function optionsFor({ kind, index }: Device, onlyThere: boolean): InferenceSessi
   return { ...OPTIONS, executionProviders: [provider], extra: placing };
 }
 
+export interface SessionOptions extends StaticScales {
+  /** Default: the CPU. */
+  readonly device?: Device;
+  /** Refuses a graph with an operator that would run on the CPU (default false). */
+  readonly onlyThere?: boolean;
+}
+
 /**
  * Where the device is not the CPU, operators that it does not have run on the CPU all the same; where it is not there at
  * all, the session cannot be opened.
  *
  * @param model path of an ONNX file, its weights beside it, or a whole model in memory
- * @param onlyThere refuses a graph with an operator that would run on the CPU
  */
 export async function openSession(
   model: string | Uint8Array,
-  device: Device = CPU,
-  onlyThere = false,
+  { device = CPU, onlyThere = false, scales, onScale }: SessionOptions = {},
 ): Promise<Session> {
   const options = optionsFor(device, onlyThere);
   const label = typeof model === 'string' ? model : 'the graph in memory';
@@ -97,13 +104,19 @@ export async function openSession(
   } catch (cause) {
     throw new CheckpointError(`onnxruntime cannot load ${label}`, { cause });
   }
+  const tensors = (values: Readonly<Record<string, Value>>): Record<string, Tensor> =>
+    Object.fromEntries(
+      Object.entries(values).map(([name, { type, data, dims }]) => [name, new RuntimeTensor(type, data, dims)]),
+    );
+  const given = tensors(scaleInputs(session.inputNames, scales, label));
+  const measured = onScale === undefined ? [] : session.outputNames.filter((name) => name.startsWith(SCALE));
   return {
     async run(inputs) {
-      const feeds: Record<string, Tensor> = {};
-      for (const [name, { type, data, dims }] of Object.entries(inputs))
-        feeds[name] = new RuntimeTensor(type, data, dims);
-      const results = await session.run(feeds);
+      const results = await session.run({ ...tensors(inputs), ...given });
       ranGraph.publish(undefined);
+      for (const name of measured) {
+        for (const scale of results[name]?.data ?? []) onScale?.(name.slice(SCALE.length), Number(scale));
+      }
       return {
         floats(name) {
           const data = results[name]?.data;

@@ -1,6 +1,6 @@
 import { DeviceError } from '../contract/errors.ts';
 import { CPU, type Device, deviceName, requirePrecision } from '../contract/model-device.ts';
-import type { Precision } from '../contract/models.ts';
+import { inBytes, type Precision } from '../contract/models.ts';
 import { int8WeightLimit } from './cpu.ts';
 import { createGraph, ELEMENT, encodeModel } from './onnx/graph.ts';
 import { openSession } from './session.ts';
@@ -39,7 +39,7 @@ export async function findTarget({
   return {
     device,
     portable: device.kind !== 'cpu' || precision === 'fp16',
-    weightLimit: precision === 'int8' ? await int8WeightLimit() : 0,
+    weightLimit: inBytes(precision) ? await int8WeightLimit() : 0,
   };
 }
 
@@ -55,7 +55,7 @@ async function tryDevice(device: Device, half: boolean): Promise<void> {
   graph.output('sums', 'f32', [SIZE, SIZE]);
   let sums: Float32Array;
   try {
-    const session = await openSession(encodeModel(graph), device, true);
+    const session = await openSession(encodeModel(graph), { device, onlyThere: true });
     const rows = new Float32Array(SIZE * SIZE).fill(1);
     sums = (await session.run({ rows: { type: 'float32', data: rows, dims: [SIZE, SIZE] } })).floats('sums');
     await session.close();

@@ -70,7 +70,9 @@ export function hasTunings(cacheFolder: string): boolean {
 }
 
 function fileOf(cacheFolder: string, { digest, precision }: ModelIdentity): string {
-  return join(cacheFolder, FOLDER, `${digest.slice(0, 40)}-${precision}.json`);
+  // Products, and so the sizes that suit them, are the same with static scales.
+  const measuredIn = precision === 'int8-static' ? 'int8' : precision;
+  return join(cacheFolder, FOLDER, `${digest.slice(0, 40)}-${measuredIn}.json`);
 }
 
 async function thisMachine(): Promise<Machine> {

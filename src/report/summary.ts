@@ -32,6 +32,8 @@ export interface RunReport {
   readonly generation: GenerationOverrides;
   /** Null where there is none. */
   readonly prefilter: NonNullable<Run['settings']['prefilter']> | null;
+  /** How labels and rewrites move against int8; null where models do not run in int8-static. */
+  readonly staticScales: Omit<NonNullable<Run['settings']['staticScales']>, 'scales'> | null;
 }
 
 export function reportRun(run: Run, summary: RunSummary): RunReport {
@@ -58,5 +60,12 @@ export function reportRun(run: Run, summary: RunSummary): RunReport {
     threshold: run.settings.threshold,
     generation: generationOf(run.settings),
     prefilter: run.settings.prefilter ?? null,
+    staticScales: withoutScales(run.settings.staticScales),
   };
+}
+
+function withoutScales(settings: Run['settings']['staticScales']): RunReport['staticScales'] {
+  if (settings === undefined) return null;
+  const { scales: _, ...moved } = settings;
+  return moved;
 }

@@ -19,7 +19,7 @@ import { TINY, TINY_GRAPHS } from '../support/tiny-checkpoints.ts';
  * COMPILER_VERSION and puts the new line here.
  */
 const WRITTEN =
-  'version 10: 657d30b6 40a07885 fa935882 5c77e822 24baaebe e1abf948 04967657 7f053ab4 9e4179db 8cdd1f9b 8a5d0920 63b1c43a 33fba94a 426e9bcb 62069613 27b3822c ee9d9a4c 479ae1a8 6bf8a751 b56b4bd7';
+  'version 11: 657d30b6 40a07885 fa935882 5c77e822 24baaebe e1abf948 04967657 7f053ab4 9e4179db 8cdd1f9b a9c7c72c a462ff43 727955f4 0a15bc2f 241d47d4 f685e450 d47378a2 80eea20d 3e1695c8 a4aa497c';
 
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));

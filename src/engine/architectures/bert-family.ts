@@ -1,4 +1,5 @@
 import type { Fields } from '../checkpoint/fields.ts';
+import { outputScales } from '../compile/activations.ts';
 import type { Source } from '../compile/layers.ts';
 import { encodeModel } from '../onnx/graph.ts';
 import { type BertShape, bertGraph, bertTensors, readBertShape, windowOf } from './bert-encoder.ts';
@@ -43,5 +44,6 @@ function classifierGraph(family: BertFamily, source: Source, config: BertShape, 
   const active = graph.op('Tanh', [exact.linear(exact.operand(hidden), dense, size, size)]);
   const logits = exact.linear(exact.operand(active), output, size, labels);
   graph.output('logits', 'f32', ['rows', labels], logits);
+  outputScales(graph, source.measured);
   return encodeModel(graph);
 }

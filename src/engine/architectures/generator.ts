@@ -1,3 +1,4 @@
+import { outputScales } from '../compile/activations.ts';
 import type { Attended, AttentionShape } from '../compile/blocks.ts';
 import { type Cache, cacheNames, type DecoderPlan, type DecoderShape, type Step } from '../compile/decoder-plan.ts';
 import type { Layers, Source } from '../compile/layers.ts';
@@ -69,6 +70,7 @@ export function encoderModel(source: Source, { shape, encoder }: Generator): Uin
   const graph = createGraph('encoder');
   encoder(graph, source);
   for (const { name, dims } of crossSources(shape).slice(1)) graph.output(name, 'f32', dims);
+  outputScales(graph, source.measured);
   return encodeModel(graph);
 }
 

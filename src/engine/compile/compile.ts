@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ModelIdentity } from '../../contract/models.ts';
+import { inBytes, type ModelIdentity } from '../../contract/models.ts';
 import { openWeights } from '../checkpoint/weights.ts';
 import { compiledFolder } from './cache.ts';
 import type { Source } from './layers.ts';
@@ -16,21 +16,25 @@ export interface CompileRequest {
   readonly portable: boolean;
   /** Largest magnitude of an int8 weight. */
   readonly weightLimit: number;
+  /** The graphs say which scales they would do with (default false). */
+  readonly measuring?: boolean;
   /** Everything else that decides what `build` gives. */
   readonly options: unknown;
 }
 
 /** Folder of the compiled graphs of a checkpoint, from the cache or newly made. Their weights lie beside them. */
 export function compileCheckpoint(request: CompileRequest, build: (source: Source) => Models): Promise<string> {
-  const { folder, cacheFolder, identity, portable, weightLimit, options } = request;
-  const limit = identity.precision === 'int8' ? weightLimit : 0;
+  const { folder, cacheFolder, identity, portable, weightLimit, measuring = false, options } = request;
+  const limit = inBytes(identity.precision) ? weightLimit : 0;
   const key = [identity.architecture, identity.digest, identity.precision, String(limit), JSON.stringify(options)];
   if (portable) key.push('portable');
+  if (measuring) key.push('measuring');
   return compiledFolder(cacheFolder, key, (target) => {
     const tensors = openWeights(folder);
     const weights = createWeightFile(target, 'weights.bin');
     try {
-      const models = build({ tensors, weights, precision: identity.precision, portable, weightLimit });
+      const measured = measuring ? new Map() : undefined;
+      const models = build({ tensors, weights, precision: identity.precision, portable, weightLimit, measured });
       for (const [name, model] of Object.entries(models)) writeFileSync(join(target, name), model);
     } finally {
       weights.close();

@@ -1,4 +1,5 @@
 import { createGraph, type Dimension, encodeModel, type Graph } from '../onnx/graph.ts';
+import { SCALE } from './activations.ts';
 import type { DecoderPlan } from './decoder-plan.ts';
 import { greedyToken } from './greedy-token.ts';
 import type { Source } from './layers.ts';
@@ -55,13 +56,18 @@ export function greedyDecoder(source: Source, plan: DecoderPlan, end: EndTokens)
     body.output(value, 'f32', grown(caches[i]?.dims ?? []));
   });
   body.output(next, 'i64', ['rows']);
+  const measured = [...(source.measured?.get(body) ?? [])];
+  for (const [, scale] of measured) body.output(scale, 'f32', [1]);
 
   const nothingEnded = graph.op('Expand', [graph.constant('bool', 0), graph.op('Shape', ['tokens'])]);
   const steps = graph.op('Squeeze', [graph.op('Shape', ['forced'])]);
-  const outputs = [graph.name('tokens'), graph.name('ended'), ...names.map((name) => `next_${name}`), 'generated'];
+  const scales = measured.map(([site]) => `${SCALE}${site}`);
+  const states = [graph.name('tokens'), graph.name('ended'), ...names.map((name) => `next_${name}`)];
+  const outputs = [...states, 'generated', ...scales];
   graph.ops('Loop', [steps, graph.constant('bool', 1), 'tokens', nothingEnded, ...names], outputs, { body });
   for (const { name, dims } of caches) graph.output(`next_${name}`, 'f32', grown(dims));
   graph.output('generated', 'i64', ['done', 'rows']);
+  for (const scale of scales) graph.output(scale, 'f32', ['done', 1]);
   return encodeModel(graph);
 }
 

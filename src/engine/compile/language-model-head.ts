@@ -1,4 +1,5 @@
 import type { Graph } from '../onnx/graph.ts';
+import type { Quantized } from './activations.ts';
 import { exact, type Operand, type Source, storeMatrix } from './layers.ts';
 import { lazy } from './lazy.ts';
 import { quantizeMatrix, sliceColumns } from './quantize.ts';
@@ -10,6 +11,8 @@ import { quantizeMatrix, sliceColumns } from './quantize.ts';
 const SLICE_COLUMNS = 3200;
 /** A slice is a multiple of this wide, as the search for its best tokens wants it. */
 export const BLOCK = 64;
+/** What the values are known by that the head reads. */
+const HEAD = 'head';
 /** Keeps padding columns from winning. */
 const NEVER = -1e30;
 
@@ -45,7 +48,7 @@ export function logitSlices(
   scaled: boolean,
 ): LogitSlice[] {
   return input.quantized
-    ? slices(root, graph, source, input.quantized, shape, scaled)
+    ? slices(root, graph, source, input.quantized(HEAD), shape, scaled)
     : [whole(root, graph, source, input, shape)];
 }
 
@@ -63,7 +66,7 @@ function slices(
   root: Graph,
   graph: Graph,
   source: Source,
-  input: NonNullable<Operand['quantized']>,
+  input: Quantized,
   shape: HeadShape,
   scaled: boolean,
 ): LogitSlice[] {
@@ -99,14 +102,7 @@ interface Slice {
   readonly width: number;
 }
 
-function sliceLogits(
-  root: Graph,
-  graph: Graph,
-  input: NonNullable<Operand['quantized']>,
-  shape: HeadShape,
-  slice: Slice,
-  scaled: boolean,
-) {
+function sliceLogits(root: Graph, graph: Graph, input: Quantized, shape: HeadShape, slice: Slice, scaled: boolean) {
   const { first, last, width } = slice;
   let bias = '';
   if (shape.bias || last - first < width) {
@@ -114,10 +110,10 @@ function sliceLogits(
     for (let i = first; i < last; i++) values[i - first] = shape.bias?.[i] ?? 0;
     bias = root.tensor(`head.bias/${first}`, [width], values);
   }
-  const operands = [input.values, slice.values, graph.constant('f32', 1), slice.scales, graph.constant('u8', 128)];
+  const operands = [input.values, slice.values, input.scale, slice.scales, input.zeroPoint];
   const product = (...more: string[]) =>
     graph.op('MatMulIntegerToFloat', [...operands, ...more], {}, { domain: 'com.microsoft' });
-  if (!shape.bias && !scaled) return bias ? product('', bias) : product();
-  const logits = graph.op('Mul', [product(), input.scales]);
+  if (input.rowScales === null || (!shape.bias && !scaled)) return bias ? product('', bias) : product();
+  const logits = graph.op('Mul', [product(), input.rowScales]);
   return bias ? graph.op('Add', [logits, bias]) : logits;
 }

@@ -1,8 +1,9 @@
 import { CheckpointError } from '../../contract/errors.ts';
-import type { Precision } from '../../contract/models.ts';
+import { inBytes, type Precision } from '../../contract/models.ts';
 import { float32ToFloat16 } from '../checkpoint/float16.ts';
 import type { Tensors } from '../checkpoint/tensors.ts';
 import { ELEMENT, type ElementType, type Graph, type TensorData } from '../onnx/graph.ts';
+import { createQuantizer, type MeasuredScales, type Quantized } from './activations.ts';
 import { lazy } from './lazy.ts';
 import { quantizeMatrix } from './quantize.ts';
 import type { WeightFile } from './weight-file.ts';
@@ -18,6 +19,8 @@ export interface Source {
   readonly padded?: boolean;
   /** Largest magnitude of an int8 weight. */
   readonly weightLimit: number;
+  /** In int8: where the scales that `int8-static` would do with are put (default: nothing is measured). */
+  readonly measured?: MeasuredScales | undefined;
 }
 
 /** The input of linear layers, [rows, features], with its quantized form where there is one. */
@@ -26,7 +29,8 @@ export interface Operand {
   readonly values: string;
   /** Products with it are in fp32, whatever the precision of the others. */
   readonly exact: boolean;
-  readonly quantized: { readonly values: string; readonly scales: string } | null;
+  /** Made when the first layer asks for it, whose name it is known by. */
+  readonly quantized: ((layer: string) => Quantized) | null;
 }
 
 export interface LinearOptions {
@@ -126,7 +130,7 @@ export function storeMatrix(
 export function createLayers(root: Graph, graph: Graph, source: Source): Layers {
   const { tensors, weights, precision, portable, padded = false, weightLimit } = source;
   const half = precision === 'fp16';
-  const zeroPoints = new Map<string, string>();
+  const quantize = createQuantizer(root, graph, source);
 
   const stored = (key: string, type: ElementType, dims: readonly number[], make: () => TensorData) => {
     const tensor = weights.store(key, type, dims, make);
@@ -139,7 +143,7 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
     if (bias === null) return null;
     const values = typeof bias === 'string' ? tensors.read(bias, [outputs]) : bias;
     const dims = biasAsRow ? [1, outputs] : [outputs];
-    const factor = precision === 'int8' ? multiplier : 1;
+    const factor = inBytes(precision) ? multiplier : 1;
     return root.tensor(`${name}.bias/${dims.length}`, dims, factor === 1 ? values : values.map((v) => v * factor));
   }
 
@@ -161,45 +165,29 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
     return graph.op('Gemm', operands, { transB: 1, ...factors });
   }
 
-  /** Row-wise dynamic quantization: the scale of a row depends on that row alone. u8 around 128, since u8 x s8 is fast. */
-  function quantize(values: string, rows: string, lowerBound: number | undefined) {
-    const last = graph.constant('i64', [-1]);
-    const reduce = (type: 'ReduceMax' | 'ReduceMin', factor: number) =>
-      graph.op('Mul', [graph.op(type, [values, last], { keepdims: 0 }), graph.constant('f32', factor)]);
-    const floor = Math.max(1e-12, -(lowerBound ?? 0) / 127);
-    const parts = [reduce('ReduceMax', 1 / 127), graph.constant('f32', floor)];
-    if (lowerBound === undefined) parts.push(reduce('ReduceMin', -1 / 127));
-    const scales = graph.op('Max', parts);
-    const zeroPoint =
-      zeroPoints.get(rows) ?? graph.op('Expand', [graph.constant('u8', [128]), graph.op('Shape', [scales])]);
-    zeroPoints.set(rows, zeroPoint);
-    return {
-      values: graph.op('QuantizeLinear', [values, scales, zeroPoint], { axis: 0 }),
-      scales: graph.op('Unsqueeze', [scales, last]),
-    };
-  }
-
   function quantizedProduct(
-    input: NonNullable<Operand['quantized']>,
+    { values, scale, zeroPoint, rowScales }: Quantized,
     name: string,
     [inputs, outputs]: readonly [number, number],
-    multiplier: number,
+    options: LinearOptions,
   ): string {
+    const { multiplier = 1 } = options;
     const key = `int8/${name}`;
     const matrix = lazy(() =>
       quantizeMatrix(tensors.read(`${name}.weight`, [outputs, inputs]), outputs, inputs, weightLimit),
     );
-    const values = stored(key, 'i8', [inputs, outputs], () => matrix().values);
-    const scales = stored(`${key}/scales*${multiplier}`, 'f32', [outputs], () =>
-      matrix().scales.map((scale) => scale * multiplier),
+    const weights = stored(key, 'i8', [inputs, outputs], () => matrix().values);
+    const weightScales = stored(`${key}/scales*${multiplier}`, 'f32', [outputs], () =>
+      matrix().scales.map((each) => each * multiplier),
     );
-    const product = graph.op(
-      'MatMulIntegerToFloat',
-      [input.values, values, graph.constant('f32', 1), scales, graph.constant('u8', 128)],
-      {},
-      { domain: 'com.microsoft' },
-    );
-    return graph.op('Mul', [product, input.scales]);
+    // Where nothing is to be multiplied between product and bias, one node does both.
+    const bias = biasOf(name, outputs, rowScales === null ? { ...options, biasAsRow: false } : options);
+    const operands = [values, weights, scale, weightScales, zeroPoint];
+    if (rowScales === null && bias !== null) operands.push('', bias);
+    const product = graph.op('MatMulIntegerToFloat', operands, {}, { domain: 'com.microsoft' });
+    if (rowScales === null) return product;
+    const scaled = graph.op('Mul', [product, rowScales]);
+    return bias ? graph.op('Add', [scaled, bias]) : scaled;
   }
 
   return {
@@ -212,19 +200,23 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
     exact: (values) => exact(graph, precision, values),
     table: (name, shape) => storeMatrix(root, source, half ? 'f16' : 'f32', name, shape),
     computed: (name, shape, make) => stored(name, 'f32', shape, make),
-    operand: (values, { rows = 'rows', lowerBound, exact: isExact = false } = {}) => ({
-      values: isExact ? exact(graph, precision, values) : reduced(graph, precision, values),
-      exact: isExact,
-      quantized: precision === 'int8' ? quantize(values, rows, lowerBound) : null,
-    }),
+    operand(values, { rows = 'rows', lowerBound, exact: isExact = false } = {}) {
+      let known: Quantized | undefined;
+      const quantized = (site: string): Quantized => {
+        known ??= quantize(values, { rows, lowerBound }, site);
+        return known;
+      };
+      return {
+        values: isExact ? exact(graph, precision, values) : reduced(graph, precision, values),
+        exact: isExact,
+        quantized: inBytes(precision) ? quantized : null,
+      };
+    },
     linear(input, name, inputs, outputs, options = {}) {
       if (portable) return portableProduct(input, name, [inputs, outputs], options);
+      if (input.quantized) return quantizedProduct(input.quantized(name), name, [inputs, outputs], options);
       const { multiplier = 1 } = options;
       const bias = biasOf(name, outputs, options);
-      if (input.quantized) {
-        const product = quantizedProduct(input.quantized, name, [inputs, outputs], multiplier);
-        return bias ? graph.op('Add', [product, bias]) : product;
-      }
       const weight = parameter(`${name}.weight`, [outputs, inputs]);
       const product = graph.op('FusedMatMul', [input.values, weight], { transB: 1 }, { domain: 'com.microsoft' });
       const sum = bias ? graph.op('Add', [product, bias]) : product;

@@ -1,4 +1,5 @@
 import { createGraph, type Dimension, encodeModel, type Graph } from '../onnx/graph.ts';
+import { outputScales } from './activations.ts';
 import { type DecoderPlan, reader } from './decoder-plan.ts';
 import { logitSlices } from './language-model-head.ts';
 import { exact, reduced, type Source } from './layers.ts';
@@ -45,6 +46,7 @@ export function searchStep(source: Source, plan: DecoderPlan): Uint8Array {
     const added = graph.op('Slice', [result.caches[i] ?? '', ...last]);
     output(`new_${name}`, exact(graph, source.precision, added), 'f32', ['rows', heads, 1, headSize]);
   });
+  outputScales(graph, source.measured);
   return encodeModel(graph);
 }
 
