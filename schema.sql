@@ -72,7 +72,7 @@ CREATE TABLE models (
   CONSTRAINT models_pkey PRIMARY KEY (id),
   CONSTRAINT models_digest_check CHECK ((digest ~ '^[0-9a-f]{64}$'::text)),
   CONSTRAINT models_identity UNIQUE (digest, "precision", name, architecture),
-  CONSTRAINT models_precision_check CHECK (("precision" = ANY (ARRAY['fp32'::text, 'fp16'::text, 'int8'::text])))
+  CONSTRAINT models_precision_check CHECK (("precision" = ANY (ARRAY['fp32'::text, 'fp16'::text, 'int8'::text, 'int8-static'::text])))
 );
 COMMENT ON TABLE models IS 'Models that ran, told apart by their weights';
 COMMENT ON COLUMN models.name IS 'As the user named it: alias, hub id or folder name';

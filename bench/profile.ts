@@ -12,7 +12,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KEPT_MEMORY } from '../src/config.ts';
 import type { GenerationOverrides } from '../src/contract/generation.ts';
+import type { Precision } from '../src/contract/models.ts';
 import { loadDetoxifier, loadScorer } from '../src/engine/load.ts';
+import { collectScales, type StaticScales } from '../src/engine/static-scales.ts';
 import { RESULTS } from './peers/compare.ts';
 import { type Environment, openEnvironment, type Size } from './peers/environment.ts';
 import { readCommit, readMachine } from './peers/machine.ts';
@@ -23,6 +25,8 @@ interface Job {
   readonly title: string;
   readonly size: Size;
   readonly generation?: GenerationOverrides;
+  /** In int8-static, by scales that the same rows would do with. */
+  readonly isStatic?: boolean;
   /** Share of `--rows` that it takes. */
   readonly share: number;
 }
@@ -38,6 +42,11 @@ const JOBS: readonly Job[] = [
   { title: 'T5-base, greedy', size: 't5-base', generation: { num_beams: 1, max_new_tokens: 64 }, share: 0.5 },
   { title: 'GPT-2, 20 tokens', size: 'gpt2', generation: { num_beams: 1, max_new_tokens: 20 }, share: 0.5 },
   { title: 'RoBERTa-base scorer', size: 'roberta-base', share: 1 },
+  {
+    ...{ title: 'BART-base, greedy, int8-static', size: 'bart-base', isStatic: true },
+    ...{ generation: { num_beams: 1, max_new_tokens: 64 }, share: 1 },
+  },
+  { title: 'RoBERTa-base scorer, int8-static', size: 'roberta-base', isStatic: true, share: 1 },
 ];
 
 interface Event {
@@ -99,7 +108,11 @@ function profile(job: Job, environment: Environment): Profile {
       env: {
         ...process.env,
         ...KEPT_MEMORY,
-        DETOXQ_PROFILE: JSON.stringify({ load, generation: job.generation, file, folder }),
+        DETOXQ_PROFILE: JSON.stringify({
+          ...{ load, file, folder },
+          generation: job.generation,
+          isStatic: job.isStatic,
+        }),
       },
       stdio: ['ignore', 2, 2],
     });
@@ -112,6 +125,7 @@ function profile(job: Job, environment: Environment): Profile {
 interface Work {
   readonly load: { readonly folder: string; readonly name: string; readonly cacheFolder: string };
   readonly generation?: GenerationOverrides;
+  readonly isStatic?: boolean;
   /** Texts, as JSON. */
   readonly file: string;
   /** Where the profiles go. */
@@ -119,7 +133,7 @@ interface Work {
 }
 
 /** In the process of its own: the sessions that the engine opens are told to keep a profile. */
-async function work({ load, generation, file, folder }: Work): Promise<void> {
+async function work({ load, generation, isStatic = false, file, folder }: Work): Promise<void> {
   process.env.ORT_DISABLE_TELEMETRY = '1';
   const { InferenceSession } = await import('onnxruntime-node');
   const create = InferenceSession.create.bind(InferenceSession) as (
@@ -138,18 +152,22 @@ async function work({ load, generation, file, folder }: Work): Promise<void> {
     };
     return session;
   };
-  InferenceSession.create = profiled as typeof InferenceSession.create;
   const texts: string[] = JSON.parse(readFileSync(file, 'utf8'));
-  const common = { ...load, precision: 'int8' } as const;
-  if (generation) {
-    const detoxifier = await loadDetoxifier({ ...common, generation });
-    await detoxifier.rewrite(texts);
-    await detoxifier.close();
-  } else {
-    const scorer = await loadScorer(common);
-    await scorer.score(texts);
-    await scorer.close();
-  }
+  const run = async (form: StaticScales & { readonly precision: Precision }) => {
+    if (generation) {
+      const detoxifier = await loadDetoxifier({ ...load, ...form, generation });
+      await detoxifier.rewrite(texts);
+      await detoxifier.close();
+    } else {
+      const scorer = await loadScorer({ ...load, ...form });
+      await scorer.score(texts);
+      await scorer.close();
+    }
+  };
+  const { onScale, scales } = collectScales();
+  if (isStatic) await run({ precision: 'int8', onScale });
+  InferenceSession.create = profiled as typeof InferenceSession.create;
+  await run(isStatic ? { precision: 'int8-static', scales: scales() } : { precision: 'int8' });
 }
 
 function summarize(title: string, rows: number, folder: string): Profile {

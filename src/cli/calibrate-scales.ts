@@ -111,7 +111,7 @@ function requireFew(moved: Moved, maxMoved: number): void {
   }
   if (labelBound <= maxMoved && movedWords <= maxMoved * words) return;
   throw new UsageError(
-    `--precision int8-static is refused: more than ${percent(maxMoved)} may move. ${movedText(moved)} ` +
+    `--precision int8-static is refused, since more moves than ${percent(maxMoved)}. ${movedText(moved)} ` +
       'Take int8, or allow more with --static-max-moved.',
   );
 }

@@ -41,29 +41,38 @@ export async function prepareRun(
     idColumn: options.idColumn,
     limit: options.limit,
   });
-  const { prefilterMaxMiss: maxMiss } = options;
-  let settings: RunSettings = { detoxifier, scorer, threshold, ...writing, similarity: 'chrf' };
-  if (precision === 'int8-static') {
-    const request = { dataset, settings, prefilter, maxMoved: options.staticMaxMoved, place };
-    settings = { ...settings, staticScales: await calibrateScales(context, request) };
-  }
-  if (prefilter !== null) {
-    const request = { dataset, settings, prefilter, maxMiss, place };
-    settings = { ...settings, prefilter: await calibratePrefilter(context, request) };
-  }
-  const frozen = settings;
+  const plain: RunSettings = { detoxifier, scorer, threshold, ...writing, similarity: 'chrf' };
+  const settings = await calibrated(context, dataset, plain, { prefilter, options, place });
   const { files: sourceFiles, options: sourceOptions } = dataset.source;
   return {
     dataset,
-    settings: frozen,
+    settings,
     create: () =>
       createRun(context.database, {
         name: options.name ?? null,
         // A resume must cut the same chunks.
         source: { files: sourceFiles, options: { ...sourceOptions, chunkRows: options.chunkRows } },
-        settings: frozen,
+        settings,
       }),
   };
+}
+
+/** Settings with what has to be measured on rows of the run before it begins. */
+async function calibrated(
+  context: Context,
+  dataset: Dataset,
+  plain: RunSettings,
+  { prefilter, options, place }: { prefilter: ModelIdentity | null; options: RunOptions; place: EnginePlace },
+): Promise<RunSettings> {
+  const { staticMaxMoved: maxMoved, prefilterMaxMiss: maxMiss } = options;
+  const shared = { dataset, place };
+  const scaled =
+    plain.scorer.precision === 'int8-static'
+      ? { ...plain, staticScales: await calibrateScales(context, { ...shared, settings: plain, prefilter, maxMoved }) }
+      : plain;
+  if (prefilter === null) return scaled;
+  const request = { ...shared, settings: scaled, prefilter, maxMiss };
+  return { ...scaled, prefilter: await calibratePrefilter(context, request) };
 }
 
 /** What is asked for, with a limit: a run that nobody limits is not one that should take a checkpoint's own 1024 tokens. */

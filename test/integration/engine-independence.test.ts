@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
 import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+import { detoxifierScales, scorerScales } from '../support/measured-scales.ts';
 import { TINY, TINY_GENERATORS } from '../support/tiny-checkpoints.ts';
 
 /*
@@ -44,11 +45,15 @@ function bits(values: readonly number[]): string {
   return Buffer.from(Float32Array.from(values).buffer).toString('hex');
 }
 
-describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
+/** What scales are measured on; other texts may well go beyond them. */
+const MEASURED = ['you are late .', 'the soup , nobody !', 'kevin xyzzy 40'];
+
+describe.each<Precision>(['int8', 'int8-static', 'fp32'])('%s', (precision) => {
   test('scores are bitwise the same alone and in any batch', async () => {
     const name = 'tiny-roberta';
-    const open = (maxRunTokens: number) =>
-      loadScorer({ folder: join(TINY, name), name, precision, cacheFolder, maxRunTokens });
+    const checkpoint = { folder: join(TINY, name), name, precision, cacheFolder };
+    const scales = precision === 'int8-static' ? await scorerScales(checkpoint, MEASURED) : undefined;
+    const open = (maxRunTokens: number) => loadScorer({ ...checkpoint, scales, maxRunTokens });
     const alone = await open(1);
     await fc.assert(
       fc.asyncProperty(texts, limits, async (batch, { maxRunTokens }) => {
@@ -68,9 +73,11 @@ describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
   });
 
   test.each(TINY_GENERATORS)('rewrites of %s are the same alone and in any batch', async (name) => {
-    const folder = join(TINY, name);
+    const generation = { max_new_tokens: 60 };
+    const checkpoint = { folder: join(TINY, name), name, precision, cacheFolder, generation };
+    const scales = precision === 'int8-static' ? await detoxifierScales(checkpoint, MEASURED) : undefined;
     const open = (batching: { maxRunTokens: number; maxRows: number }) =>
-      loadDetoxifier({ folder, name, precision, cacheFolder, generation: { max_new_tokens: 60 }, ...batching });
+      loadDetoxifier({ ...checkpoint, scales, ...batching });
     const alone = await open({ maxRunTokens: 1, maxRows: 1 });
     await fc.assert(
       fc.asyncProperty(texts, limits, async (batch, batching) => {

@@ -21,6 +21,7 @@ test('a run is in the precision of its device, or in the one asked for, if the d
   expect(precisionOf({ device: cuda, precision: 'fp32' })).toBe('fp32');
   expect(precisionOf({ precision: 'fp16' })).toBe('fp16');
   expect(() => precisionOf({ device: cuda, precision: 'int8' })).toThrow(UsageError);
+  expect(() => precisionOf({ device: cuda, precision: 'int8-static' })).toThrow('int8-static runs on a CPU only');
 });
 
 test('a worker on a GPU leaves a run in int8 alone, and says why', () => {
