@@ -1,6 +1,7 @@
 /** The files of docs/benchmarks/, by the machine that they were taken on. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Precision } from '../../src/contract/models.ts';
 import { RESULTS, type Result } from '../peers/compare.ts';
 import type { Machine } from '../peers/machine.ts';
 
@@ -59,17 +60,24 @@ export interface PrecisionResult extends Taken {
   readonly scorers: readonly {
     readonly name: string;
     readonly rows: number;
-    readonly equalLabels: number;
-    readonly meanDistance: number;
-    readonly largestDistance: number;
+    readonly forms: readonly {
+      readonly precision: Precision;
+      readonly equalLabels: number;
+      readonly meanDistance: number;
+      readonly largestDistance: number;
+    }[];
   }[];
   readonly detoxifiers: readonly {
     readonly name: string;
     readonly rows: number;
-    readonly equalOutputs: number;
-    readonly fp32: { readonly j: Estimate };
-    readonly int8: { readonly j: Estimate };
-    readonly differences: { readonly j: Estimate };
+    /** Of fp32, with which all are compared. */
+    readonly j: Estimate;
+    readonly forms: readonly {
+      readonly precision: Precision;
+      readonly equalOutputs: number;
+      readonly j: Estimate;
+      readonly difference: Estimate;
+    }[];
   }[];
 }
 

@@ -104,15 +104,17 @@ export async function openSession(
   } catch (cause) {
     throw new CheckpointError(`onnxruntime cannot load ${label}`, { cause });
   }
-  const tensors = (values: Readonly<Record<string, Value>>): Record<string, Tensor> =>
-    Object.fromEntries(
-      Object.entries(values).map(([name, { type, data, dims }]) => [name, new RuntimeTensor(type, data, dims)]),
-    );
-  const given = tensors(scaleInputs(session.inputNames, scales, label));
+  const given: Record<string, Tensor> = {};
+  for (const [name, scale] of Object.entries(scaleInputs(session.inputNames, scales, label))) {
+    given[name] = new RuntimeTensor('float32', Float32Array.of(scale), [1]);
+  }
   const measured = onScale === undefined ? [] : session.outputNames.filter((name) => name.startsWith(SCALE));
   return {
     async run(inputs) {
-      const results = await session.run({ ...tensors(inputs), ...given });
+      const feeds = { ...given };
+      for (const [name, { type, data, dims }] of Object.entries(inputs))
+        feeds[name] = new RuntimeTensor(type, data, dims);
+      const results = await session.run(feeds);
       ranGraph.publish(undefined);
       for (const name of measured) {
         for (const scale of results[name]?.data ?? []) onScale?.(name.slice(SCALE.length), Number(scale));

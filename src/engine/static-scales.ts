@@ -1,7 +1,6 @@
 import { CheckpointError } from '../contract/errors.ts';
 import type { ActivationScales } from '../contract/models.ts';
 import { SCALE } from './compile/activations.ts';
-import type { Value } from './session.ts';
 
 /** How activations become bytes, beside a precision of int8 or int8-static. */
 export interface StaticScales {
@@ -33,12 +32,12 @@ function shorten(scale: number): number {
   return Number((scale * (1 + 5e-5)).toPrecision(5));
 }
 
-/** The inputs of a graph that are scales, by name. @throws CheckpointError where one was not measured */
+/** What the inputs of a graph are that are scales, by their names. @throws CheckpointError where one was not measured */
 export function scaleInputs(
   inputNames: readonly string[],
   scales: ActivationScales | undefined,
   label: string,
-): Record<string, Value> {
+): Record<string, number> {
   const sites = inputNames.filter((name) => name.startsWith(SCALE)).map((name) => name.slice(SCALE.length));
   return Object.fromEntries(
     sites.map((site) => {
@@ -46,7 +45,7 @@ export function scaleInputs(
       if (scale === undefined || !(scale > 0 && Number.isFinite(scale))) {
         throw new CheckpointError(`${label} needs a scale for ${site}: int8-static is for runs that were calibrated`);
       }
-      return [`${SCALE}${site}`, { type: 'float32', data: Float32Array.of(scale), dims: [1] }];
+      return [`${SCALE}${site}`, scale];
     }),
   );
 }
