@@ -14,6 +14,7 @@ import { precisionSection } from './report/precision.ts';
 import { profileSection } from './report/profile.ts';
 import { type MachineResults, readResults } from './report/results.ts';
 import { scaleSection } from './report/scale.ts';
+import { staticSection } from './report/static.ts';
 import { waySection } from './report/way.ts';
 
 function writePlot(name: string, svg: string): string {
@@ -21,7 +22,16 @@ function writePlot(name: string, svg: string): string {
   return `benchmarks/${name}`;
 }
 
-function machineSection({ machine, comparisons, job, scale, way, precision, profile }: MachineResults): string {
+function machineSection({
+  machine,
+  comparisons,
+  job,
+  scale,
+  way,
+  static: fixed,
+  precision,
+  profile,
+}: MachineResults): string {
   const bars = [...comparisonBars(comparisons), ...(job ? jobBars(job) : [])];
   const ratios = writePlot(`${machine.kind}.svg`, plotRatios('Rows/s, detoxq to the fastest peer', bars));
   const sections = [
@@ -29,6 +39,7 @@ function machineSection({ machine, comparisons, job, scale, way, precision, prof
     job && jobSection(job),
     scale && scaleSection(scale, writePlot(`scale.${machine.kind}.svg`, plotScale(scale.sizes))),
     way && waySection(way),
+    fixed && staticSection(fixed),
     precision && precisionSection(precision),
     profile && profileSection(profile),
   ];

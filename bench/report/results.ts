@@ -87,6 +87,19 @@ interface Estimate {
   readonly high: number;
 }
 
+/** bench/static.ts */
+export interface StaticResult extends Taken {
+  readonly works: readonly {
+    readonly title: string;
+    readonly rows: number;
+    readonly rowsInATurn: number;
+    /** Processor time of int8 to that of int8-static, one a turn. */
+    readonly ratios: readonly number[];
+    /** Rows with the same tokens, or label. */
+    readonly equal: number;
+  }[];
+}
+
 /** bench/profile.ts */
 export interface ProfileResult extends Taken {
   readonly profiles: readonly Profile[];
@@ -134,6 +147,7 @@ export interface MachineResults {
   readonly job: JobResult | undefined;
   readonly scale: ScaleResult | undefined;
   readonly way: WayResult | undefined;
+  readonly static: StaticResult | undefined;
   readonly precision: PrecisionResult | undefined;
   readonly profile: ProfileResult | undefined;
 }
@@ -159,6 +173,7 @@ export function readResults(): MachineResults[] {
       job: read<JobResult>('job'),
       scale: read<ScaleResult>('scale'),
       way: read<WayResult>('way'),
+      static: read<StaticResult>('static'),
       precision: read<PrecisionResult>('precision'),
       profile: read<ProfileResult>('profile'),
     };
