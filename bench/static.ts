@@ -10,6 +10,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
+import { KEPT_MEMORY } from '../src/config.ts';
 import type { GenerationOverrides } from '../src/contract/generation.ts';
 import { loadDetoxifier, loadScorer } from '../src/engine/load.ts';
 import { collectScales, type StaticScales } from '../src/engine/static-scales.ts';
@@ -50,8 +51,6 @@ const MEASURED_ROWS = 64;
 
 const options = readOptions({ rows: 768, rounds: 1 });
 const environment = openEnvironment();
-execFileSync('taskset', ['-acp', options.cores[0] ?? '0', String(process.pid)], { stdio: 'ignore' });
-
 interface Open {
   run(texts: readonly string[]): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -100,20 +99,31 @@ async function compareForms(work: Work): Promise<StaticResult['works'][number]> 
   return { title: work.title, rows, rowsInATurn: work.rows, ratios, equal };
 }
 
-const loadBefore = loadavg()[0] ?? 0;
-const works = [];
-for (const work of WORKS) {
-  const compared = await compareForms(work);
-  works.push(compared);
-  const { title, rows, ratios, equal } = compared;
-  console.log(
-    `${title}: int8-static × ${median(ratios).toFixed(3)} of int8 (${range(ratios, 2)}), ${equal} of ${rows} outputs or labels equal`,
-  );
+if (process.env.DETOXQ_STATIC === undefined) {
+  // As engine processes have it.
+  const env = { ...process.env, ...KEPT_MEMORY, DETOXQ_STATIC: '1' };
+  const self = [process.execPath, import.meta.filename, ...process.argv.slice(2)];
+  execFileSync('taskset', ['-c', options.cores[0] ?? '0', ...self], { env, stdio: 'inherit' });
+} else {
+  await compareAll();
 }
-const machine = readMachine();
-const result: StaticResult = {
-  ...{ machine, commit: readCommit(), takenAt: new Date().toISOString(), works },
-  loadAverage: [loadBefore, loadavg()[0] ?? 0],
-};
-mkdirSync(RESULTS, { recursive: true });
-writeFileSync(join(RESULTS, `static.${machine.kind}.json`), `${JSON.stringify(result, null, 2)}\n`);
+
+async function compareAll(): Promise<void> {
+  const loadBefore = loadavg()[0] ?? 0;
+  const works = [];
+  for (const work of WORKS) {
+    const compared = await compareForms(work);
+    works.push(compared);
+    const { title, rows, ratios, equal } = compared;
+    console.log(
+      `${title}: int8-static × ${median(ratios).toFixed(3)} of int8 (${range(ratios, 2)}), ${equal} of ${rows} outputs or labels equal`,
+    );
+  }
+  const machine = readMachine();
+  const result: StaticResult = {
+    ...{ machine, commit: readCommit(), takenAt: new Date().toISOString(), works },
+    loadAverage: [loadBefore, loadavg()[0] ?? 0],
+  };
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, `static.${machine.kind}.json`), `${JSON.stringify(result, null, 2)}\n`);
+}
