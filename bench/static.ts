@@ -1,10 +1,11 @@
 /**
  * int8-static against int8: what scales that are known before are worth, on models of base size, one core.
  *
- *   npm run bench -- static [--rows 768] [--cores 0] [--data ../shared/data]
+ *   npm run bench -- static [--rows 384] [--cores 0] [--data ../shared/data]
  *
- * Both in one process, in turns of few rows (int8, static, static, int8), by processor time: what other engines are compared with takes
- * minutes a turn, in which a shared machine changes by more than this is worth. `docs/benchmarks/static.KIND.json`.
+ * Both in one process, in turns of few rows (int8, static, static, int8), by processor time, the median of a process's turns; four processes a
+ * work. What other engines are compared with takes minutes a turn, in which a shared machine changes by more than this is worth.
+ * `docs/benchmarks/static.KIND.json`.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -27,7 +28,7 @@ interface Work {
   readonly generation?: GenerationOverrides;
   /** Of one turn. */
   readonly rows: number;
-  /** Of `--rows`. */
+  /** Of `--rows`, which every process has. */
   readonly share: number;
 }
 
@@ -48,8 +49,10 @@ const WORKS: readonly Work[] = [
 ];
 /** As in src/cli/calibrate-scales.ts. */
 const MEASURED_ROWS = 64;
+/** Of each work; in every second one int8-static is loaded first. */
+const PROCESSES = 4;
 
-const options = readOptions({ rows: 768, rounds: 1 });
+const options = readOptions({ rows: 384, rounds: 1 });
 const environment = openEnvironment();
 interface Open {
   run(texts: readonly string[]): Promise<readonly string[]>;
@@ -69,15 +72,22 @@ async function open(
   return { run: async (texts) => (await rewrite(texts)).map(({ tokens }) => tokens.join(' ')), close };
 }
 
-async function compareForms(work: Work): Promise<StaticResult['works'][number]> {
-  const rows = Math.ceil(options.rows * work.share);
-  const { texts } = (work.generation ? paradetox : jigsaw)({ ...options, rows: rows + MEASURED_ROWS });
+interface Turns {
+  readonly ratios: readonly number[];
+  readonly equal: number;
+}
+
+/** In a process of its own. What is loaded first has other memory than what comes after it, which is worth as much as what is measured here. */
+async function takeTurns(work: Work, staticFirst: boolean): Promise<Turns> {
+  const { texts } = (work.generation ? paradetox : jigsaw)({ ...options, rows: rowsOf(work) + MEASURED_ROWS });
   const { onScale, scales } = collectScales();
   const measuring = await open(work, { precision: 'int8', onScale });
   await measuring.run(texts.slice(0, MEASURED_ROWS));
   await measuring.close();
+  const openStatic = () => open(work, { precision: 'int8-static', scales: scales() });
+  const early = staticFirst ? await openStatic() : null;
   const int8 = await open(work, { precision: 'int8' });
-  const fixed = await open(work, { precision: 'int8-static', scales: scales() });
+  const fixed = early ?? (await openStatic());
   for (const form of [int8, fixed]) await form.run(texts.slice(0, MEASURED_ROWS));
   const ratios: number[] = [];
   let equal = 0;
@@ -94,31 +104,34 @@ async function compareForms(work: Work): Promise<StaticResult['works'][number]> 
     ratios.push((used.get(int8) ?? Number.NaN) / (used.get(fixed) ?? Number.NaN));
     equal += turn.filter((_, i) => outputs.get(int8)?.[i] === outputs.get(fixed)?.[i]).length;
   }
-  await int8.close();
-  await fixed.close();
-  return { title: work.title, rows, rowsInATurn: work.rows, ratios, equal };
+  return { ratios, equal };
 }
 
-if (process.env.DETOXQ_STATIC === undefined) {
-  // As engine processes have it.
-  const env = { ...process.env, ...KEPT_MEMORY, DETOXQ_STATIC: '1' };
+function rowsOf({ share }: Work): number {
+  return Math.ceil(options.rows * share);
+}
+
+function inProcess(index: number, staticFirst: boolean): Turns {
+  // Memory is kept as in engine processes.
+  const env = { ...process.env, ...KEPT_MEMORY, DETOXQ_STATIC: JSON.stringify({ index, staticFirst }) };
   const self = [process.execPath, import.meta.filename, ...process.argv.slice(2)];
-  execFileSync('taskset', ['-c', options.cores[0] ?? '0', ...self], { env, stdio: 'inherit' });
-} else {
-  await compareAll();
+  const stdio: ('ignore' | 'pipe' | 'inherit')[] = ['ignore', 'pipe', 'inherit'];
+  return JSON.parse(
+    execFileSync('taskset', ['-c', options.cores[0] ?? '0', ...self], { env, stdio, encoding: 'utf8' }),
+  );
 }
 
-async function compareAll(): Promise<void> {
+function compareAll(): void {
   const loadBefore = loadavg()[0] ?? 0;
-  const works = [];
-  for (const work of WORKS) {
-    const compared = await compareForms(work);
-    works.push(compared);
-    const { title, rows, ratios, equal } = compared;
+  const works = WORKS.map((work, index) => {
+    const processes = Array.from({ length: PROCESSES }, (_, p) => inProcess(index, p % 2 === 1));
+    const [{ equal } = { equal: 0 }] = processes;
+    const ratios = processes.map((turns) => median(turns.ratios));
     console.log(
-      `${title}: int8-static × ${median(ratios).toFixed(3)} of int8 (${range(ratios, 2)}), ${equal} of ${rows} outputs or labels equal`,
+      `${work.title}: int8-static × ${median(ratios).toFixed(3)} of int8 (${range(ratios, 2)}), ${equal} of ${rowsOf(work)} outputs or labels equal`,
     );
-  }
+    return { title: work.title, rows: rowsOf(work), rowsInATurn: work.rows, ratios, equal };
+  });
   const machine = readMachine();
   const result: StaticResult = {
     ...{ machine, commit: readCommit(), takenAt: new Date().toISOString(), works },
@@ -126,4 +139,13 @@ async function compareAll(): Promise<void> {
   };
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(join(RESULTS, `static.${machine.kind}.json`), `${JSON.stringify(result, null, 2)}\n`);
+}
+
+const given = process.env.DETOXQ_STATIC;
+if (given === undefined) {
+  compareAll();
+} else {
+  const { index, staticFirst } = JSON.parse(given);
+  const work = WORKS[index];
+  if (work) console.log(JSON.stringify(await takeTurns(work, staticFirst)));
 }

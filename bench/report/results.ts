@@ -93,7 +93,7 @@ export interface StaticResult extends Taken {
     readonly title: string;
     readonly rows: number;
     readonly rowsInATurn: number;
-    /** Processor time of int8 to that of int8-static, one a turn. */
+    /** Processor time of int8 to that of int8-static: the median of a process's turns, one a process. */
     readonly ratios: readonly number[];
     /** Rows with the same tokens, or label. */
     readonly equal: number;
