@@ -4,7 +4,7 @@
  *   npm run bench -- precision [--rows 5000] [--data ../shared/data] [--only nano-roberta,nano-bart] [--measured-rows 64]
  *
  * Scorers on the first `--rows` comments of Jigsaw; detoxifiers on the held-out tenth of ParaDetox that their cards have,
- * judged by `detoxq evaluate`, all precisions in one evaluation: differences are paired. Scales of int8-static are measured on `--measured-rows` of the same rows. Run it again when bundled weights
+ * judged by `detoxq evaluate`, fp32 and another in one evaluation: differences are paired. Scales of int8-static are measured on `--measured-rows` of the same rows. Run it again when bundled weights
  * change, and put the lines into their cards.
  */
 import { execFileSync } from 'node:child_process';
@@ -107,16 +107,19 @@ async function compareDetoxifier(name: string, pairs: readonly (readonly string[
   const main = join(ROOT, 'src/cli/main.ts');
   const env = { ...process.env, DETOXQ_HOME: join(CACHE, 'precision-home') };
   const stdio: 'pipe'[] = ['pipe', 'pipe', 'pipe'];
-  const json = execFileSync(process.execPath, [main, 'evaluate', ...files, '--json'], { encoding: 'utf8', env, stdio });
-  const [exact, ...others] = JSON.parse(json).systems;
+  const [exact = '', ...others] = files;
+  const evaluations = others.map((file) => {
+    const given = [main, 'evaluate', exact, file, '--json'];
+    return JSON.parse(execFileSync(process.execPath, given, { encoding: 'utf8', env, stdio })).systems;
+  });
   const forms = FORMS.map((precision, form) => ({
     precision,
     equalOutputs: sources.filter((_, at) => outputs[0]?.[at] === outputs[form + 1]?.[at]).length,
-    j: others[form].metrics.j,
+    j: evaluations[form][1].metrics.j,
     /** Less that of fp32, paired. */
-    difference: others[form].differences.j,
+    difference: evaluations[form][1].differences.j,
   }));
-  return { name, rows: sources.length, j: exact.metrics.j, forms };
+  return { name, rows: sources.length, j: evaluations[0][0].metrics.j, forms };
 }
 
 mkdirSync(CACHE, { recursive: true });

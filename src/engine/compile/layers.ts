@@ -172,6 +172,8 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
     options: LinearOptions,
   ): string {
     const { multiplier = 1 } = options;
+    // Where nothing is to be multiplied between product and bias, one node does both.
+    const bias = biasOf(name, outputs, rowScales === null ? { ...options, biasAsRow: false } : options);
     const key = `int8/${name}`;
     const matrix = lazy(() =>
       quantizeMatrix(tensors.read(`${name}.weight`, [outputs, inputs]), outputs, inputs, weightLimit),
@@ -180,8 +182,6 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
     const weightScales = stored(`${key}/scales*${multiplier}`, 'f32', [outputs], () =>
       matrix().scales.map((each) => each * multiplier),
     );
-    // Where nothing is to be multiplied between product and bias, one node does both.
-    const bias = biasOf(name, outputs, rowScales === null ? { ...options, biasAsRow: false } : options);
     const operands = [values, weights, scale, weightScales, zeroPoint];
     if (rowScales === null && bias !== null) operands.push('', bias);
     const product = graph.op('MatMulIntegerToFloat', operands, {}, { domain: 'com.microsoft' });
