@@ -61,10 +61,10 @@ export async function calibrateScales(
   const parts = Array.from({ length: MOST_DRAWS }, (_, i) =>
     rows.slice(MEASURED_ROWS + i * checked, MEASURED_ROWS + (i + 1) * checked),
   );
-  const exact = await judgeParts(context, int8, place, parts, settings.threshold);
+  const exact = await judgeParts(context, int8, place, parts, FEWEST_REWRITES);
   const unproven = { scales, maxMoved, measuredRows: measured.length, ...NOTHING_MOVED };
   const looked = parts.slice(0, exact.length);
-  const fast = await judgeParts(context, { ...settings, staticScales: unproven }, place, looked);
+  const fast = await judgeParts(context, { ...settings, staticScales: unproven }, place, looked, null);
   const moved = compareResults(exact.flat(), fast.flat(), settings.threshold);
   requireFew(moved, maxMoved);
   process.stderr.write(`${movedText(moved)}\n`);
@@ -72,20 +72,29 @@ export async function calibrateScales(
 }
 
 const NOTHING_MOVED: Moved = {
-  ...{ checkedRows: 0, movedLabels: 0, labelBound: 0, rewrittenRows: 0, words: 0, movedWords: 0 },
+  checkedRows: 0,
+  movedLabels: 0,
+  labelBound: 0,
+  rewrittenRows: 0,
+  words: 0,
+  movedWords: 0,
 };
 
 function inInt8(model: ModelIdentity): ModelIdentity {
   return { ...model, precision: 'int8' };
 }
 
-/** @param enoughFrom threshold for toxic rows, of which the parts so far may have enough (default: all parts are judged) */
+/**
+ * What engines make of rows, part by part.
+ *
+ * @param enough rewrites after which no further part is looked at; null looks at all
+ */
 async function judgeParts(
   context: Context,
   settings: RunSettings,
   place: EnginePlace,
   parts: readonly (readonly SourceRow[])[],
-  enoughFrom?: number,
+  enough: number | null,
 ): Promise<readonly (readonly Judged[])[]> {
   return judgeRows(context, settings, place, async (verdicts) => {
     const judged: Judged[][] = [];
@@ -93,8 +102,8 @@ async function judgeParts(
     for (const rows of parts) {
       const part = (await verdicts(rows)).map((verdict) => ('fault' in verdict ? null : verdict));
       judged.push(part);
-      rewrites += part.filter((row) => row?.detoxified != null).length;
-      if (enoughFrom !== undefined && rewrites >= FEWEST_REWRITES) break;
+      rewrites += part.filter((row) => row !== null && row.detoxified !== null).length;
+      if (enough !== null && rewrites >= enough) break;
     }
     return judged;
   });
