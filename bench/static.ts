@@ -16,6 +16,7 @@ import type { GenerationOverrides } from '../src/contract/generation.ts';
 import { loadDetoxifier, loadScorer } from '../src/engine/load.ts';
 import { collectScales, type StaticScales } from '../src/engine/static-scales.ts';
 import { RESULTS } from './peers/compare.ts';
+import { MEASURED_ROWS } from './peers/engines.ts';
 import { openEnvironment, type Size } from './peers/environment.ts';
 import { readCommit, readMachine } from './peers/machine.ts';
 import { jigsaw, paradetox, readOptions } from './peers/options.ts';
@@ -47,8 +48,6 @@ const WORKS: readonly Work[] = [
   },
   { title: 'RoBERTa-base scorer', size: 'roberta-base', rows: 48, share: 1 },
 ];
-/** As in src/cli/calibrate-scales.ts. */
-const MEASURED_ROWS = 64;
 /** Of each work; in every second one int8-static is loaded first. */
 const PROCESSES = 4;
 

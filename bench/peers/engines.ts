@@ -16,8 +16,8 @@ const READS: Record<Size, { maxTokens: number; prompt: string }> = {
   'roberta-base': { maxTokens: 512, prompt: '{text}' },
 };
 
-/** As in src/cli/calibrate-scales.ts. */
-const MEASURED_ROWS = 64;
+/** Rows that scales of int8-static are measured on, as in src/cli/calibrate-scales.ts. */
+export const MEASURED_ROWS = 64;
 
 /** CTranslate2's own ways to batch: the best were among these in every trial. */
 const CT2_BATCHES: readonly Settings[] = [
