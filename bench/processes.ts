@@ -1,5 +1,6 @@
 /**
- * Two engine processes on two cores against one, the same rows: BART-base size, greedy, int8.
+ * Two engine processes on two cores against one, the same rows: BART-base size, greedy, int8. Once bound to a core each, and once
+ * to both, as a worker leaves them.
  *
  *   npm run bench -- processes [--rows 1000] [--rounds 3] [--cores 0,1] [--data ../shared/data]
  *
@@ -24,6 +25,10 @@ printResults(
     rounds: options.rounds,
     cores: options.cores,
     ours: { ...engine, name: 'detoxq int8, 2 processes', cores: options.cores },
+    also: {
+      ...{ name: 'processes-unbound', title: 'BART-base, greedy, two processes, not bound to a core each' },
+      ours: { ...engine, name: 'detoxq int8, 2 processes', cores: options.cores.map(() => options.cores.join(',')) },
+    },
     peers: [{ ...engine, name: 'detoxq int8, 1 process' }],
     sample: 16,
   }),

@@ -4,7 +4,7 @@
  *
  *   npm run bench -- scale [--sizes 1000,10000,100000] [--cores 0,1] [--data ../shared/data]
  *
- * Rows are comments of Jigsaw and sentences of WordNet, no text twice. Memory is that of the command and its engine
+ * Rows are comments of Jigsaw and sentences of WordNet, no text twice; then the same for a corpus that repeats itself. Memory is that of the command and its engine
  * processes at its highest, pages that they share counted in each. `bench/way.ts` does the same without inference, for a
  * million rows.
  */
@@ -28,6 +28,8 @@ const RESULTS = join(ROOT, 'docs/benchmarks');
 /** As it is installed: sources would be stripped of their types at each start. */
 const MAIN = join(ROOT, 'dist/cli/main.js');
 const STARTS = 3;
+/** Rows of the corpus that repeats itself, and how often each text stands in it. */
+const REPEATED = { rows: 10_000, times: 5 };
 
 const { values } = parseArgs({
   options: {
@@ -55,8 +57,14 @@ function readTexts(): string[] {
     .map(({ text }) => text);
 }
 
+/** Each of the first texts so many times, far from each other, as where people answer alike. */
+function repeatedTexts(texts: readonly string[]): string[] {
+  const distinct = texts.slice(0, REPEATED.rows / REPEATED.times);
+  return Array.from({ length: REPEATED.times }, () => distinct).flat();
+}
+
 function writeRows(texts: readonly string[]): string {
-  const file = join(CACHE, `scale-${texts.length}.csv`);
+  const file = join(CACHE, 'scale.csv');
   writeFileSync(file, `text\n${texts.map((text) => `"${text.replaceAll('"', '""')}"`).join('\n')}\n`);
   return file;
 }
@@ -158,11 +166,13 @@ try {
         `${measured.firstResultSeconds.toFixed(1)} s, ${measured.peakMb.toFixed(0)} MB`,
     );
   }
+  const repeated = { ...(await measureSize(database, repeatedTexts(texts))), times: REPEATED.times };
+  console.log(`${repeated.rows} rows, each text ${repeated.times} times: ${repeated.rowsPerSecond.toFixed(0)} rows/s`);
   const machine = readMachine();
   const result: ScaleResult = {
     ...{ name: 'scale', title: 'Cost against work', kind: 'scale', cores: values.cores.split(','), machine },
     ...{ commit: readCommit(), takenAt: new Date().toISOString(), loadAverage: [loadBefore, loadavg()[0] ?? 0] },
-    ...{ starts, sizes },
+    ...{ starts, sizes, repeated },
   };
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(join(RESULTS, `scale.${machine.kind}.json`), `${JSON.stringify(result, null, 2)}\n`);

@@ -45,6 +45,8 @@ export interface ScaleResult extends Taken {
     readonly firstResultSeconds: number;
   }[];
   readonly sizes: readonly ScaleSize[];
+  /** A corpus in which each text stands so many times (missing where it was not taken). */
+  readonly repeated?: ScaleSize & { readonly times: number };
 }
 
 export interface ScaleSize {
@@ -155,7 +157,7 @@ export interface MachineResults {
 const COMPARISONS = [
   ...['bart-greedy', 'bart-greedy-static', 'bart-beam', 'bart-beam-static', 't5-greedy', 't5-greedy-static'],
   ...['gpt2-20', 'gpt2-20-static', 'bart-greedy-transformers', 'scorer', 'scorer-static'],
-  ...['scorer-long', 'bart-long', 'processes'],
+  ...['scorer-long', 'bart-long', 'processes', 'processes-unbound'],
 ];
 
 /** Files are named NAME.KIND.json. */

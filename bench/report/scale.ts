@@ -32,7 +32,7 @@ engine processes, pages that they share counted in each.
 ![Rows/s and memory by number of rows](${plot})
 
 ${table(columns, rows)}
-
+${repeatedLine(scale)}
 The start of a worker, graphs compiled, one row waiting (medians of three):
 
 ${table(['models', 'first claim after, s', 'first result after, s'], starts)}
@@ -42,4 +42,12 @@ ${table(['models', 'first claim after, s', 'first result after, s'], starts)}
 function furtherRow(before: ScaleSize | undefined, size: ScaleSize): string {
   if (before === undefined) return '';
   return ((1000 * (size.seconds - before.seconds)) / (size.rows - before.rows)).toFixed(2);
+}
+
+function repeatedLine({ repeated }: ScaleResult): string {
+  if (repeated === undefined) return '';
+  const { rows, times, seconds, rowsPerSecond } = repeated;
+  return `
+${count(rows)} rows of ${count(rows / times)} distinct texts, each ${times} times: ${seconds.toFixed(1)} s, ${rowsPerSecond.toFixed(0)} rows/s. Equal texts are worked on once.
+`;
 }
