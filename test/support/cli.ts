@@ -46,6 +46,8 @@ export function startProgram(
     stdio: [program === MAIN ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   if (child.stdout === null || child.stderr === null) throw new Error('a child with pipes has streams');
+  // A test may wait for many things that it says at once.
+  child.setMaxListeners(0);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
