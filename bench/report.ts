@@ -11,10 +11,10 @@ import { jobBars, jobSection } from './report/job.ts';
 import { plotRatios } from './report/plot-ratios.ts';
 import { plotScale } from './report/plot-scale.ts';
 import { precisionSection } from './report/precision.ts';
+import { precisionSpeedSection } from './report/precision-speed.ts';
 import { profileSection } from './report/profile.ts';
 import { type MachineResults, readResults } from './report/results.ts';
 import { scaleSection } from './report/scale.ts';
-import { staticSection } from './report/static.ts';
 import { waySection } from './report/way.ts';
 
 function writePlot(name: string, svg: string): string {
@@ -28,7 +28,7 @@ function machineSection({
   job,
   scale,
   way,
-  static: fixed,
+  precisionSpeed,
   precision,
   profile,
 }: MachineResults): string {
@@ -39,7 +39,7 @@ function machineSection({
     job && jobSection(job),
     scale && scaleSection(scale, writePlot(`scale.${machine.kind}.svg`, plotScale(scale.sizes))),
     way && waySection(way),
-    fixed && staticSection(fixed),
+    precisionSpeed && precisionSpeedSection(precisionSpeed),
     precision && precisionSection(precision),
     profile && profileSection(profile),
   ];

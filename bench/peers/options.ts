@@ -10,16 +10,19 @@ export interface BenchOptions {
   readonly cores: readonly string[];
   /** Folder with paradetox.tsv and jigsaw_labelled.tsv. */
   readonly data: string;
+  /** Words, one of which the name of a peer must have; empty: all peers. */
+  readonly only: readonly string[];
 }
 
-/** `--rows N --rounds R --cores 0,1 --data FOLDER` */
-export function readOptions(defaults: { rows: number; rounds: number; cores?: string }): BenchOptions {
+/** `--rows N --rounds R --cores 0,1 --data FOLDER`, and `--only CTranslate2,onnxruntime` where it has a default. */
+export function readOptions(defaults: { rows: number; rounds: number; cores?: string; only?: string }): BenchOptions {
   const { values } = parseArgs({
     options: {
       rows: { type: 'string', default: String(defaults.rows) },
       rounds: { type: 'string', default: String(defaults.rounds) },
       cores: { type: 'string', default: defaults.cores ?? '0' },
       data: { type: 'string', default: join(import.meta.dirname, '../../../shared/data') },
+      ...(defaults.only !== undefined && { only: { type: 'string', default: defaults.only } }),
     },
   });
   return {
@@ -27,6 +30,9 @@ export function readOptions(defaults: { rows: number; rounds: number; cores?: st
     rounds: Number(values.rounds),
     cores: values.cores.split(','),
     data: values.data,
+    only: String(values.only ?? '')
+      .split(',')
+      .filter((word) => word !== ''),
   };
 }
 

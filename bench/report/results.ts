@@ -89,16 +89,19 @@ interface Estimate {
   readonly high: number;
 }
 
-/** bench/static.ts */
-export interface StaticResult extends Taken {
+/** bench/precision-speed.ts */
+export interface PrecisionSpeedResult extends Taken {
   readonly works: readonly {
     readonly title: string;
     readonly rows: number;
     readonly rowsInATurn: number;
-    /** Processor time of int8 to that of int8-static: the median of a process's turns, one a process. */
-    readonly ratios: readonly number[];
-    /** Rows with the same tokens, or label. */
-    readonly equal: number;
+    readonly forms: readonly {
+      readonly precision: Precision;
+      /** Processor time of int8 to that of this one: the median of a process's turns, one a process. */
+      readonly ratios: readonly number[];
+      /** Rows with the tokens, or the label, of int8. */
+      readonly equal: number;
+    }[];
   }[];
 }
 
@@ -149,7 +152,7 @@ export interface MachineResults {
   readonly job: JobResult | undefined;
   readonly scale: ScaleResult | undefined;
   readonly way: WayResult | undefined;
-  readonly static: StaticResult | undefined;
+  readonly precisionSpeed: PrecisionSpeedResult | undefined;
   readonly precision: PrecisionResult | undefined;
   readonly profile: ProfileResult | undefined;
 }
@@ -175,7 +178,7 @@ export function readResults(): MachineResults[] {
       job: read<JobResult>('job'),
       scale: read<ScaleResult>('scale'),
       way: read<WayResult>('way'),
-      static: read<StaticResult>('static'),
+      precisionSpeed: read<PrecisionSpeedResult>('precision-speed'),
       precision: read<PrecisionResult>('precision'),
       profile: read<ProfileResult>('profile'),
     };

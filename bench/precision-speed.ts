@@ -1,11 +1,11 @@
 /**
- * int8-static against int8: what scales that are known before are worth, on models of base size, one core.
+ * int8-static and fp32 against int8 in speed, on models of base size, one core.
  *
- *   npm run bench -- static [--rows 384] [--cores 0] [--data ../shared/data]
+ *   npm run bench -- precision-speed [--rows 384] [--cores 0] [--data ../shared/data]
  *
- * Both in one process, in turns of few rows (int8, static, static, int8), by processor time, the median of a process's turns; four processes a
- * work. What other engines are compared with takes minutes a turn, in which a shared machine changes by more than this is worth.
- * `docs/benchmarks/static.KIND.json`.
+ * All in one process, in turns of few rows (int8, int8-static, fp32, fp32, int8-static, int8), by processor time, the median of a process's turns;
+ * four processes a work. What other engines are compared with takes minutes a turn, in which a shared machine changes by more than int8-static
+ * is worth. `docs/benchmarks/precision-speed.KIND.json`.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -13,6 +13,7 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { KEPT_MEMORY } from '../src/config.ts';
 import type { GenerationOverrides } from '../src/contract/generation.ts';
+import type { Precision } from '../src/contract/models.ts';
 import { loadDetoxifier, loadScorer } from '../src/engine/load.ts';
 import { collectScales, type StaticScales } from '../src/engine/static-scales.ts';
 import { RESULTS } from './peers/compare.ts';
@@ -21,7 +22,7 @@ import { openEnvironment, type Size } from './peers/environment.ts';
 import { readCommit, readMachine } from './peers/machine.ts';
 import { jigsaw, paradetox, readOptions } from './peers/options.ts';
 import { median, range } from './peers/statistics.ts';
-import type { StaticResult } from './report/results.ts';
+import type { PrecisionSpeedResult } from './report/results.ts';
 
 interface Work {
   readonly title: string;
@@ -48,8 +49,9 @@ const WORKS: readonly Work[] = [
   },
   { title: 'RoBERTa-base scorer', size: 'roberta-base', rows: 48, share: 1 },
 ];
-/** Of each work; in every second one int8-static is loaded first. */
+/** Of each work; in every second one int8 is loaded last. */
 const PROCESSES = 4;
+const OTHERS = ['int8-static', 'fp32'] as const;
 
 const options = readOptions({ rows: 384, rounds: 1 });
 const environment = openEnvironment();
@@ -58,10 +60,7 @@ interface Open {
   close(): Promise<void>;
 }
 
-async function open(
-  { size, generation }: Work,
-  form: StaticScales & { precision: 'int8' | 'int8-static' },
-): Promise<Open> {
+async function open({ size, generation }: Work, form: StaticScales & { precision: Precision }): Promise<Open> {
   const checkpoint = { folder: environment.checkpoint(size), name: size, cacheFolder: environment.graphs, ...form };
   if (generation === undefined) {
     const { score, close } = await loadScorer(checkpoint);
@@ -71,48 +70,53 @@ async function open(
   return { run: async (texts) => (await rewrite(texts)).map(({ tokens }) => tokens.join(' ')), close };
 }
 
+/** Of one of the others. */
 interface Turns {
   readonly ratios: readonly number[];
   readonly equal: number;
 }
 
 /** In a process of its own. What is loaded first has other memory than what comes after it, which is worth as much as what is measured here. */
-async function takeTurns(work: Work, staticFirst: boolean): Promise<Turns> {
+async function takeTurns(work: Work, int8Last: boolean): Promise<Turns[]> {
   const { texts } = (work.generation ? paradetox : jigsaw)({ ...options, rows: rowsOf(work) + MEASURED_ROWS });
   const { onScale, scales } = collectScales();
   const measuring = await open(work, { precision: 'int8', onScale });
   await measuring.run(texts.slice(0, MEASURED_ROWS));
   await measuring.close();
-  const openStatic = () => open(work, { precision: 'int8-static', scales: scales() });
-  const early = staticFirst ? await openStatic() : null;
-  const int8 = await open(work, { precision: 'int8' });
-  const fixed = early ?? (await openStatic());
-  for (const form of [int8, fixed]) await form.run(texts.slice(0, MEASURED_ROWS));
-  const ratios: number[] = [];
-  let equal = 0;
+  const early = int8Last ? null : await open(work, { precision: 'int8' });
+  const others: Open[] = [];
+  for (const precision of OTHERS) {
+    others.push(await open(work, precision === 'int8-static' ? { precision, scales: scales() } : { precision }));
+  }
+  const int8 = early ?? (await open(work, { precision: 'int8' }));
+  const forms = [int8, ...others];
+  for (const form of forms) await form.run(texts.slice(0, MEASURED_ROWS));
+  const turns = others.map(() => ({ ratios: [] as number[], equal: 0 }));
   for (let from = MEASURED_ROWS; from < texts.length; from += work.rows) {
     const turn = texts.slice(from, from + work.rows);
-    const used = new Map([int8, fixed].map((form) => [form, 0]));
-    const outputs = new Map<Open, readonly string[]>();
-    for (const form of [int8, fixed, fixed, int8]) {
+    const used = forms.map(() => 0);
+    const outputs: (readonly string[])[] = [];
+    for (const f of [...forms.keys(), ...[...forms.keys()].reverse()]) {
       const before = process.cpuUsage();
-      outputs.set(form, await form.run(turn));
+      outputs[f] = (await forms[f]?.run(turn)) ?? [];
       const { user, system } = process.cpuUsage(before);
-      used.set(form, (used.get(form) ?? 0) + user + system);
+      used[f] = (used[f] ?? 0) + user + system;
     }
-    ratios.push((used.get(int8) ?? Number.NaN) / (used.get(fixed) ?? Number.NaN));
-    equal += turn.filter((_, i) => outputs.get(int8)?.[i] === outputs.get(fixed)?.[i]).length;
+    for (const [o, other] of turns.entries()) {
+      other.ratios.push((used[0] ?? Number.NaN) / (used[o + 1] ?? Number.NaN));
+      other.equal += turn.filter((_, i) => outputs[0]?.[i] === outputs[o + 1]?.[i]).length;
+    }
   }
-  return { ratios, equal };
+  return turns;
 }
 
 function rowsOf({ share }: Work): number {
   return Math.ceil(options.rows * share);
 }
 
-function inProcess(index: number, staticFirst: boolean): Turns {
+function inProcess(index: number, int8Last: boolean): Turns[] {
   // Memory is kept as in engine processes.
-  const env = { ...process.env, ...KEPT_MEMORY, DETOXQ_STATIC: JSON.stringify({ index, staticFirst }) };
+  const env = { ...process.env, ...KEPT_MEMORY, DETOXQ_PRECISION_SPEED: JSON.stringify({ index, int8Last }) };
   const self = [process.execPath, import.meta.filename, ...process.argv.slice(2)];
   const stdio: ('ignore' | 'pipe' | 'inherit')[] = ['ignore', 'pipe', 'inherit'];
   return JSON.parse(
@@ -124,27 +128,30 @@ function compareAll(): void {
   const loadBefore = loadavg()[0] ?? 0;
   const works = WORKS.map((work, index) => {
     const processes = Array.from({ length: PROCESSES }, (_, p) => inProcess(index, p % 2 === 1));
-    const [{ equal } = { equal: 0 }] = processes;
-    const ratios = processes.map((turns) => median(turns.ratios));
-    console.log(
-      `${work.title}: int8-static × ${median(ratios).toFixed(3)} of int8 (${range(ratios, 2)}), ${equal} of ${rowsOf(work)} outputs or labels equal`,
-    );
-    return { title: work.title, rows: rowsOf(work), rowsInATurn: work.rows, ratios, equal };
+    const forms = OTHERS.map((precision, o) => {
+      const ratios = processes.map((turns) => median(turns[o]?.ratios ?? []));
+      const equal = processes[0]?.[o]?.equal ?? 0;
+      console.log(
+        `${work.title}: ${precision} × ${median(ratios).toFixed(3)} of int8 (${range(ratios, 2)}), ${equal} of ${rowsOf(work)} outputs or labels equal`,
+      );
+      return { precision, ratios, equal };
+    });
+    return { title: work.title, rows: rowsOf(work), rowsInATurn: work.rows, forms };
   });
   const machine = readMachine();
-  const result: StaticResult = {
+  const result: PrecisionSpeedResult = {
     ...{ machine, commit: readCommit(), takenAt: new Date().toISOString(), works },
     loadAverage: [loadBefore, loadavg()[0] ?? 0],
   };
   mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, `static.${machine.kind}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  writeFileSync(join(RESULTS, `precision-speed.${machine.kind}.json`), `${JSON.stringify(result, null, 2)}\n`);
 }
 
-const given = process.env.DETOXQ_STATIC;
+const given = process.env.DETOXQ_PRECISION_SPEED;
 if (given === undefined) {
   compareAll();
 } else {
-  const { index, staticFirst } = JSON.parse(given);
+  const { index, int8Last } = JSON.parse(given);
   const work = WORKS[index];
-  if (work) console.log(JSON.stringify(await takeTurns(work, staticFirst)));
+  if (work) console.log(JSON.stringify(await takeTurns(work, int8Last)));
 }
