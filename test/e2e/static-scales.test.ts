@@ -74,6 +74,12 @@ describe('a run in int8-static', { timeout: 240_000 }, () => {
     expect(await query('select count(*) as runs from runs')).toEqual(before);
   });
 
+  it('is refused where rows cannot be read twice', async () => {
+    const piped = await runCli(['run', '-', '--format', 'txt', '--precision', 'int8-static'], home.env);
+    expect(piped.code).toBe(2);
+    expect(piped.stderr).toContain('int8-static reads the rows twice: give a file, not standard input or a pipe.');
+  });
+
   it('is refused where rows are too few to show it', async () => {
     const few = await runCli(['run', ...STATIC], home.env);
     expect(few.code).toBe(2);
