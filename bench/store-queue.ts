@@ -20,19 +20,12 @@ import { readProgress, readSummary } from '../src/store/progress.ts';
 import { createRun, finishEnqueue, finishRunIfDone } from '../src/store/runs.ts';
 import { verifyRun } from '../src/store/verify.ts';
 import { FAKE_SETTINGS } from './setup/fake-settings.ts';
+import { textOf } from './setup/made-text.ts';
 import { createScratchDatabase } from './setup/scratch-database.ts';
 import { silent } from './setup/silent.ts';
 
 const CHUNK_ROWS = 256;
 const CHUNKS_PER_WRITE = 16;
-const WORDS =
-  'the a you they never always comment people think stupid really about because money time idiot good'.split(' ');
-
-/** About 120 characters; different for each row. */
-function textOf(rowNo: number): string {
-  const words = Array.from({ length: 20 }, (_, at) => WORDS[(rowNo * 7 + at * at * 13 + (rowNo >> at)) % WORDS.length]);
-  return `${words.join(' ')} ${rowNo}.`;
-}
 
 function resultOf(rowNo: number): RowResult {
   const outcome = OUTCOMES[rowNo % OUTCOMES.length] ?? 'clean';

@@ -26,10 +26,10 @@ import { readCommit, readMachine } from './peers/machine.ts';
 import type { WayResult } from './report/results.ts';
 import { childrenCpuMs, ownCpuMs, parentOf, redisCpuMs } from './setup/cpu-time.ts';
 import { FAKE_SETTINGS } from './setup/fake-settings.ts';
+import { textOf } from './setup/made-text.ts';
 import { createScratchDatabase } from './setup/scratch-database.ts';
 import { silent } from './setup/silent.ts';
 
-const WORDS = 'the a you they never always comment people think stupid really because money time idiot good'.split(' ');
 const ROWS_PER_BATCH = 1024;
 const POLL_MS = 50;
 const LINE_END = '\n'.charCodeAt(0);
@@ -42,11 +42,6 @@ const [postgresUrl, redisUrl] = positionals;
 if (postgresUrl === undefined || redisUrl === undefined) throw new Error('give the addresses of Postgres and Redis');
 const rows = Number(values.rows);
 const processes = Number(values.processes);
-
-function textOf(rowNo: number): string {
-  const words = Array.from({ length: 20 }, (_, at) => WORDS[(rowNo * 7 + at * at * 13 + (rowNo >> at)) % WORDS.length]);
-  return `${words.join(' ')} ${rowNo}.`;
-}
 
 // As a file in memory: so many strings would be work for the memory management that is measured.
 const lines = Buffer.concat(
