@@ -45,7 +45,7 @@ function machineSection({
   ];
   return `## ${machine.cpu}, ${machine.kind}
 
-${machine.cores} cores, ${machine.memoryGb} GiB; int8 with ${machine.instructionSets.join(', ')}.
+${machine.cores} cores, ${machine.memoryGb} GiB; int8 with ${machine.instructionSets.join(', ')}${machine.kind.endsWith('-half') ? ', each instruction in two halves of 128 bits (AMD Zen and Zen+)' : ''}.
 
 ![Ratios to the fastest peer](${ratios})
 
