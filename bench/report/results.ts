@@ -158,7 +158,8 @@ export interface MachineResults {
 }
 
 const COMPARISONS = [
-  ...['bart-greedy', 'bart-greedy-static', 'bart-beam', 'bart-beam-static', 't5-greedy', 't5-greedy-static'],
+  ...['bart-greedy', 'bart-greedy-static', 'bart-beam', 'bart-beam-static'],
+  ...['bart-beam-plain', 'bart-beam-plain-static', 't5-greedy', 't5-greedy-static'],
   ...['gpt2-20', 'gpt2-20-static', 'bart-greedy-transformers', 'scorer', 'scorer-static'],
   ...['scorer-long', 'bart-long', 'processes', 'processes-unbound'],
 ];
