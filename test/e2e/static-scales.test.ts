@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { queryRows, runCli } from '../support/cli.ts';
+import { cliEnvironment, queryRows, ROOT, runCli } from '../support/cli.ts';
 import { type CliHome, createCliHome } from '../support/cli-home.ts';
 
 let home: CliHome;
@@ -75,9 +77,12 @@ describe('a run in int8-static', { timeout: 240_000 }, () => {
   });
 
   it('is refused where rows cannot be read twice', async () => {
-    const piped = await runCli(['run', '-', '--format', 'txt', '--precision', 'int8-static'], home.env);
-    expect(piped.code).toBe(2);
-    expect(piped.stderr).toContain('int8-static reads the rows twice: give a file, not standard input or a pipe.');
+    const args = ['src/cli/main.ts', 'run', '-', '--format', 'txt', '--precision', 'int8-static'];
+    const child = spawn(process.execPath, args, { cwd: ROOT, env: cliEnvironment(home.env) });
+    child.stdin.end('a row\n');
+    const [stderr, [code]] = await Promise.all([new Response(child.stderr).text(), once(child, 'close')]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('int8-static reads the rows twice: give a file, not standard input or a pipe.');
   });
 
   it('is refused where rows are too few to show it', async () => {
