@@ -19,7 +19,7 @@ test('says by how much int8 is faster', () => {
     [256, 79, 43],
   ]);
   expect(text).toContain('128 rows, 768 → 3072');
-  expect(text).toMatch(/Products in int8 are 2\.0 times as fast as in fp32 here\.$/);
+  expect(text).toMatch(/Products in int8 are 1\.8 times as fast as in fp32 here\.$/);
 });
 
 test('says so where fp32 costs nothing', () => {
@@ -29,5 +29,7 @@ test('says so where fp32 costs nothing', () => {
       [128, 17.6, 16.9],
       [256, 16.2, 15.9],
     ]),
-  ).toMatch(/Products in int8 are 1\.0 times as fast as in fp32 here: --precision fp32 costs a run little time/);
+  ).toMatch(
+    /Products in int8 are 1\.0 times as fast as in fp32 here: --precision fp32 costs a run little time, though memory/,
+  );
 });
