@@ -64,8 +64,14 @@ export function visible(text: string): string {
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Date) return value.toISOString();
-  if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(6)));
+  if (typeof value === 'number' && !Number.isInteger(value)) return roundedText(value);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+/** To six significant digits, and never less than two decimals: `1234567.891` → `1234567.89`. */
+function roundedText(value: number): string {
+  const significant = value.toPrecision(6);
+  return String(Number(Math.abs(value) < 10_000 ? significant : value.toFixed(2)));
 }
 
 function isNumberLike(value: unknown): boolean {

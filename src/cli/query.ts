@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import type { Command } from 'commander';
 import { UsageError } from '../contract/errors.ts';
+import { quoteUnsafeNumbers } from '../producer/storable.ts';
+import { readOnlyQuery } from '../store/read-only-query.ts';
 import { withContext } from './context.ts';
 import { formatCount, formatTable } from './format.ts';
 
@@ -9,9 +12,9 @@ const TABLE_ROWS = 1000;
 export function addQueryCommand(program: Command): void {
   program
     .command('query')
-    .argument('<sql>', 'one SQL statement; it runs in a read-only transaction')
+    .argument('<sql>', 'one SQL statement that reads: SELECT, WITH, VALUES, TABLE, EXPLAIN or SHOW')
     .description('ask the results in SQL and print a table')
-    .option('--json', 'print the rows as JSON, one object a line')
+    .option('--json', 'print the rows as JSON, one object per line')
     .addHelpText(
       'after',
       `
@@ -19,27 +22,33 @@ Examples:
   detoxq query "select text, detoxified, toxicity_after from results where outcome = 'detoxified' limit 5"
   detoxq query --json "select outcome, count(*) from results group by 1" | jq .
 
-docs/sql.md has more, and the tables with their columns.`,
+It cannot write, whatever the statement contains. docs/sql.md has more, and the tables with their columns.`,
     )
     .action(async (sql: string, options: { json?: boolean }) => {
       if (sql.trim() === '') throw new UsageError('The SQL statement is empty.');
       await withContext({}, async ({ database }) => {
-        const rows = await database.transaction(async (connection) => {
-          await connection.query('SET TRANSACTION READ ONLY');
-          return connection.query<Record<string, unknown>>(sql, []);
-        });
         if (options.json) {
-          for (const row of rows) process.stdout.write(`${JSON.stringify(row)}\n`);
-          return;
+          return readOnlyQuery(database, sql, (lines) => writeOut(`${lines.join('\n')}\n`));
         }
-        const header = Object.keys(rows[0] ?? {});
+        let count = 0;
+        const shown: Record<string, unknown>[] = [];
+        await readOnlyQuery(database, sql, (lines) => {
+          count += lines.length;
+          for (const line of lines.slice(0, TABLE_ROWS - shown.length))
+            shown.push(JSON.parse(quoteUnsafeNumbers(line)));
+        });
+        const header = Object.keys(shown[0] ?? {});
         if (header.length > 0) {
-          const shown = rows.slice(0, TABLE_ROWS).map((row) => header.map((column) => row[column]));
-          process.stdout.write(`${formatTable(header, shown)}\n`);
+          const cells = shown.map((row) => header.map((column) => row[column]));
+          process.stdout.write(`${formatTable(header, cells)}\n`);
         }
-        const clipped =
-          rows.length > TABLE_ROWS ? `, the first ${formatCount(TABLE_ROWS)} shown; --json gives all` : '';
-        process.stderr.write(`${formatCount(rows.length)} ${rows.length === 1 ? 'row' : 'rows'}${clipped}\n`);
+        const clipped = count > TABLE_ROWS ? `, the first ${formatCount(TABLE_ROWS)} shown; --json gives all` : '';
+        process.stderr.write(`${formatCount(count)} ${count === 1 ? 'row' : 'rows'}${clipped}\n`);
       });
     });
+}
+
+/** Waits while the reader is slower than Postgres. */
+async function writeOut(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }

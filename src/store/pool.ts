@@ -15,6 +15,8 @@ export interface Connection {
 export interface Database extends Connection {
   /** Commits when `work` returns, rolls back when it throws. */
   transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+  /** Rolls back in every case: what `work` changed is gone. */
+  rolledBack<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
   /** Waits for statements under way, then closes every connection. */
   close(): Promise<void>;
 }
@@ -98,13 +100,16 @@ export function createPool(url: string, options: PoolOptions): Database {
     }
   }
 
-  async function transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  async function transaction<T>(
+    work: (connection: Connection) => Promise<T>,
+    end: 'COMMIT' | 'ROLLBACK' = 'COMMIT',
+  ): Promise<T> {
     const client = await connect();
     let broken = false;
     try {
       await run(client, 'BEGIN');
       const value = await work({ query: (text, values) => run(client, text, values) });
-      await run(client, 'COMMIT');
+      await run(client, end);
       return value;
     } catch (error) {
       await client.query('ROLLBACK').catch(() => {
@@ -118,7 +123,8 @@ export function createPool(url: string, options: PoolOptions): Database {
 
   return {
     query,
-    transaction,
+    transaction: (work) => transaction(work),
+    rolledBack: (work) => transaction(work, 'ROLLBACK'),
     close: () => pool.end(),
   };
 }

@@ -138,7 +138,7 @@ describe('detoxq, told something wrong', () => {
     [['run', 'examples/comments.csv', '--prompt', 'no place'], 2, /\{text\}/],
     [['verify', 'rzzzzzzz'], 2, /rzzzzzzz/],
     [['query', 'select nothing from nowhere'], 1, /nowhere/],
-    [['query', 'create table t (a int)'], 1, /read-only/],
+    [['query', 'create table t (a int)'], 2, /only reads/],
     [['export', 'latest', '--out', 'x.csv', '--outcome', 'nice'], 2, /clean, detoxified/],
     [['frobnicate'], 2, /unknown command/],
   ])('says what is wrong with detoxq %j', async (args, code, message) => {
