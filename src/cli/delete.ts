@@ -1,17 +1,15 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { UsageError } from '../contract/errors.ts';
-import type { RunProgress } from '../contract/run.ts';
 import { deleteRun } from '../store/delete.ts';
 import { readProgress } from '../store/progress.ts';
 import { getRun } from '../store/runs.ts';
+import { canAsk, describeRun, isConfirmed, isLatest } from './chosen-run.ts';
 import { withContext } from './context.ts';
-import { formatCount } from './format.ts';
 
 export function addDeleteCommand(program: Command): void {
   program
     .command('delete')
-    .argument('<run>', 'run id, or latest')
+    .argument('<run>', 'run id, name, or latest')
     .description('remove a run with its results, row errors and ledger')
     .option('--yes', 'do not ask; needed where there is no terminal')
     .option('--json', 'print what was removed as JSON')
@@ -21,13 +19,24 @@ export function addDeleteCommand(program: Command): void {
 Example:
   detoxq delete r7k2m9qd --yes
 
-Only a run that is done or cancelled can be deleted. It cannot be undone.`,
+Only a run that is done or cancelled can be deleted. It cannot be undone: it asks on a terminal, and --yes takes no
+"latest", which is another run a moment later.`,
     )
     .action(async (reference: string, options: { yes?: boolean; json?: boolean }) => {
       process.exitCode = await withContext({}, async ({ database }) => {
         const run = await getRun(database, reference);
         const progress = await readProgress(database, run.id);
-        if (!options.yes && !(await isConfirmed(progress))) {
+        if (options.yes && isLatest(reference)) {
+          throw new UsageError(
+            `latest is ${describeRun(run, progress)}. Nothing was deleted; say which run: detoxq delete ${run.id} --yes`,
+          );
+        }
+        if (!options.yes && !canAsk()) {
+          throw new UsageError(
+            `there is no terminal to ask at. To delete ${describeRun(run, progress)}: detoxq delete ${run.id} --yes`,
+          );
+        }
+        if (!options.yes && !(await isConfirmed(`Delete ${describeRun(run, progress)}? It cannot be undone.`))) {
           process.stderr.write('Nothing was deleted.\n');
           return 1;
         }
@@ -39,19 +48,4 @@ Only a run that is done or cancelled can be deleted. It cannot be undone.`,
         return 0;
       });
     });
-}
-
-async function isConfirmed({ runId, state, rowsDone }: RunProgress): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new UsageError('there is no terminal to ask at: say --yes to delete');
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(
-      `Delete run ${runId} (${state}) with ${formatCount(rowsDone)} rows? It cannot be undone. Type yes: `,
-    );
-    return answer.trim().toLowerCase() === 'yes';
-  } finally {
-    terminal.close();
-  }
 }

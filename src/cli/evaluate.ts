@@ -40,7 +40,7 @@ export function addEvaluateCommand(program: Command): void {
     .argument('[files...]', 'one or two files of pairs (.csv, .tsv, .jsonl, also .gz or .zst)')
     .description('STA, SIM, FL, J and chrF of pairs or of a finished run; of two, the difference');
   addJudgeOptions(command)
-    .option('--run <run>', 'a finished run, or latest; once more to compare two', collect)
+    .option('--run <run>', 'a finished run (id, name, or latest); once more to compare two', collect)
     .option('--src-column <name>', 'column of the sources', DEFAULT_COLUMNS.src)
     .option('--out-column <name>', 'column of the outputs', DEFAULT_COLUMNS.out)
     .option(

@@ -14,7 +14,7 @@ type Wanted = Outcome | typeof FAILED;
 export function addExportCommand(program: Command): void {
   program
     .command('export')
-    .argument('<run>', 'run id, or latest')
+    .argument('<run>', 'run id, name, or latest')
     .description('write the rows of a run to a file, in the order of the source')
     .requiredOption('--out <file>', 'where to; the ending gives the format: .jsonl, .csv, .tsv')
     .option('--csv-safe', 'for spreadsheets: an apostrophe before cells that look like a formula (=, +, -, @, tab)')

@@ -5,7 +5,7 @@ import type { RunSettings } from '../contract/settings.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import { readTemplate, TEXT_ALONE } from '../engine/load.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
-import { createRun } from '../store/runs.ts';
+import { createRun, runsNamed } from '../store/runs.ts';
 import { calibratePrefilter } from './calibrate-prefilter.ts';
 import { calibrateScales } from './calibrate-scales.ts';
 import type { Context } from './context.ts';
@@ -43,6 +43,9 @@ export async function prepareRun(
   });
   const plain: RunSettings = { detoxifier, scorer, threshold, ...writing, similarity: 'chrf' };
   const settings = await calibrated(context, dataset, plain, { prefilter, options, place });
+  if (options.name !== undefined && (await runsNamed(context.database, options.name)).length > 0) {
+    process.stderr.write(`Another run is named ${options.name}, too: only ids tell the two apart.\n`);
+  }
   const { files: sourceFiles, options: sourceOptions } = dataset.source;
   return {
     dataset,

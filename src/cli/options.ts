@@ -71,12 +71,28 @@ export function addRunOptions(command: Command): Command {
       percentage,
       0.02,
     )
-    .option('--name <name>', 'a name for the run, shown by status');
+    .option(
+      '--name <name>',
+      'a name for the run: other commands take it in place of the id while one run has it',
+      runName,
+    );
   return addGenerationOptions(command, {
     sequences: false,
     longest: `${RUN_MAX_NEW_TOKENS}, a sentence at a time`,
     prompt: "the checkpoint's own, if it has one",
   });
+}
+
+const MAX_NAME_CHARS = 100;
+
+function runName(value: string): string {
+  const name = value.trim();
+  if (name === '' || name === 'latest' || name.length > MAX_NAME_CHARS || /\p{Cc}/u.test(name)) {
+    throw new InvalidArgumentError(
+      `It must have 1 to ${MAX_NAME_CHARS} visible characters and not be "latest", which is the newest run.`,
+    );
+  }
+  return name;
 }
 
 const PRECISIONS: readonly Precision[] = ['int8', 'int8-static', 'fp16', 'fp32'];

@@ -21,7 +21,7 @@ interface Options extends EngineProcessOptions {
 export function addResumeCommand(program: Command): void {
   const command = program
     .command('resume')
-    .argument('<run>', 'run id, or latest')
+    .argument('<run>', 'run id, name, or latest')
     .description('go on with a run that was interrupted, on this machine, under the settings it was begun with');
   addEngineOptions(command)
     .option('--detach', 'only end a pause, for workers and the producer that run elsewhere')

@@ -18,7 +18,7 @@ interface Options extends EngineProcessOptions {
 export function addRetryCommand(program: Command): void {
   const command = program
     .command('retry')
-    .argument('<run>', 'run id, or latest')
+    .argument('<run>', 'run id, name, or latest')
     .description('try the row errors of a run again, under the settings it was begun with');
   addEngineOptions(command)
     .option('--detach', 'only put them back to work, for workers that run elsewhere')

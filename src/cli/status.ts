@@ -18,7 +18,7 @@ interface StatusOptions {
 export function addStatusCommand(program: Command): void {
   program
     .command('status')
-    .argument('[run]', 'run id, or latest; without it, the newest runs')
+    .argument('[run]', 'run id, name, or latest; without it, the newest runs')
     .description('show how far runs are')
     .option('--watch', 'follow one run (default: the latest) until it ends')
     .option('--json', 'print JSON')

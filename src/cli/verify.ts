@@ -7,7 +7,7 @@ import { formatCount } from './format.ts';
 export function addVerifyCommand(program: Command): void {
   program
     .command('verify')
-    .argument('<run>', 'run id, or latest')
+    .argument('<run>', 'run id, name, or latest')
     .description('check that every row of the source has exactly one result or row error, and every chunk is done')
     .option('--json', 'print the verdict as JSON')
     .addHelpText('after', '\nExample:\n  detoxq verify latest\n\nExit code 1, with row numbers, when it does not hold.')

@@ -56,9 +56,12 @@ export async function createRun(database: Database, { name, source, settings }: 
   }
 }
 
+/** Longest list of runs in a message. */
+const RUNS_SHOWN = 5;
+
 /**
- * @param reference an id or `latest`
- * @throws UsageError when there is no such run
+ * @param reference an id, `latest`, or a name that one run has
+ * @throws UsageError when there is no such run, or when several runs have the name
  */
 export async function getRun(connection: Connection, reference: string): Promise<Run> {
   if (reference === LATEST) {
@@ -66,11 +69,31 @@ export async function getRun(connection: Connection, reference: string): Promise
     if (run === undefined) throw new UsageError('there is no run yet: `detoxq enqueue` or `detoxq run` makes one');
     return run;
   }
-  const [run] = RUN_ID.test(reference)
-    ? await connection.query<Run>(`SELECT ${COLUMNS} FROM runs WHERE id = $1`, [reference])
-    : [];
+  if (RUN_ID.test(reference)) {
+    const [run] = await connection.query<Run>(`SELECT ${COLUMNS} FROM runs WHERE id = $1`, [reference]);
+    if (run !== undefined) return run;
+  }
+  const named = await runsNamed(connection, reference);
+  const [run, ...others] = named;
   if (run === undefined) throw new UsageError(`there is no run ${reference}: \`detoxq status\` lists the runs`);
-  return run;
+  if (others.length === 0) return run;
+  const shown = named
+    .slice(0, RUNS_SHOWN)
+    .map(({ id, state, createdAt }) => `${id} (${state}, ${minuteOf(createdAt)})`);
+  if (named.length > RUNS_SHOWN) shown.push(`${named.length - RUNS_SHOWN} more`);
+  throw new UsageError(`${named.length} runs are named ${reference}: give the id of one. ${shown.join(', ')}`);
+}
+
+/** Runs of this name, newest first. */
+export async function runsNamed(connection: Connection, name: string): Promise<Run[]> {
+  // A text of Postgres holds no NUL.
+  if (name.includes('\0')) return [];
+  return connection.query<Run>(`SELECT ${COLUMNS} FROM runs WHERE name = $1 ORDER BY created_at DESC, id`, [name]);
+}
+
+/** `2026-12-01 09:30 UTC`. */
+export function minuteOf(time: Date): string {
+  return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 /** Newest first. */

@@ -35,7 +35,7 @@ describe.skipIf(redisUrl === null)(withRedis('pause, resume, cancel and delete')
   }, async () => {
     const file = join(folder, 'rows.txt');
     await writeFile(file, Array.from({ length: ROWS }, (_, n) => `comment ${n}\n`).join(''));
-    const producer = startCli(['enqueue', file, '--chunk-rows', '1'], env);
+    const producer = startCli(['enqueue', file, '--chunk-rows', '1', '--name', 'first'], env);
     await producer.stderrMatches(/waiting for workers/);
 
     const paused = await runCli(['pause', 'latest', '--json'], env);
@@ -48,19 +48,27 @@ describe.skipIf(redisUrl === null)(withRedis('pause, resume, cancel and delete')
       state: 'enqueueing',
       trouble: [expect.stringContaining('no worker is alive')],
     });
-    expect((await runCli(['delete', 'latest'], env)).stderr).toContain('--yes');
-    expect(await runCli(['delete', 'latest', '--yes'], env)).toMatchObject({
+    expect((await runCli(['delete', 'first'], env)).stderr).toContain('--yes');
+    expect(await runCli(['delete', 'first', '--yes'], env)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('detoxq cancel r'),
     });
 
-    const { run } = JSON.parse((await runCli(['cancel', 'latest', '--json'], env)).stdout);
+    const cancelled = await runCli(['cancel', 'latest', '--json'], env);
+    const { run } = JSON.parse(cancelled.stdout);
+    expect(cancelled.stderr).toMatch(
+      new RegExp(`latest is run ${run}, named first: rows\\.txt, enqueueing, 0 rows done`),
+    );
     const ended = await producer.ended;
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining(`run ${run} was cancelled`) });
     expect(await runCli(['resume', run], env)).toMatchObject({ code: 2, stderr: expect.stringContaining('cancelled') });
     expect(await runCli(['retry', run, '--detach'], env)).toMatchObject({ code: 2 });
 
-    expect(JSON.parse((await runCli(['delete', run, '--yes', '--json'], env)).stdout)).toMatchObject({ run });
+    // "latest" would be another run the next time.
+    const unsaid = await runCli(['delete', 'latest', '--yes'], env);
+    expect(unsaid).toMatchObject({ code: 2, stderr: expect.stringContaining(`detoxq delete ${run} --yes`) });
+    expect(await fixture.database.query('SELECT id FROM runs')).toEqual([{ id: run }]);
+    expect(JSON.parse((await runCli(['delete', 'first', '--yes', '--json'], env)).stdout)).toMatchObject({ run });
     expect(await fixture.database.query('SELECT 1 FROM chunks')).toEqual([]);
     expect(await runCli(['status', run], env)).toMatchObject({ code: 2 });
   });

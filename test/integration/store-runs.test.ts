@@ -69,9 +69,29 @@ describe('a run', () => {
     expect(await openRuns(database)).toEqual(expect.arrayContaining([run.id, younger.id]));
   });
 
-  test.each(['rnothere', '', 'LATEST', "r' OR true --", 'r1'])('that does not exist is not found: %s', async (id) => {
-    await expect(getRun(database, id)).rejects.toThrow(UsageError);
-    await expect(getRun(database, id)).rejects.toThrow('detoxq status');
+  test.each(['rnothere', '', 'LATEST', "r' OR true --", 'r1', 'a\0b', '%'])(
+    'that does not exist is not found: %s',
+    async (id) => {
+      await expect(getRun(database, id)).rejects.toThrow(UsageError);
+      await expect(getRun(database, id)).rejects.toThrow('detoxq status');
+    },
+  );
+
+  test('is found by a name that no other run has', async () => {
+    const make = (name: string) => createRun(database, { name, source: SOURCE, settings: SETTINGS });
+    const base = await make('base');
+    expect(await getRun(database, 'base')).toEqual(base);
+    // A name may look like an id; the id of another run goes before it.
+    const odd = await make('rejected');
+    expect(await getRun(database, 'rejected')).toEqual(odd);
+    await make(base.id);
+    expect(await getRun(database, base.id)).toEqual(base);
+    const second = await make('base');
+    const refused = getRun(database, 'base');
+    await expect(refused).rejects.toThrow(UsageError);
+    await expect(refused).rejects.toThrow(base.id);
+    await expect(refused).rejects.toThrow(second.id);
+    await expect(getRun(database, 'Base')).rejects.toThrow('detoxq status');
   });
 
   test('several made at once have ids and partitions of their own', async () => {
