@@ -1,12 +1,51 @@
+import { readConfig } from '../config.ts';
 import { DetoxqError } from '../contract/errors.ts';
+import { fileFault, isSystemError, type SystemError } from '../contract/file-errors.ts';
+import { ReaderGone } from './standard-streams.ts';
 
-/** Prints what went wrong and returns the exit code. What detoxq throws on purpose needs no stack. */
-export function reportFailure(error: unknown): number {
-  if (error instanceof DetoxqError) {
-    process.stderr.write(`detoxq: ${error.message}\n`);
-    return error.exitCode;
+/** Prints what went wrong, in one line, and returns the exit code. */
+export function reportFailure(error: unknown, version: string): number {
+  if (error instanceof ReaderGone) return error.exitCode;
+  process.stderr.write(`detoxq: ${failureText(error, version)}\n`);
+  if (!(error instanceof DetoxqError) && wantsStacks()) process.stderr.write(`${stackOf(error)}\n`);
+  return error instanceof DetoxqError ? error.exitCode : 1;
+}
+
+/** What detoxq throws on purpose says it all; so does the operating system. Anything else is a fault of the program. */
+export function failureText(error: unknown, version: string): string {
+  if (error instanceof DetoxqError) return error.message;
+  if (isSystemError(error)) return systemText(error);
+  const name = error instanceof Error ? error.name : 'an error without a name';
+  return (
+    `a fault in the program, ${name}: ${withoutSecrets(error)} (detoxq ${version}, Node ${process.version}, ` +
+    `${process.platform} ${process.arch}). Please report this line and the command; DETOXQ_LOG_LEVEL=debug adds where it happened.`
+  );
+}
+
+function systemText(error: SystemError): string {
+  const { code, syscall, path } = error;
+  const what = path === undefined ? syscall : path;
+  return `${what}: ${fileFault(error, path)} (${code}${path === undefined ? '' : ` in ${syscall}`})`;
+}
+
+/** A parser quotes what it could not read, which may be text of a row; an address may hold a password. */
+function withoutSecrets(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const [first = ''] = (error instanceof SyntaxError ? message.replace(/["'].*["']/s, '…') : message).split('\n');
+  return first.replace(/:\/\/[^\s/]*@/g, '://…@');
+}
+
+/** Where it happened, without the messages. */
+function stackOf(error: unknown): string {
+  const lines = error instanceof Error ? (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)) : [];
+  const cause = error instanceof Error ? error.cause : undefined;
+  return [...lines, ...(cause instanceof Error ? [`  caused by ${cause.name}`, stackOf(cause)] : [])].join('\n');
+}
+
+function wantsStacks(): boolean {
+  try {
+    return ['debug', 'trace'].includes(readConfig().logLevel ?? '');
+  } catch {
+    return false;
   }
-  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`detoxq: this should not happen; please report it with what follows.\n${detail}\n`);
-  return 1;
 }

@@ -9,6 +9,7 @@ import { visible } from './format.ts';
 import { addGenerationOptions, type GivenOptions, givenGeneration } from './generation-options.ts';
 import { type DeviceOption, deviceOption } from './options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
+import { print } from './standard-streams.ts';
 import { textGroups } from './texts.ts';
 
 interface Options extends GivenOptions, DeviceOption {
@@ -64,10 +65,10 @@ trained on, takes long ones apart and fits the answers in: try that with "detoxq
       try {
         for await (const group of textGroups(texts)) {
           const rewrites = await model.rewrite(group);
-          rewrites.forEach((rewrite, i) => {
+          for (const [i, rewrite] of rewrites.entries()) {
             const text = group[i] ?? '';
-            process.stdout.write(options.json ? jsonLine(text, model.encode(text), rewrite) : plainLines(rewrite));
-          });
+            await print(options.json ? jsonLine(text, model.encode(text), rewrite) : plainLines(rewrite));
+          }
         }
       } finally {
         await model.close();

@@ -8,6 +8,7 @@ import { type CheckpointReference, isLanguageModel, loadClassifier, loadLanguage
 import { visible } from './format.ts';
 import { precisionOption } from './models-generate.ts';
 import { type DeviceOption, deviceOption } from './options.ts';
+import { print } from './standard-streams.ts';
 import { textGroups } from './texts.ts';
 
 interface Options extends DeviceOption {
@@ -51,7 +52,7 @@ that the model was trained on first.`,
       try {
         for await (const group of textGroups(texts)) {
           for (const { json, shown } of await model.score(group)) {
-            process.stdout.write(`${options.json ? JSON.stringify(json) : shown}\n`);
+            await print(`${options.json ? JSON.stringify(json) : shown}\n`);
           }
         }
       } finally {

@@ -1,0 +1,78 @@
+import { statfsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+
+/** What a refused call of the file system means, by its code; the words follow a name and a colon. */
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: 'no permission',
+  EBUSY: 'it is in use',
+  EDQUOT: 'the disk quota of this user is used up',
+  EFBIG: 'the file would be larger than this process may write (see ulimit -f) or than the file system takes',
+  EIO: 'the disk reports an error (EIO)',
+  EISDIR: 'it is a folder',
+  ELOOP: 'its links lead in a circle',
+  EMFILE: 'this process has too many files open (see ulimit -n)',
+  ENAMETOOLONG: 'the name is too long',
+  ENFILE: 'this machine has too many files open',
+  ENOENT: 'no such file or folder',
+  ENOSPC: 'no space is left on the disk',
+  ENOTDIR: 'a part of the path is not a folder',
+  EPERM: 'this is not permitted',
+  EROFS: 'the file system is read-only',
+};
+
+/** Out of room, in one way or another. */
+const FULL: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+
+/** An error of the operating system, as Node throws it. */
+export interface SystemError extends Error {
+  /** `ENOSPC` and the like. */
+  readonly code: string;
+  readonly syscall: string;
+  readonly path?: string;
+}
+
+export function isSystemError(error: unknown): error is SystemError {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    'syscall' in error &&
+    typeof error.syscall === 'string'
+  );
+}
+
+/**
+ * What a call of the file system failed for, in words: `no space is left on the disk`. The text of other errors as it is.
+ *
+ * @param folder where it happened: of a full disk, the words say how much is free there
+ */
+export function fileFault(error: unknown, folder?: string): string {
+  if (!isSystemError(error)) return error instanceof Error ? error.message : String(error);
+  const words = WORDS[error.code] ?? error.message;
+  if (folder === undefined || error.code !== 'ENOSPC') return words;
+  const free = freeBytes(folder);
+  return free === null ? words : `${words} (${formatRoom(free)} free)`;
+}
+
+/** Whether a call failed because there is no room. */
+export function isFull(error: unknown): boolean {
+  return isSystemError(error) && FULL.includes(error.code);
+}
+
+/** Bytes that this user may still write on the disk of a path, which need not exist; null where the system does not tell. */
+export function freeBytes(path: string): number | null {
+  for (let at = resolve(path); ; at = dirname(at)) {
+    try {
+      const { bavail, bsize } = statfsSync(at);
+      return bavail * bsize;
+    } catch {
+      if (dirname(at) === at) return null;
+    }
+  }
+}
+
+/** `12 kB`, `3.4 MB`: how much room there is. */
+export function formatRoom(bytes: number): string {
+  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
