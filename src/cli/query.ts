@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import type { Command } from 'commander';
 import { UsageError } from '../contract/errors.ts';
 import { quoteUnsafeNumbers } from '../producer/storable.ts';
 import { readOnlyQuery } from '../store/read-only-query.ts';
 import { withContext } from './context.ts';
 import { formatCount, formatTable } from './format.ts';
+import { print } from './standard-streams.ts';
 
 /** Rows shown in a table; `--json` gives them all. */
 const TABLE_ROWS = 1000;
@@ -28,7 +28,7 @@ It cannot write, whatever the statement contains. docs/sql.md has more, and the 
       if (sql.trim() === '') throw new UsageError('The SQL statement is empty.');
       await withContext({}, async ({ database }) => {
         if (options.json) {
-          return readOnlyQuery(database, sql, (lines) => writeOut(`${lines.join('\n')}\n`));
+          return readOnlyQuery(database, sql, (lines) => print(`${lines.join('\n')}\n`));
         }
         let count = 0;
         const shown: Record<string, unknown>[] = [];
@@ -46,9 +46,4 @@ It cannot write, whatever the statement contains. docs/sql.md has more, and the 
         process.stderr.write(`${formatCount(count)} ${count === 1 ? 'row' : 'rows'}${clipped}\n`);
       });
     });
-}
-
-/** Waits while the reader is slower than Postgres. */
-async function writeOut(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
