@@ -3,13 +3,15 @@ import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { UsageError } from './contract/errors.ts';
+import { parsePostgresAddress } from './contract/postgres-address.ts';
+import { parseRedisAddress } from './contract/redis-address.ts';
 
 /** Where the package lies: `migrations/`, `models/` and `package.json` are here. */
 export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Every setting that comes from the environment. Options of a command override nothing here: they are about a run. */
 export interface Config {
-  /** `DATABASE_URL`: Postgres to use; unset means the embedded one. */
+  /** `DATABASE_URL`: Postgres to use, with what `PGPASSWORD` or `PGPASSFILE` add; unset means the embedded one. */
   readonly databaseUrl: string | undefined;
   /** `REDIS_URL`: Redis to use; unset means a private one, or Postgres as the queue where no redis-server is found. */
   readonly redisUrl: string | undefined;
@@ -47,23 +49,16 @@ export interface HubConfig {
   readonly noProxy: string | undefined;
 }
 
-const url = (name: string, protocols: readonly string[]) =>
-  z
-    .string()
-    .optional()
-    .transform((value) => (value === '' ? undefined : value))
-    .refine((value) => value === undefined || protocols.some((protocol) => value.startsWith(`${protocol}://`)), {
-      error: `${name} must start with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
-    });
-
 const text = z
   .string()
   .optional()
   .transform((value) => (value === '' ? undefined : value));
 
 const environment = z.object({
-  DATABASE_URL: url('DATABASE_URL', ['postgres', 'postgresql']),
-  REDIS_URL: url('REDIS_URL', ['redis', 'rediss', 'unix']),
+  DATABASE_URL: text,
+  PGPASSWORD: text,
+  PGPASSFILE: text,
+  REDIS_URL: text,
   DETOXQ_HOME: z.string().default('.detoxq'),
   DETOXQ_CHECKPOINTS: z.string().default(''),
   DETOXQ_QUEUE: z
@@ -95,8 +90,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   }
   const values = parsed.data;
   return {
-    databaseUrl: values.DATABASE_URL,
-    redisUrl: values.REDIS_URL,
+    databaseUrl: readDatabaseUrl(values),
+    redisUrl: readRedisUrl(values.REDIS_URL),
     home: expandHome(values.DETOXQ_HOME),
     checkpointFolders: values.DETOXQ_CHECKPOINTS.split(delimiter).filter(Boolean).map(expandHome),
     queueName: values.DETOXQ_QUEUE,
@@ -117,6 +112,28 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 }
 
 /**
+ * `DATABASE_URL`, with a password where it has none and PGPASSWORD or a password file has one. No other variable of libpq
+ * counts: what PGHOST or PGSSLMODE say in a shell is about other programs and other databases.
+ */
+function readDatabaseUrl(values: z.infer<typeof environment>): string | undefined {
+  const { DATABASE_URL, PGPASSWORD, PGPASSFILE } = values;
+  if (DATABASE_URL === undefined) return undefined;
+  const address = DATABASE_URL.trim();
+  const { password } = parsePostgresAddress(address);
+  if (password !== undefined || /[?&](password|passfile)=/.test(address)) return address;
+  const parameter =
+    PGPASSWORD === undefined
+      ? `passfile=${encodeURIComponent(expandHome(PGPASSFILE ?? '~/.pgpass'))}`
+      : `password=${encodeURIComponent(PGPASSWORD)}`;
+  return `${address}${address.includes('?') ? '&' : '?'}${parameter}`;
+}
+
+function readRedisUrl(address: string | undefined): string | undefined {
+  if (address !== undefined) parseRedisAddress(address);
+  return address?.trim();
+}
+
+/**
  * glibc is told to keep memory that is freed. The arrays that come from onnxruntime are as large from call to call, and each
  * time they were given back to the system, all their pages had to be mapped and cleared again (docs/decisions/engine-bound.md).
  * Other C libraries do not read it.
@@ -131,7 +148,7 @@ export const KEPT_MEMORY = {
  * unless it is told not to before it loads. It has no business with the services and gets no passwords.
  */
 export function engineEnvironment(): NodeJS.ProcessEnv {
-  const { DATABASE_URL: _database, REDIS_URL: _redis, HF_TOKEN: _token, ...rest } = process.env;
+  const { DATABASE_URL: _database, PGPASSWORD: _password, REDIS_URL: _redis, HF_TOKEN: _token, ...rest } = process.env;
   return { ...KEPT_MEMORY, ...rest, ORT_DISABLE_TELEMETRY: '1' };
 }
 

@@ -1,6 +1,7 @@
 import { type Config, readConfig } from '../config.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
+import { parsePostgresAddress } from '../contract/postgres-address.ts';
 import { createLog } from '../observe/log.ts';
 import { createPostgresQueue } from '../queue/postgres-queue.ts';
 import type { ChunkQueue } from '../queue/queue.ts';
@@ -92,6 +93,6 @@ export function describeResults(context: Context, runId: string): string {
   const where =
     context.services.postgres === 'embedded'
       ? `the embedded Postgres in ${context.config.home}`
-      : `Postgres at ${new URL(context.services.databaseUrl).host}`;
+      : `Postgres at ${parsePostgresAddress(context.services.databaseUrl).where}`;
   return `table results, run_id '${runId}', in ${where}`;
 }

@@ -1,13 +1,12 @@
 import { createPostgresBackend, type PostgresConnectionOptions, type PostgresQueueBackend } from 'bullmq';
 import type { Log } from '../contract/log.ts';
-import { describeAddress } from '../store/pool.ts';
+import { openAddress } from '../store/postgres-connection.ts';
 import { translatePostgresError } from '../store/postgres-errors.ts';
 import type { BullBackend } from './bull-backend.ts';
 import { createBullQueue } from './bull-queue.ts';
 import type { ChunkQueue } from './queue.ts';
 
 const DEFAULT_SCHEMA = 'detoxq_queue';
-const CONNECT_TIMEOUT_MS = 10_000;
 /** Queries at a time; the connection that waits for jobs comes on top. */
 const CONNECTIONS = 3;
 
@@ -27,18 +26,18 @@ export interface PostgresQueueOptions {
  */
 export async function createPostgresQueue(options: PostgresQueueOptions): Promise<ChunkQueue> {
   const { url, name, log, schema = DEFAULT_SCHEMA } = options;
-  const where = describeAddress(url);
+  const { where, connection } = openAddress(url, 'detoxq-queue');
   const backend: BullBackend<PostgresQueueBackend, PostgresConnectionOptions> = {
     factory: createPostgresBackend,
     // BullMQ opens the connection itself, and its queue and worker wait for it.
     connect: async () => ({
       connection: {
-        connectionString: url,
+        ...connection,
+        // BullMQ hands it on to pg as it is; only its type wants a text.
+        password: connection.password as unknown as string,
         schema,
         migrate: true,
         max: CONNECTIONS,
-        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-        application_name: 'detoxq-queue',
       },
       disconnect: () => {},
     }),

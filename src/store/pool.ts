@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net';
 import pg from 'pg';
-import { UsageError } from '../contract/errors.ts';
+import { openAddress } from './postgres-connection.ts';
 import { translatePostgresError } from './postgres-errors.ts';
 
 /** Something that runs SQL: the pool, or one transaction of it. */
@@ -33,7 +33,7 @@ export interface PoolOptions {
   readonly answerTimeoutMs?: number | undefined;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
+const CANCEL_TIMEOUT_MS = 10_000;
 /** The system's own would notice an idle connection's end after 2 hours. */
 const KEEP_ALIVE_MS = 10_000;
 
@@ -43,15 +43,14 @@ const KEEP_ALIVE_MS = 10_000;
  * Keeps no state in a session (no SET but SET LOCAL, no LISTEN, named statements or session locks), so that it works behind a
  * pooler in transaction mode.
  *
- * @throws UsageError when `url` is not such an address
+ * @throws UsageError when `url` is not such an address, or names files for TLS that cannot be used
  */
 export function createPool(url: string, options: PoolOptions): Database {
-  const where = describeAddress(url);
+  const { where, connection } = openAddress(url, options.applicationName);
   const pool = new pg.Pool({
-    connectionString: url,
+    ...connection,
+    Client: clientWith(connection.options),
     max: options.max,
-    application_name: options.applicationName,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     ...(options.answerTimeoutMs === undefined ? {} : { query_timeout: options.answerTimeoutMs }),
@@ -150,25 +149,19 @@ function cancelStatement(client: pg.PoolClient): void {
   request.writeInt32BE(processID, 8);
   request.writeInt32BE(secretKey, 12);
   const socket = host.startsWith('/') ? createConnection(`${host}/.s.PGSQL.${port}`) : createConnection(port, host);
-  socket.on('error', ignore).setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy());
+  socket.on('error', ignore).setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
   socket.unref().resume().end(request);
 }
 
-/**
- * Host, port and database of an address, without user and password.
- * @throws UsageError when `url` is not such an address
- */
-export function describeAddress(url: string): string {
-  // The error of URL holds the address with its password: it must not be kept as the cause.
-  if (!URL.canParse(url)) throw notAnAddress();
-  const address = new URL(url);
-  if (address.protocol !== 'postgres:' && address.protocol !== 'postgresql:') throw notAnAddress();
-  const host = address.hostname || address.searchParams.get('host') || 'localhost';
-  return `${host}:${address.port || '5432'}${decodeURIComponent(address.pathname)}`;
-}
-
-function notAnAddress(): UsageError {
-  return new UsageError('the Postgres address is not of the form postgres://user:password@host:5432/database');
+/** Clients that take these settings of the session, or none, and not those of PGOPTIONS. */
+function clientWith(options: string | undefined): typeof pg.Client {
+  return class extends pg.Client {
+    constructor(config?: string | pg.ClientConfig) {
+      super(config);
+      const parameters: unknown = Reflect.get(this, 'connectionParameters');
+      if (typeof parameters === 'object' && parameters !== null) Object.assign(parameters, { options });
+    }
+  };
 }
 
 function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {

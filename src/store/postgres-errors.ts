@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { CERTIFICATE_ADVICE } from '../contract/certificates.ts';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
 
 const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
@@ -6,13 +7,37 @@ const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
   ENOTFOUND: 'that host is unknown: check DATABASE_URL',
   EAI_AGAIN: 'the name of that host could not be looked up: check DATABASE_URL and the network',
   ENOENT: 'that socket does not exist: is Postgres running, and is DATABASE_URL right?',
-  '28P01': 'the password is wrong: check DATABASE_URL',
+  EACCES: 'this user may not open that socket: run detoxq as another user, or check DATABASE_URL',
+  ETIMEDOUT: 'it does not answer: check DATABASE_URL and the network',
+  EHOSTUNREACH: 'there is no way to that host: check DATABASE_URL and the network',
+  ...CERTIFICATE_ADVICE,
+  '28P01': 'user or password is wrong: check DATABASE_URL',
   '28000': 'this user may not connect: check DATABASE_URL and pg_hba.conf',
   '3D000': 'that database does not exist: create it, or check DATABASE_URL',
   '53100': 'its disk is full: free some space',
   '53300': 'it has no connection left: start fewer workers, raise max_connections, or put a pooler in front',
+  '57P03': 'it is starting, stopping or recovering: try again in a moment',
   '25006': 'it is read-only: point DATABASE_URL at the primary',
 };
+
+/** What servers and `pg` say without a code of its own. The texts may hold the user name: none of them comes through. */
+const ADVICE_BY_TEXT: readonly (readonly [RegExp, string])[] = [
+  [
+    /no encryption|SSL (connection is )?required|connection is insecure/i,
+    'it wants TLS: add sslmode=require (or verify-full) to DATABASE_URL',
+  ],
+  [/does not support SSL/, 'it has no TLS: turn it on there, or write sslmode=disable in DATABASE_URL'],
+  [
+    /error establishing an SSL connection|wrong version number/,
+    'what listens there is no Postgres with TLS: check DATABASE_URL',
+  ],
+  [/^role ".*" does not exist$/, 'that user does not exist: create it, or check DATABASE_URL'],
+  [
+    /^(Peer|Ident) authentication failed/,
+    'it wants the user of the system to have the name of the user of the database: check DATABASE_URL and pg_hba.conf',
+  ],
+  [/timeout expired|timeout exceeded when trying to connect/, 'it does not answer: check DATABASE_URL and the network'],
+];
 
 /** SQLSTATEs (or their classes) after which the same statement may succeed: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const TRANSIENT_STATES = /^(08|28|3D000|40|53|55P03|57P|58|25006)/;
@@ -27,7 +52,7 @@ export function translatePostgresError(error: unknown, where: string, hadValues:
   if (error instanceof DetoxqError) return error;
   const code = codeOf(error);
   if (!(error instanceof pg.DatabaseError) || TRANSIENT_STATES.test(code)) {
-    const reason = ADVICE_BY_CODE[code] ?? (error instanceof Error ? error.message : 'unknown failure');
+    const reason = adviceFor(error, code);
     return new ServiceError(`Postgres at ${where} cannot be used: ${reason}`, { cause: error });
   }
   if (hadValues) {
@@ -41,6 +66,15 @@ export function translatePostgresError(error: unknown, where: string, hadValues:
   return new DetoxqError(`Postgres refused a statement: ${error.message} (${code}${place && `; ${place}`})`, {
     cause: error,
   });
+}
+
+function adviceFor(error: unknown, code: string): string {
+  if (!(error instanceof Error)) return 'unknown failure';
+  // Where a name has several addresses and none of them answers, the errors are below, and the message is empty.
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return adviceFor(error.errors[0], codeOf(error.errors[0]));
+  const known = ADVICE_BY_TEXT.find(([pattern]) => pattern.test(error.message))?.[1] ?? ADVICE_BY_CODE[code];
+  return known ?? (error.message || code);
 }
 
 /** The SQLSTATE of a refused statement, or '' when the error is of another kind. */
