@@ -5,7 +5,7 @@ import { escapedByte } from './decode.ts';
 import type { Format } from './format.ts';
 import type { RawRecord } from './record.ts';
 import { createDelimitedRowReader } from './row-delimited.ts';
-import { createJsonRowReader, parseLine } from './row-json.ts';
+import { createJsonRowReader, isObject, parseLine } from './row-json.ts';
 import type { RowReader } from './row-reader.ts';
 import { createTextRowReader } from './row-text.ts';
 
@@ -107,12 +107,10 @@ function jsonLayout(
   const objects: { readonly [key: string]: JsonValue }[] = [];
   let strings = 0;
   for (const record of records) {
-    const parsed = record.problem === null ? parseLine(record.fields[0] ?? '', null) : { fault: record.problem };
+    const parsed = record.problem === null ? parseLine(record.fields[0] ?? '', false) : { fault: record.problem };
     if ('fault' in parsed) continue;
-    if (typeof parsed.value === 'string') strings += 1;
-    else if (parsed.value !== null && typeof parsed.value === 'object' && !Array.isArray(parsed.value)) {
-      objects.push(parsed.value);
-    }
+    if (typeof parsed.asWritten === 'string') strings += 1;
+    else if (isObject(parsed.asWritten)) objects.push(parsed.asWritten);
   }
   if (objects.length + strings === 0) {
     throw new DatasetError(

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../contract/row.ts';
+import { jsonFaultAt } from './json-fault.ts';
 import { isTooLarge, MAX_KEY_CHARS, type ReadFault, type RowReader, reject, rejectUnreadable } from './row-reader.ts';
 import {
   freeKey,
@@ -6,6 +7,7 @@ import {
   MAX_JSON_DEPTH,
   quoteUnsafeNumbers,
   type Repair,
+  replaceUnsafeNumbers,
   setOwn,
   storableObject,
   storableText,
@@ -29,24 +31,26 @@ export function createJsonRowReader(name: string, layout: JsonLayout, maxTextByt
 
     const unreadable = rejectUnreadable(name, record, rowNo, suspect, maxTextBytes);
     if (unreadable !== null) return unreadable;
-    const repairs = suspect ? new Set<Repair>() : null;
-    const parsed = parseLine(record.fields[0] ?? '', repairs);
+    const parsed = parseLine(record.fields[0] ?? '', suspect);
     if ('fault' in parsed) return fail('invalid_json', parsed.fault);
-    const { value } = parsed;
+    const { value, asWritten } = parsed;
+    const isRepaired = asWritten !== value;
+    const repairs = suspect || isRepaired ? new Set<Repair>(isRepaired ? ['number'] : []) : null;
 
     let text: JsonValue | undefined;
     let rowKey: string | null = null;
     let meta: JsonObject | null = null;
     if (typeof value === 'string') {
       text = value;
-    } else if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    } else if (!isObject(value)) {
       return fail('invalid_json', 'neither an object nor a string');
     } else if (textColumn === null) {
       return fail('missing_text', 'an object, where the first rows are strings; name its text with --text-column');
     } else {
-      rowKey = idColumn === null ? null : keyOf(value[idColumn]);
+      const written = isObject(asWritten) ? asWritten : value;
+      rowKey = idColumn === null || isNothing(written[idColumn]) ? null : keyOf(value[idColumn]);
       meta = metaOf(value, textColumn, rowKey === null ? null : idColumn);
-      text = Object.hasOwn(value, textColumn) ? value[textColumn] : undefined;
+      text = Object.hasOwn(written, textColumn) ? written[textColumn] : undefined;
     }
 
     if (rowKey !== null && rowKey.length > MAX_KEY_CHARS) {
@@ -54,7 +58,7 @@ export function createJsonRowReader(name: string, layout: JsonLayout, maxTextByt
     }
     if (rowKey !== null && repairs !== null) rowKey = storableText(rowKey, repairs);
     if (text === undefined) return fail('missing_text', `no "${textColumn}"`, rowKey);
-    if (text === null) return fail('missing_text', `null as "${textColumn}"`, rowKey);
+    if (text === null) return fail('missing_text', `null or NaN as "${textColumn}"`, rowKey);
     if (typeof text !== 'string') return fail('text_not_string', `"${textColumn}" is no string`, rowKey);
     if (isTooLarge(text, maxTextBytes))
       return fail('too_large', `the text has more than ${maxTextBytes} bytes`, rowKey);
@@ -71,23 +75,52 @@ export function createJsonRowReader(name: string, layout: JsonLayout, maxTextByt
 /** A line that may have numbers to quote; digits after a point, as in probabilities, do no harm. */
 const UNSAFE_NUMBER = /(?<![.\d])\d{16}|\d[eE]\+?\d{3}/;
 
-/** The value of a line. With `repairs`, numbers that JavaScript cannot hold come as strings, and that is noted. */
-export function parseLine(line: string, repairs: Set<Repair> | null): { value: JsonValue } | { fault: string } {
+/** Numbers that Python writes and JSON has not. */
+const NOT_FINITE = /NaN|Infinity/;
+
+export interface ParsedLine {
+  /** Numbers that JavaScript cannot hold are strings. */
+  readonly value: JsonValue;
+  /** The same, but such numbers are 0, and `NaN` and infinities null: to tell what was a string. */
+  readonly asWritten: JsonValue;
+}
+
+/** The value of a line, or why it has none. Only what is `suspect` is searched for numbers beyond 2^53. */
+export function parseLine(line: string, suspect: boolean): ParsedLine | { readonly fault: string } {
+  let parsed: { value: JsonValue } | null = null;
   try {
-    const value: JsonValue = JSON.parse(line);
-    if (repairs === null) return { value };
-    const quoted = UNSAFE_NUMBER.test(line) ? quoteUnsafeNumbers(line) : line;
-    if (quoted === line) return { value };
-    repairs.add('number');
-    return { value: JSON.parse(quoted) };
-  } catch (error) {
-    // The parser's own message quotes the text, so only its position is kept.
-    const message = error instanceof Error ? error.message : '';
-    const position = /position (\d+)/.exec(message)?.[1];
-    const cutShort = /Unexpected end|Unterminated/.test(message);
-    if (cutShort) return { fault: 'not JSON: the line ends too early' };
-    return { fault: position === undefined ? 'not JSON' : `not JSON from character ${Number(position) + 1} on` };
+    parsed = { value: JSON.parse(line) };
+  } catch {
+    // May be NaN.
   }
+  if (parsed !== null && !(suspect && UNSAFE_NUMBER.test(line))) {
+    return { value: parsed.value, asWritten: parsed.value };
+  }
+  try {
+    if (parsed === null && !NOT_FINITE.test(line)) return { fault: faultOf(line) };
+    const repaired = quoteUnsafeNumbers(line);
+    if (parsed !== null && repaired === line) return { value: parsed.value, asWritten: parsed.value };
+    const kinds = replaceUnsafeNumbers(line, (number) => (NOT_FINITE.test(number) ? 'null' : '0'));
+    return { value: JSON.parse(repaired), asWritten: JSON.parse(kinds) };
+  } catch {
+    return { fault: faultOf(line) };
+  }
+}
+
+/** Where a line is broken; without its text. */
+function faultOf(line: string): string {
+  const at = jsonFaultAt(line);
+  if (at === null) return 'not JSON';
+  if (at >= line.length) return `not JSON: the line ends too early, after ${line.length} characters`;
+  return `not JSON from character ${at + 1} on`;
+}
+
+export function isObject(value: JsonValue): value is JsonObject {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+function isNothing(value: JsonValue | undefined): boolean {
+  return value === undefined || value === null;
 }
 
 /** A row key from a JSON value: strings and numbers; null for what is no key. */

@@ -65,13 +65,13 @@ export function isDeeperThan(value: JsonValue, levels: number): boolean {
   return items.some((item) => isDeeperThan(item, levels - 1));
 }
 
-const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+const NUMBER = /NaN|-?Infinity|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 /**
- * Valid JSON with those numbers as strings that JavaScript would change: integers beyond 2^53 (ids of posts, mostly)
- * and numbers beyond the doubles. The same text when there are none.
+ * JSON with other text for those numbers that JavaScript or JSON cannot hold: integers beyond 2^53 (ids of posts, mostly),
+ * numbers beyond the doubles, and `NaN`, `Infinity` and `-Infinity`, which Python writes. The same text when there are none.
  */
-export function quoteUnsafeNumbers(json: string): string {
+export function replaceUnsafeNumbers(json: string, replacement: (number: string) => string): string {
   let result = '';
   let copied = 0;
   let index = 0;
@@ -79,13 +79,13 @@ export function quoteUnsafeNumbers(json: string): string {
     const code = json.charCodeAt(index);
     if (code === 34) {
       index = endOfString(json, index);
-    } else if (code === 45 || (code >= 48 && code <= 57)) {
+    } else if (code === 45 || (code >= 48 && code <= 57) || code === 73 || code === 78) {
       NUMBER.lastIndex = index;
       const token = NUMBER.exec(json)?.[0] ?? json.charAt(index);
       const number = Number(token);
       const safe = /^-?\d+$/.test(token) ? Number.isSafeInteger(number) : Number.isFinite(number);
-      if (!safe) {
-        result += `${json.slice(copied, index)}"${token}"`;
+      if (!safe && token !== '-' && token !== 'I' && token !== 'N') {
+        result += json.slice(copied, index) + replacement(token);
         copied = index + token.length;
       }
       index += token.length;
@@ -94,6 +94,11 @@ export function quoteUnsafeNumbers(json: string): string {
     }
   }
   return copied === 0 ? json : result + json.slice(copied);
+}
+
+/** Such numbers as strings, with all their digits. */
+export function quoteUnsafeNumbers(json: string): string {
+  return replaceUnsafeNumbers(json, (number) => `"${number}"`);
 }
 
 /** Position after the string that begins at `start`. */

@@ -81,7 +81,9 @@ describe('rows that cannot be read', () => {
       'd',
       'bare',
     ]);
-    expect(faultOf(rows[1])).toBe('invalid_json: standard input, line 2: not JSON: the line ends too early');
+    expect(faultOf(rows[1])).toBe(
+      'invalid_json: standard input, line 2: not JSON: the line ends too early, after 10 characters',
+    );
     expect(faultOf(rows[2])).toMatch(/line 3: not JSON from character 13 on$/);
   });
 
