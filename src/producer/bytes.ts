@@ -1,9 +1,11 @@
 import type { Readable } from 'node:stream';
-import { pipeline, type Transform } from 'node:stream';
+import { pipeline } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { DatasetError, DetoxqError, UsageError } from '../contract/errors.ts';
+import { FOREIGN_BYTES, foreignKind } from './foreign.ts';
+import type { Format } from './format.ts';
+import { FOLLOWED_BY_GARBAGE, gunzipMembers } from './gzip-members.ts';
 import type { Input } from './input.ts';
-import { READ_BYTES } from './input.ts';
 import { splitZstdFrames } from './zstd-frames.ts';
 
 /** Counts what was read from the input itself, before decompression. */
@@ -11,32 +13,19 @@ export interface ByteCount {
   bytes: number;
 }
 
-/** Formats that are certainly no text, told by their first bytes. */
-const FOREIGN: readonly { readonly magic: readonly number[]; readonly what: string }[] = [
-  { magic: [0x50, 0x4b, 0x03, 0x04], what: 'a zip archive (.zip, .xlsx, …); unpack it, or save it as CSV' },
-  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], what: 'xz-compressed; pipe it: xz -dc FILE | detoxq … - --format …' },
-  { magic: [0x42, 0x5a, 0x68], what: 'bzip2-compressed; pipe it: bzip2 -dc FILE | detoxq … - --format …' },
-  { magic: [0x50, 0x41, 0x52, 0x31, 0x15], what: 'a Parquet file, which is not read; export it as CSV or JSONL' },
-];
-
 /**
  * The bytes of an input, decompressed where its first bytes say gzip or zstd.
- * Throws DatasetError when it is damaged, ends early, or changed while it was read.
+ * Throws DatasetError when it is damaged, ends early, changed while it was read, or is certainly not of that format.
  */
-export async function* readBytes(input: Input, count: ByteCount): AsyncGenerator<Buffer> {
+export async function* readBytes(input: Input, format: Format, count: ByteCount): AsyncGenerator<Buffer> {
   const stream = input.open();
   try {
-    const raw = counted(stream, count);
-    const { head, whole } = await peek(raw, 6);
-    const kind = compressionOf(head);
-    if (kind === 'gzip') {
-      yield* throughStream(whole, zlib.createGunzip({ chunkSize: READ_BYTES }));
-    } else if (kind === 'zstd') {
-      yield* throughZstd(whole);
-    } else {
-      rejectForeign(head, input.name);
-      yield* whole;
-    }
+    const raw = await peek(counted(stream, count));
+    const outer = compressionOf(raw.head);
+    const { head, whole } = outer === null ? raw : await peek(decompressed(raw.whole, outer));
+    const foreign = foreignKind(head, format, outer);
+    if (foreign !== null) throw new DatasetError(`${input.name}: ${foreign}`);
+    yield* whole;
   } catch (error) {
     // What looks damaged may have been written over.
     await rejectChanged(input);
@@ -63,9 +52,9 @@ async function* counted(stream: Readable, count: ByteCount): AsyncGenerator<Buff
 }
 
 /** The first bytes, and a stream that still has them. */
-async function peek(source: AsyncGenerator<Buffer>, bytes: number) {
+async function peek(source: AsyncGenerator<Buffer>) {
   let head: Buffer = Buffer.alloc(0);
-  while (head.length < bytes) {
+  while (head.length < FOREIGN_BYTES) {
     const next = await source.next();
     if (next.done) break;
     head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
@@ -74,7 +63,7 @@ async function peek(source: AsyncGenerator<Buffer>, bytes: number) {
     if (head.length > 0) yield head;
     yield* source;
   }
-  return { head, whole: whole() };
+  return { head: head.subarray(0, FOREIGN_BYTES), whole: whole() };
 }
 
 function compressionOf(head: Buffer): 'gzip' | 'zstd' | null {
@@ -84,15 +73,8 @@ function compressionOf(head: Buffer): 'gzip' | 'zstd' | null {
   return magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50 ? 'zstd' : null;
 }
 
-function rejectForeign(head: Buffer, name: string): void {
-  const foreign = FOREIGN.find(({ magic }) => magic.every((byte, index) => head[index] === byte));
-  if (foreign !== undefined) throw new DatasetError(`${name}: is ${foreign.what}`);
-}
-
-async function* throughStream(source: AsyncIterable<Buffer>, decoder: Transform): AsyncGenerator<Buffer> {
-  // An error of either reaches the reader of the decoder.
-  pipeline(source, decoder, () => {});
-  for await (const chunk of decoder) yield chunk;
+function decompressed(source: AsyncIterable<Buffer>, kind: 'gzip' | 'zstd'): AsyncGenerator<Buffer> {
+  return kind === 'gzip' ? gunzipMembers(source) : throughZstd(source);
 }
 
 async function* throughZstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -115,7 +97,10 @@ async function* throughZstd(source: AsyncIterable<Buffer>): AsyncGenerator<Buffe
         piece = next.value;
       }
     };
-    yield* throughStream(frame(), createDecompress());
+    const decoder = createDecompress();
+    // An error of either reaches the reader of the decoder.
+    pipeline(frame(), decoder, () => {});
+    for await (const chunk of decoder) yield chunk;
   }
 }
 
@@ -127,6 +112,12 @@ function explained(error: unknown, name: string): Error {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'Z_BUF_ERROR') {
     return new DatasetError(`${name}: the compressed data ends early; the file was cut short`, { cause: error });
+  }
+  if (reason === FOLLOWED_BY_GARBAGE) {
+    return new DatasetError(
+      `${name}: the compressed data ends, and bytes follow that are none; the file is damaged, or something was appended to it`,
+      { cause: error },
+    );
   }
   if (code.startsWith('Z')) {
     return new DatasetError(`${name}: the compressed data is damaged (${reason})`, { cause: error });

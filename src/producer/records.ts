@@ -60,7 +60,7 @@ export async function* readRecords(
     return batch;
   }
 
-  for await (const bytes of readBytes(input, count)) {
+  for await (const bytes of readBytes(input, format, count)) {
     if (isFirst) rejectUtf16(bytes, input.name);
     isFirst = false;
     const batch = scan(decoder.decode(bytes));

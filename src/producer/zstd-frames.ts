@@ -1,3 +1,5 @@
+import { FOLLOWED_BY_GARBAGE } from './gzip-members.ts';
+
 /** A piece of one zstd frame; the `last` one is empty and ends the frame. */
 export interface FramePiece {
   readonly data: Buffer;
@@ -24,7 +26,7 @@ export async function* splitZstdFrames(source: AsyncIterable<Buffer>): AsyncGene
     } else if (number === 0xfd2fb528) {
       yield* frame(magic, reader);
     } else {
-      throw new Error('bytes that are no zstd frame follow the last one');
+      throw new Error(FOLLOWED_BY_GARBAGE);
     }
   }
 }
