@@ -13,9 +13,10 @@ import type { Segment } from './sentences.ts';
  * - `link`, `number`: a link or mention, or a number, of the source is gone, or another one came
  * - `grammar`: the rewrite leaves a determiner or conjunction without what belongs to it (`such an, Kevin`)
  * - `meaning`: hardly anything of the source is left, or nothing but a negation has changed
+ * - `window`: a single word is toxic that is longer than what the models read at once: it is not rewritten
  * - `not_better`: the scorer finds the rewrite about as toxic as the source, or more
  */
-export type Guard = 'empty' | 'runaway' | 'link' | 'number' | 'name' | 'grammar' | 'meaning' | 'not_better';
+export type Guard = 'empty' | 'runaway' | 'link' | 'number' | 'name' | 'grammar' | 'meaning' | 'window' | 'not_better';
 
 /** A rewrite may have this many times the words of its source, and a few more. */
 const MOST_WORDS_RATIO = 1.5;

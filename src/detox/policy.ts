@@ -8,7 +8,7 @@ import type { Guard } from './guards.ts';
 import { createMemory } from './memory.ts';
 import { type CandidateNote, withNotes } from './notes.ts';
 import { type Clear, createClear, type Prefilter } from './prefilter.ts';
-import { askAbout, askedForms, createReader, type Reading, toxicityOf } from './reading.ts';
+import { askAbout, askedForms, createReader, mostToxic, type Reading, scoredForms, toxicityOf } from './reading.ts';
 import type { Segment } from './sentences.ts';
 
 /*
@@ -81,12 +81,20 @@ export function createPolicy({ scorer, detoxifier, threshold, prefilter }: Polic
   const knownScores = createMemory<Score>(MEMORY_BYTES);
   const knownRewrites = createMemory<Rewrite>(MEMORY_BYTES, ({ candidates }) => 1 + candidates.length);
 
-  /** The segments to rewrite: the toxic ones; if only the text as a whole is toxic, its most toxic segment. */
-  function targets({ current }: Job, scores: Answers<Score>): Segment[] {
-    const toxicity = (segment: Segment): number => scores.of(segment.form).toxicity;
-    const open = current.segments.filter(({ fits }) => fits);
-    const toxic = open.filter((segment) => toxicity(segment) >= threshold);
-    return toxic.length > 0 ? toxic : open.sort((a, b) => toxicity(b) - toxicity(a)).slice(0, 1);
+  /**
+   * The segments to rewrite: the toxic ones; if only the text as a whole is toxic, its most toxic segment. One that no
+   * window holds is left as it is: a rewrite of a part of it would lose the rest.
+   */
+  function targets({ current, guards }: Job, scores: Answers<Score>): Segment[] {
+    const toxicity = (segment: Segment): number => mostToxic(scoredForms(segment, scorer), scores.of);
+    const toxic = current.segments.filter((segment) => toxicity(segment) >= threshold);
+    const open = (segments: readonly Segment[]): Segment[] => segments.filter(({ fits }) => fits);
+    if (toxic.length === 0)
+      return open(current.segments)
+        .sort((a, b) => toxicity(b) - toxicity(a))
+        .slice(0, 1);
+    if (toxic.some(({ fits }) => !fits)) guards.add('window');
+    return open(toxic);
   }
 
   /** The text with the best candidates put in, or null if there are none. */

@@ -2,6 +2,7 @@ import type { Score, Scorer } from '../contract/models.ts';
 import type { Answers } from './answers.ts';
 import { joinForms, lex } from './model-form.ts';
 import { type Segment, splitSegments } from './sentences.ts';
+import { cutIntoWindows, SPECIAL_TOKENS } from './windows.ts';
 
 /** A text as the models will see it. */
 export interface Reading {
@@ -20,8 +21,6 @@ export interface Reading {
  */
 const DOUBTFUL_FROM = 0.05;
 
-/** No tokenizer makes more tokens than bytes, plus the special ones. */
-const SPECIAL_TOKENS = 4;
 /** A form of more bytes than this for each place of the window is not worth counting: no vocabulary has such words. */
 const MOST_BYTES_PER_TOKEN = 64;
 
@@ -37,7 +36,7 @@ export function createReader(scorer: Scorer, other: Windowed): ReadText {
   return (text) => {
     const tokens = lex(text);
     const segments = splitSegments(text, tokens, fits);
-    const parts = new Set(segments.map((segment) => scoredForm(segment, scorer)));
+    const parts = new Set(segments.flatMap((segment) => scoredForms(segment, scorer)));
     // Every token is at least one of the scorer's.
     const whole = segments.length > 0 && tokens.length < scorer.maxInputTokens ? joinForms(tokens) : null;
     const isMore = whole !== null && !parts.has(whole) && fitsWindow(whole, scorer);
@@ -45,11 +44,9 @@ export function createReader(scorer: Scorer, other: Windowed): ReadText {
   };
 }
 
-/** What stands for a segment in the scorer's eyes: its form, or the beginning of one that no window holds. */
-export function scoredForm(segment: Segment, scorer: Scorer): string {
-  if (segment.fits || fitsWindow(segment.form, scorer)) return segment.form;
-  const bytes = Buffer.from(segment.form).subarray(0, Math.max(1, scorer.maxInputTokens - SPECIAL_TOKENS));
-  return new TextDecoder().decode(bytes, { stream: true });
+/** What a scorer is asked about a segment: its form, or all of it in pieces where no window holds it. */
+export function scoredForms({ form, fits }: Segment, scorer: Windowed): readonly string[] {
+  return fits || fitsWindow(form, scorer) ? [form] : cutIntoWindows(form, scorer.maxInputTokens);
 }
 
 /** Asks a scorer about texts: about their parts, then about the wholes of those that are doubtful. */

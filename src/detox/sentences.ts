@@ -1,4 +1,5 @@
 import { joinForms, type Token } from './model-form.ts';
+import { sentenceStarts } from './sentence-starts.ts';
 
 /**
  * A stretch of a text that goes through the models on its own: a sentence, or a part of a long one.
@@ -49,8 +50,6 @@ const WRAPPED_START = /^(?:\p{Ll}|I\P{L})/u;
 const INITIALS = /^(?:\p{L}{1,2}\.)+\p{L}{1,2}$/u;
 const SINGLE_CAPITAL = /^\p{Lu}$/u;
 
-const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
-
 /**
  * Splits `text` into segments. `tokens` are those of `lex(text)`; `fits` says whether a model form is within the
  * windows of the models. Sentence ends are those of Unicode (UAX 29) with the common mistakes put right:
@@ -82,8 +81,7 @@ export function isWordy(token: Token): boolean {
 function sentenceBorders(text: string, tokens: readonly Token[]): number[] {
   const borders: number[] = [];
   let next = 0;
-  for (const { index } of segmenter.segment(text)) {
-    if (index === 0) continue;
+  for (const index of sentenceStarts(text)) {
     while (next < tokens.length && (tokens[next]?.start ?? index) < index) next++;
     const before = tokens[next - 1];
     if (before && before.end > index) continue;
