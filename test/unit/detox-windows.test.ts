@@ -37,7 +37,7 @@ test('every character is read, in pieces of at most as many bytes as the model r
       }
       expect(end).toBe(sample.length);
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 
