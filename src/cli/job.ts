@@ -4,7 +4,9 @@ import { ServiceError } from '../contract/errors.ts';
 import type { Run, RunState } from '../contract/run.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import type { Dataset } from '../producer/dataset.ts';
+import { HIGH_WATER_CHUNKS } from '../producer/produce.ts';
 import { createReconciler } from '../queue/reconciler.ts';
+import { countOpenChunks } from '../store/chunks.ts';
 import { readProgress } from '../store/progress.ts';
 import { startWorker } from '../worker/worker.ts';
 import type { Context } from './context.ts';
@@ -39,6 +41,8 @@ export interface Job {
 export async function doJob(context: Context, job: Job): Promise<{ run: Run; ended: boolean; exitCode: number }> {
   const { database, config, log } = context;
   const queue = await context.openQueue();
+  let ownRun: string | null = null;
+  const onlyRun = () => ownRun;
   const worker = await startWorker({
     database,
     queue,
@@ -46,8 +50,9 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
     processes: job.place.processes,
     name: `${hostname()}/${process.pid}`,
     log,
+    onlyRun,
   });
-  const reconciler = createReconciler({ database, queue, log });
+  const reconciler = createReconciler({ database, queue, log, onlyRun });
   const display = createProgressDisplay();
   const stop = listenForStop((text) => {
     display.end();
@@ -57,9 +62,12 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
   try {
     await worker.prepare(job.settings);
     const run = await job.begin();
+    ownRun = run.id;
     reconciler.start();
+    // What other runs have in the queue must not keep the producer waiting: no worker here takes it away.
+    const ownQueue = { add: queue.add, depth: () => countOpenChunks(database, run.id, HIGH_WATER_CHUNKS) };
     const reading =
-      job.dataset === null ? Promise.resolve() : enqueueAll(context, run, job.dataset, queue, stop.signal);
+      job.dataset === null ? Promise.resolve() : enqueueAll(context, run, job.dataset, ownQueue, stop.signal);
     const state = await follow(context, run.id, reading, stop.signal, display.update);
     if (state === 'cancelled') await reading;
     drainMs = config.drainDeadlineMs;

@@ -15,7 +15,7 @@ export async function enqueueAll(
   { database }: Context,
   run: Run,
   dataset: Dataset,
-  queue: ChunkQueue,
+  queue: Pick<ChunkQueue, 'add' | 'depth'>,
   signal: AbortSignal,
   onProgress?: (progress: ProduceProgress) => void,
 ): Promise<Produced> {

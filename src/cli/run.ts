@@ -6,6 +6,7 @@ import { finishJob } from './finish.ts';
 import { doJob } from './job.ts';
 import { prepareRun } from './new-run.ts';
 import { addEngineOptions, addRunOptions, type EngineProcessOptions, type RunOptions } from './options.ts';
+import { mentionUnfinished } from './unfinished.ts';
 
 interface Options extends RunOptions, EngineProcessOptions {
   readonly out?: string;
@@ -29,7 +30,8 @@ Examples:
   zcat comments.txt.gz | detoxq run - --format txt --threshold 0.7
 
 Without DATABASE_URL and REDIS_URL it starts its own Postgres, and Redis where there is one on PATH; they keep their
-data in .detoxq/ (DETOXQ_HOME) and end with it. Ctrl-C stops cleanly; "detoxq resume latest" goes on.`,
+data in .detoxq/ (DETOXQ_HOME) and end with it. Ctrl-C stops cleanly; "detoxq resume latest" goes on.
+It works on its own rows alone: a run that was left unfinished is mentioned, and goes on with "detoxq resume".`,
     )
     .action(async (files: string[], options: Options) => {
       if (options.out !== undefined) exportFormat(options.out);
@@ -37,6 +39,7 @@ data in .detoxq/ (DETOXQ_HOME) and end with it. Ctrl-C stops cleanly; "detoxq re
       process.exitCode = await withContext(
         { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
         async (context) => {
+          await mentionUnfinished(context);
           const { dataset, settings, create } = await prepareRun(context, files, options, place);
           const { run, ended, exitCode } = await doJob(context, { settings, begin: create, dataset, place });
           return ended ? finishJob(context, run, options) : exitCode;

@@ -43,7 +43,7 @@ export interface ProduceOptions {
   readonly queue: Pick<ChunkQueue, 'add' | 'depth'>;
   /** Rows of a chunk. Default 256: 1 to 10 s of work on a CPU. */
   readonly chunkRows?: number | undefined;
-  /** The producer pauses while the queue holds this many chunks. Default 1,000: 10 to 30 MB of Redis. */
+  /** The producer pauses while the queue holds this many chunks. Default `HIGH_WATER_CHUNKS`. */
   readonly highWaterChunks?: number | undefined;
   /** What the ledger has of the run already, without a gap: it is read past. Default nothing. */
   readonly resumeFrom?: { readonly rows: number; readonly chunks: number } | undefined;
@@ -54,6 +54,8 @@ export interface ProduceOptions {
   readonly wait?: ((ms: number, signal: AbortSignal) => Promise<unknown>) | undefined;
 }
 
+/** While this many chunks wait or are in work, a producer pauses: 10 to 30 MB of Redis. */
+export const HIGH_WATER_CHUNKS = 1_000;
 /** Chunks in one statement and one call of the queue: about half a megabyte. */
 const CHUNKS_PER_WRITE = 16;
 const DEPTH_POLL_MS = 250;
@@ -72,7 +74,12 @@ const SERVICE_RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
  */
 export async function produce(options: ProduceOptions): Promise<Produced> {
   const { dataset, runId, ledger, queue, onProgress } = options;
-  const { chunkRows = 256, highWaterChunks = 1_000, resumeFrom = { rows: 0, chunks: 0 }, wait = pause } = options;
+  const {
+    chunkRows = 256,
+    highWaterChunks = HIGH_WATER_CHUNKS,
+    resumeFrom = { rows: 0, chunks: 0 },
+    wait = pause,
+  } = options;
   const signal = options.signal ?? new AbortController().signal;
   if (!Number.isSafeInteger(chunkRows) || chunkRows < 1) throw new UsageError('--chunk-rows is a whole number above 0');
 

@@ -1,4 +1,4 @@
-import type { BackendFactory, IQueueBackend } from 'bullmq';
+import type { BackendFactory, IQueueBackend, Job } from 'bullmq';
 import type { DetoxqError } from '../contract/errors.ts';
 
 /** What BullMQ runs on. */
@@ -6,6 +6,11 @@ export interface BullBackend<Backend extends IQueueBackend, Connection> {
   readonly factory: BackendFactory<Backend, Connection>;
   /** A connection that is known to work. `consumer`: commands wait for a lost connection; else they fail at once. */
   connect(role: 'producer' | 'consumer'): Promise<OpenConnection<Connection>>;
+  /**
+   * Puts a job that its consumer holds behind all jobs that wait, for any consumer.
+   * @throws WaitingError or DelayedError, which tells BullMQ that the job is neither done nor failed
+   */
+  putLast(job: Job, token: string | undefined): Promise<never>;
   /** What an error of the backend means for a caller. */
   translate(error: unknown): DetoxqError;
 }

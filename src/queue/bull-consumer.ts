@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type IQueueBackend, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { DelayedError, type IQueueBackend, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { type BullBackend, KEY_PREFIX } from './bull-backend.ts';
@@ -46,10 +46,12 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
     // A job that was fetched while the consumer began to close.
     if (closing) return handBack(job, token);
     try {
-      if ((await process(job.data)) === 'again') return await handBack(job, token);
+      const delivery = await process(job.data);
+      if (delivery === 'again') return await handBack(job, token);
+      if (delivery === 'later') return await backend.putLast(job, token);
       return 'done';
     } catch (error) {
-      if (error instanceof WaitingError) throw error;
+      if (error instanceof WaitingError || error instanceof DelayedError) throw error;
       throw storableFault(error);
     }
   }

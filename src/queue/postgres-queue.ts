@@ -1,4 +1,4 @@
-import { createPostgresBackend, type PostgresConnectionOptions, type PostgresQueueBackend } from 'bullmq';
+import { createPostgresBackend, type PostgresConnectionOptions, type PostgresQueueBackend, WaitingError } from 'bullmq';
 import type { Log } from '../contract/log.ts';
 import { openAddress } from '../store/postgres-connection.ts';
 import { translatePostgresError } from '../store/postgres-errors.ts';
@@ -41,6 +41,10 @@ export async function createPostgresQueue(options: PostgresQueueOptions): Promis
       },
       disconnect: () => {},
     }),
+    async putLast(job, token) {
+      await job.moveToWait(token);
+      throw new WaitingError();
+    },
     translate: (error) => translatePostgresError(error, where, true),
   };
   return createBullQueue(name, backend, log);

@@ -14,13 +14,14 @@ export function jobId({ runId, chunkNo }: Pick<ChunkJob, 'runId' | 'chunkNo'>): 
 }
 
 /**
- * What became of a delivered job. `again`: handed back at once, for any worker.
+ * What became of a delivered job. `again`: handed back at once, for any worker. `later`: handed back behind all jobs that
+ * wait, for a worker that takes chunks of other runs.
  *
  * A processor that throws gets the job again later, after a growing pause; unless it throws a DetoxqError that is no
  * ServiceError, which another try would not mend: then the job is put aside as failed, until the reconciler finds the
  * chunk still open.
  */
-export type Delivery = 'done' | 'again';
+export type Delivery = 'done' | 'again' | 'later';
 
 export interface Consumer {
   /** Takes no new jobs; those in work go on. */

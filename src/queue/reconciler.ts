@@ -17,6 +17,8 @@ export interface ReconcilerDependencies {
   readonly database: Database;
   readonly queue: ChunkQueue;
   readonly log: Log;
+  /** Only this run; null: none yet. Default all open runs. */
+  readonly onlyRun?: (() => string | null) | undefined;
   /** How often a run is looked at, by whichever reconciler comes first. Default 10 s. */
   readonly everyMs?: number;
 }
@@ -39,7 +41,13 @@ export interface Reconciler {
  * undispatched is dispatched. Any number may run: adding a job twice is the same as once, and a job for a chunk that
  * was just done ends at its claim.
  */
-export function createReconciler({ database, queue, log, everyMs = EVERY_MS }: ReconcilerDependencies): Reconciler {
+export function createReconciler({
+  database,
+  queue,
+  log,
+  onlyRun,
+  everyMs = EVERY_MS,
+}: ReconcilerDependencies): Reconciler {
   const closing = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   let underWay: Promise<unknown> = Promise.resolve();
@@ -47,7 +55,7 @@ export function createReconciler({ database, queue, log, everyMs = EVERY_MS }: R
 
   async function reconcile(): Promise<number> {
     let added = 0;
-    for (const runId of await openRuns(database)) {
+    for (const runId of await runsToCompare()) {
       // Half, so that the reconciler that comes round after a whole interval is never a moment too early.
       if (!(await beginReconciling(database, runId, everyMs / 2))) continue;
       added += await reconcileRun(runId);
@@ -56,18 +64,28 @@ export function createReconciler({ database, queue, log, everyMs = EVERY_MS }: R
     return added;
   }
 
+  async function runsToCompare(): Promise<readonly string[]> {
+    if (onlyRun === undefined) return openRuns(database);
+    const runId = onlyRun();
+    return runId === null ? [] : [runId];
+  }
+
   async function reconcileRun(runId: string): Promise<number> {
     let added = 0;
+    let queued = 0;
     for (let after = -1; !closing.signal.aborted; ) {
       const page = await openChunks(database, runId, { after, limit: PAGE_CHUNKS });
       const last = page.at(-1);
-      if (last === undefined || (await queue.depth()) >= FULL_QUEUE) break;
+      // Chunks of other runs that fill the queue must not keep out those of a run that is worked on alone.
+      const full = (onlyRun === undefined ? await queue.depth() : queued) >= FULL_QUEUE;
+      if (last === undefined || full) break;
       after = last;
       const known = await queue.knows(page.map((chunkNo) => jobId({ runId, chunkNo })));
       added += await addChunks(
         runId,
         page.filter((chunkNo) => !known.has(jobId({ runId, chunkNo }))),
       );
+      queued += page.length;
     }
     if (added > 0) log.info({ run: runId, chunks: added }, 'added chunks that the queue did not have');
     return added;

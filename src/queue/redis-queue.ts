@@ -1,4 +1,4 @@
-import { createRedisBackend, type RedisQueueBackend } from 'bullmq';
+import { createRedisBackend, DelayedError, type RedisQueueBackend } from 'bullmq';
 import { Redis } from 'ioredis';
 import { DetoxqError, ServiceError, UsageError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
@@ -88,7 +88,16 @@ export async function createRedisQueue({ url, name, log, redelivery }: RedisQueu
     return { connection: redis, disconnect };
   }
 
-  const backend: BullBackend<RedisQueueBackend, Redis> = { factory: createRedisBackend, connect, translate };
+  const backend: BullBackend<RedisQueueBackend, Redis> = {
+    factory: createRedisBackend,
+    connect,
+    // moveToWait would make it the next one; a job whose delay is over goes to the end.
+    async putLast(job, token) {
+      await job.moveToDelayed(Date.now(), token);
+      throw new DelayedError();
+    },
+    translate,
+  };
   return createBullQueue(name, backend, log, redelivery);
 }
 

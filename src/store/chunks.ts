@@ -210,6 +210,15 @@ export async function openChunks(
   return rows.map((row) => row.chunkNo);
 }
 
+/** How many chunks of a run are not done; `atMost` where there are more. */
+export async function countOpenChunks(connection: Connection, runId: string, atMost: number): Promise<number> {
+  const [open] = await connection.query<{ chunks: number }>(
+    `SELECT count(*) AS chunks FROM (SELECT FROM chunks WHERE run_id = $1 AND state <> 'done' LIMIT $2) AS open`,
+    [runId, atMost],
+  );
+  return open?.chunks ?? 0;
+}
+
 /** Chunks with their rows, as they were appended. Those that are done are left out: theirs are gone. */
 export function readChunks(connection: Connection, runId: string, chunkNos: readonly number[]): Promise<NewChunk[]> {
   return connection.query<NewChunk>(

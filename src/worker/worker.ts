@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CheckpointError, UsageError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { type RunSettings, settingsHash } from '../contract/settings.ts';
-import type { ChunkQueue, Consumer } from '../queue/queue.ts';
+import { type ChunkJob, type ChunkQueue, type Consumer, jobId } from '../queue/queue.ts';
 import type { Database } from '../store/pool.ts';
 import { createChunkWork } from './chunk-work.ts';
 import { createChunksInWork } from './chunks-in-work.ts';
@@ -15,6 +16,8 @@ const CHUNKS_PER_PROCESS = 4;
 const MOST_CHUNKS_PER_PROCESS = 32;
 /** So much longer than the drain deadline may handing chunks back take. */
 const HAND_BACK_MS = 5_000;
+/** How long a worker of one run holds a job of another that it has seen before: a job of its own waits that long at most. */
+const TURN_PAUSE_MS = 200;
 
 export interface WorkerDependencies {
   readonly database: Database;
@@ -26,6 +29,8 @@ export interface WorkerDependencies {
   /** For the ledger: who has a claim. */
   readonly name: string;
   readonly log: Log;
+  /** Works on chunks of this run alone; null: of none yet. Default: whatever the queue has. */
+  readonly onlyRun?: (() => string | null) | undefined;
 }
 
 export interface Worker {
@@ -42,7 +47,7 @@ export interface Worker {
 
 /** Takes chunks from the queue until it is drained. */
 export async function startWorker(dependencies: WorkerDependencies): Promise<Worker> {
-  const { database, queue, openEngines, processes, name, log } = dependencies;
+  const { database, queue, openEngines, processes, name, log, onlyRun } = dependencies;
   const engines = createEnginesBySettings(openEngines);
   const work = createChunkWork({ database, engines, workerName: name, log });
   let handingBack = false;
@@ -51,8 +56,16 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
 
   const fewest = CHUNKS_PER_PROCESS * processes;
   const chunksInWork = createChunksInWork({ fewest, most: MOST_CHUNKS_PER_PROCESS * processes });
+  const others = createPassedOver();
   const consumer: Consumer = await queue.consume(
     async (job) => {
+      if (onlyRun !== undefined) {
+        if (job.runId !== onlyRun()) {
+          await others.pass(job);
+          return 'later';
+        }
+        others.forget();
+      }
       const chunk = { runId: job.runId, chunkNo: job.chunkNo, payload: Buffer.from(job.payload, 'base64') };
       const startedMs = performance.now();
       inWork += 1;
@@ -89,6 +102,24 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
       await engines.close();
       await heartbeat.stop();
       return drained && !handingBack;
+    },
+  };
+}
+
+/**
+ * Jobs of other runs that were put last. They are passed over as fast as they come until one comes round again with no
+ * job of ours in between: then there is nothing to find for a moment.
+ */
+function createPassedOver() {
+  const passed = new Set<string>();
+  return {
+    async pass(job: ChunkJob): Promise<void> {
+      const id = jobId(job);
+      if (passed.has(id)) await sleep(TURN_PAUSE_MS);
+      passed.add(id);
+    },
+    forget(): void {
+      passed.clear();
     },
   };
 }

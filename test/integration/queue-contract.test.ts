@@ -107,6 +107,25 @@ function suite(kind: QueueKind): void {
     await other.close(5_000);
   });
 
+  test('a job that is for later goes behind all that wait', async () => {
+    const others = Array.from({ length: 6 }, (_, n) => jobOf(n, 'rothers1'));
+    const ours = [jobOf(0), jobOf(1)];
+    await queue.add([...others, ...ours]);
+    const recorder = createRecorder((job) => (job.runId === 'rothers1' ? 'later' : 'done'));
+    const consumer = await queue.consume(recorder.process, { concurrency: 1 });
+    await recorder.until(12);
+    await consumer.close(5_000);
+    // One turn of the others before ours, and the same turn again after them, in their order.
+    expect(recorder.jobs.slice(0, 12)).toEqual([...others, ...ours, ...others.slice(0, 4)]);
+    expect(await queue.depth()).toBe(6);
+    const second = createRecorder();
+    const worker = await (await queues.open()).consume(second.process, { concurrency: 1 });
+    await second.until(6);
+    await drained();
+    expect(second.jobs.toSorted((a, b) => a.chunkNo - b.chunkNo)).toEqual(others);
+    await worker.close(5_000);
+  });
+
   test('a job that failed for now is tried again, and the log has no word of the error that is not ours', async () => {
     await queue.add([jobOf(0)]);
     const recorder = createRecorder((_, times) => {
