@@ -29,8 +29,6 @@ export interface Config {
   readonly searchPath: string;
   /** How this program was called, for the next commands that it names: `npx detoxq` where npx did. */
   readonly command: 'detoxq' | 'npx detoxq';
-  /** `NO_COLOR` (no-color.org). */
-  readonly color: boolean;
   /** Where `models pull` finds checkpoints. */
   readonly hub: HubConfig;
 }
@@ -69,7 +67,6 @@ const environment = z.object({
   DETOXQ_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).optional(),
   PATH: z.string().default(''),
   npm_command: text,
-  NO_COLOR: z.string().default(''),
   HF_ENDPOINT: text,
   HF_TOKEN: text,
   HF_HUB_OFFLINE: z.string().default(''),
@@ -99,7 +96,6 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     logLevel: values.DETOXQ_LOG_LEVEL,
     searchPath: values.PATH,
     command: values.npm_command === 'exec' ? 'npx detoxq' : 'detoxq',
-    color: values.NO_COLOR === '',
     hub: {
       endpoint: (values.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/+$/, ''),
       token: values.HF_TOKEN,
@@ -109,6 +105,21 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       noProxy: values.no_proxy ?? values.NO_PROXY,
     },
   };
+}
+
+/** What a terminal is asked for by its user. */
+export interface TerminalConfig {
+  /** `NO_COLOR` (no-color.org) says no, else `FORCE_COLOR` says yes; undefined: where there is a terminal. */
+  readonly colors: boolean | undefined;
+  /** `TERM=dumb`: it cannot go back to a line that is written. */
+  readonly dumb: boolean;
+}
+
+/** Never refuses: it is read before anything else is said. */
+export function terminalConfig(env: NodeJS.ProcessEnv = process.env): TerminalConfig {
+  const { NO_COLOR = '', FORCE_COLOR = '', TERM } = env;
+  const forced = FORCE_COLOR === '' ? undefined : !['0', 'false'].includes(FORCE_COLOR);
+  return { colors: NO_COLOR === '' ? forced : false, dumb: TERM === 'dumb' };
 }
 
 /**

@@ -1,9 +1,10 @@
 import { formatDuration } from './format.ts';
 import { formatBytes } from './print-inspection.ts';
+import { barLine } from './progress.ts';
+import { type Terminal, terminal } from './terminal.ts';
 
 const PLAIN_LINE_EVERY_MS = 5_000;
 const REDRAW_EVERY_MS = 100;
-const BAR_WIDTH = 24;
 
 export interface ByteProgress {
   update(label: string, done: number, total: number): void;
@@ -12,17 +13,16 @@ export interface ByteProgress {
 }
 
 /** A bar that redraws itself on a terminal; elsewhere a line every few seconds. */
-export function createByteProgress(stream: NodeJS.WriteStream = process.stderr): ByteProgress {
+export function createByteProgress(screen: Terminal = terminal): ByteProgress {
   const startMs = performance.now();
   let before: number | undefined;
-  let lastMs = stream.isTTY ? Number.NEGATIVE_INFINITY : startMs;
-  let drawn = false;
+  let lastMs = screen.redraws ? Number.NEGATIVE_INFINITY : startMs;
   return {
     update(label, done, total) {
       const nowMs = performance.now();
       // What was there from an earlier try says nothing about the speed of this one.
       before ??= done;
-      if (nowMs - lastMs < (stream.isTTY ? REDRAW_EVERY_MS : PLAIN_LINE_EVERY_MS)) return;
+      if (nowMs - lastMs < (screen.redraws ? REDRAW_EVERY_MS : PLAIN_LINE_EVERY_MS)) return;
       lastMs = nowMs;
       const share = total > 0 ? Math.min(1, done / total) : 0;
       const perMs = (done - before) / (nowMs - startMs);
@@ -30,18 +30,9 @@ export function createByteProgress(stream: NodeJS.WriteStream = process.stderr):
       if (perMs > 0 && total > done && nowMs - startMs > 1000) {
         parts.push(`${formatBytes(perMs * 1000)}/s`, `${formatDuration((total - done) / perMs)} left`);
       }
-      if (!stream.isTTY) {
-        stream.write(`${parts.join(', ')}\n`);
-        return;
-      }
-      const filled = Math.round(BAR_WIDTH * share);
-      const line = `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${parts.join(' · ')}`;
-      stream.write(`\r\x1b[2K${line.slice(0, (stream.columns || 80) - 1)}`);
-      drawn = true;
+      if (screen.redraws) screen.show((columns) => [barLine(share, parts, columns, screen.colors)]);
+      else process.stderr.write(`${parts.join(', ')}\n`);
     },
-    end() {
-      if (drawn) stream.write('\r\x1b[2K');
-      drawn = false;
-    },
+    end: screen.clear,
   };
 }

@@ -2,13 +2,13 @@ import { type Config, readConfig } from '../config.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { parsePostgresAddress } from '../contract/postgres-address.ts';
-import { createLog } from '../observe/log.ts';
-import { createPostgresQueue } from '../queue/postgres-queue.ts';
 import type { ChunkQueue } from '../queue/queue.ts';
-import { createRedisQueue } from '../queue/redis-queue.ts';
 import { openServices, type Services } from '../services/services.ts';
 import { migrate, requireCurrentSchema } from '../store/migrate.ts';
 import { createPool, type Database } from '../store/pool.ts';
+import { servicesStep } from './first-word.ts';
+import { openLog } from './log.ts';
+import { terminal } from './terminal.ts';
 
 /** What a verb works with. */
 export interface Context {
@@ -37,7 +37,8 @@ export interface ContextOptions {
 /** Opens services and database, does the work, and closes everything, also when the work throws. */
 export async function withContext<T>(options: ContextOptions, work: (context: Context) => Promise<T>): Promise<T> {
   const config = readConfig();
-  const log = createLog(config.logLevel ?? options.logLevel ?? 'warn');
+  const log = openLog(config.logLevel ?? options.logLevel ?? 'warn');
+  terminal.step(servicesStep(config));
   const services = await openServices({
     home: config.home,
     databaseUrl: config.databaseUrl,
@@ -58,16 +59,14 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
     if (schema === 'check') await requireCurrentSchema(database);
     // Looked at first: a user who may not change the schema can run on one that is up to date.
     if (schema === 'apply' && !(await isCurrent(database))) await migrate(database);
+    terminal.clear();
     return await work({
       config,
       log,
       services,
       database,
       async openQueue() {
-        const queue =
-          services.redisUrl === null
-            ? await createPostgresQueue({ url: services.databaseUrl, name: config.queueName, log })
-            : await createRedisQueue({ url: services.redisUrl, name: config.queueName, log });
+        const queue = await openQueueOf(services, config.queueName, log);
         closing.unshift(() => queue.close());
         return queue;
       },
@@ -76,6 +75,16 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
     for (const close of closing)
       await close().catch((error: unknown) => log.warn({ error }, 'could not close cleanly'));
   }
+}
+
+/** BullMQ takes longer to load than all the rest: verbs without a queue do without it. */
+async function openQueueOf({ databaseUrl, redisUrl }: Services, name: string, log: Log): Promise<ChunkQueue> {
+  if (redisUrl === null) {
+    const { createPostgresQueue } = await import('../queue/postgres-queue.ts');
+    return createPostgresQueue({ url: databaseUrl, name, log });
+  }
+  const { createRedisQueue } = await import('../queue/redis-queue.ts');
+  return createRedisQueue({ url: redisUrl, name, log });
 }
 
 function isCurrent(database: Database): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { packageRoot } from '../config.ts';
@@ -11,6 +12,7 @@ import type { CheckpointSource, EngineOptions } from '../engine/protocol.ts';
 import { createEngines, type Engines } from '../worker/engines.ts';
 import { requireAllowedFolder } from './checkpoint-folders.ts';
 import type { Context } from './context.ts';
+import { visible } from './format.ts';
 import type { EngineProcessOptions } from './options.ts';
 
 /** The libraries of a GPU alone take gigabytes of a process. Not measured: there was no GPU. */
@@ -118,6 +120,16 @@ function optionsOf(
     generation: generationOf(settings),
     cacheFolder: cacheFolder(context),
   };
+}
+
+/** What `Engines.ready` waits for. */
+export function loadingStep(context: Context, { scorer, detoxifier, prefilter }: RunSettings): string {
+  const names = [...new Set([scorer, detoxifier, ...(prefilter ? [prefilter.scorer] : [])].map(({ name }) => name))];
+  const list = names.map(visible).join(', ');
+  // The first run on a machine finds no graphs; later on, only a checkpoint that is new has none.
+  return existsSync(join(cacheFolder(context), 'graphs'))
+    ? `Loading ${list} (compiled at their first use) …`
+    : `Compiling ${list} …`;
 }
 
 function cacheFolder(context: Context): string {

@@ -1,3 +1,5 @@
+import { clip, displayWidth } from './text-width.ts';
+
 /** `1234567` → `1,234,567`. */
 export function formatCount(count: number): string {
   return count.toLocaleString('en-US');
@@ -77,33 +79,4 @@ function roundedText(value: number): string {
 function isNumberLike(value: unknown): boolean {
   if (value === null || value === undefined || typeof value === 'number' || typeof value === 'bigint') return true;
   return typeof value === 'string' && value !== '' && /^-?\d+(\.\d+)?$/.test(value);
-}
-
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
-
-/** Columns a text takes in a terminal: wide characters (CJK, emoji) take two. */
-export function displayWidth(text: string): number {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
-  let width = 0;
-  for (const { segment } of graphemes.segment(text)) width += isWide(segment) ? 2 : 1;
-  return width;
-}
-
-function isWide(grapheme: string): boolean {
-  return /\p{Emoji_Presentation}|\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\ufe0f/u.test(
-    grapheme,
-  );
-}
-
-function clip(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
-  let clipped = '';
-  let used = 0;
-  for (const { segment } of graphemes.segment(text)) {
-    const next = isWide(segment) ? 2 : 1;
-    if (used + next > width - 1) break;
-    clipped += segment;
-    used += next;
-  }
-  return `${clipped}…`;
 }

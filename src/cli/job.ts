@@ -10,11 +10,12 @@ import { countOpenChunks } from '../store/chunks.ts';
 import { readProgress } from '../store/progress.ts';
 import { startWorker } from '../worker/worker.ts';
 import type { Context } from './context.ts';
-import { type EnginePlace, engineOpener } from './engines.ts';
+import { type EnginePlace, engineOpener, loadingStep } from './engines.ts';
 import { formatCount } from './format.ts';
 import { createProgressDisplay } from './progress.ts';
 import { enqueueAll } from './read-all.ts';
 import { listenForStop } from './signals.ts';
+import { terminal } from './terminal.ts';
 
 const LOOK_EVERY_MS = 250;
 /** A restart of Postgres, not an outage: the run can be resumed after one. */
@@ -60,6 +61,7 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
   });
   let drainMs = 0;
   try {
+    terminal.step(loadingStep(context, job.settings));
     await worker.prepare(job.settings);
     const run = await job.begin();
     ownRun = run.id;

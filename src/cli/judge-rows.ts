@@ -2,7 +2,8 @@ import type { SourceRow } from '../contract/row.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import type { RowVerdict } from '../engine/protocol.ts';
 import type { Context } from './context.ts';
-import { type EnginePlace, engineOpener } from './engines.ts';
+import { type EnginePlace, engineOpener, loadingStep } from './engines.ts';
+import { terminal } from './terminal.ts';
 
 /** Opens the engines of a run for `work`, which is given what these make of rows, in their order. */
 export async function judgeRows<T>(
@@ -13,6 +14,7 @@ export async function judgeRows<T>(
 ): Promise<T> {
   const engines = engineOpener(context, place)(settings);
   try {
+    terminal.step(loadingStep(context, settings));
     await engines.ready;
     return await work((rows) => engines.process(rows));
   } finally {

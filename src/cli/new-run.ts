@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { packageRoot } from '../config.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { Run } from '../contract/run.ts';
@@ -10,9 +11,11 @@ import { calibratePrefilter } from './calibrate-prefilter.ts';
 import { calibrateScales } from './calibrate-scales.ts';
 import type { Context } from './context.ts';
 import { type EnginePlace, identify } from './engines.ts';
+import { visible } from './format.ts';
 import { givenGeneration } from './generation-options.ts';
 import { precisionOf, RUN_MAX_NEW_TOKENS, type RunOptions } from './options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
+import { terminal } from './terminal.ts';
 import { withCandidates } from './with-candidates.ts';
 
 /** A run that is about to begin: what it reads, and the settings that are frozen with it. */
@@ -35,6 +38,9 @@ export async function prepareRun(
   const scorer = await identify(context, options.scorer, precision);
   const writing = howToWrite(context, detoxifier, options);
   const prefilter = options.prefilter === undefined ? null : await identify(context, options.prefilter, precision);
+  terminal.step(
+    `Reading ${files.map((file) => (file === '-' ? 'standard input' : visible(basename(file)))).join(', ')} …`,
+  );
   const dataset = await openDataset(files, {
     format: options.format,
     textColumn: options.textColumn,

@@ -1,5 +1,6 @@
 import type { Block, Document, Table } from '../report/document.ts';
-import { displayWidth, visible } from './format.ts';
+import { visible } from './format.ts';
+import { displayWidth } from './text-width.ts';
 
 /** No column is squeezed below this. */
 const NARROWEST = 12;

@@ -1,13 +1,18 @@
+import { styleText } from 'node:util';
 import type { RunProgress } from '../contract/run.ts';
 import { formatCount, formatDuration, formatRate } from './format.ts';
+import { type Terminal, terminal } from './terminal.ts';
+import { clip } from './text-width.ts';
 
 /** Time over which the current rate is measured: long enough to hold several chunks. */
 const RATE_WINDOW_MS = 15_000;
 const PLAIN_LINE_EVERY_MS = 5_000;
 const BAR_WIDTH = 24;
+const NARROW_BAR_WIDTH = 8;
 
 export interface ProgressDisplay {
-  update(progress: RunProgress): void;
+  /** @param above lines that stand over the bar on a terminal, short enough for so many columns */
+  update(progress: RunProgress, above?: (columns: number) => readonly string[]): void;
   /** Ends the bar's line, so that what follows starts on its own. */
   end(): void;
 }
@@ -18,29 +23,34 @@ interface Sample {
 }
 
 /** A bar that redraws itself on a terminal; elsewhere a line every few seconds. Always on stderr. */
-export function createProgressDisplay(stream: NodeJS.WriteStream = process.stderr): ProgressDisplay {
+export function createProgressDisplay(screen: Terminal = terminal): ProgressDisplay {
   const samples: Sample[] = [];
   let lastPlainMs = 0;
-  let drawn = false;
   return {
-    update(progress) {
+    update(progress, above = () => []) {
       const atMs = performance.now();
-      const settled = progress.rowsDone;
-      samples.push({ atMs, rows: settled });
+      samples.push({ atMs, rows: progress.rowsDone });
       while (samples.length > 2 && (samples[1]?.atMs ?? atMs) < atMs - RATE_WINDOW_MS) samples.shift();
-      if (stream.isTTY) {
-        stream.write(`\r\x1b[2K${clipLine(describe(progress, samples, true), stream.columns || 80)}`);
-        drawn = true;
+      if (screen.redraws) {
+        const { share, parts } = describe(progress, samples);
+        screen.show((columns) => [...above(columns), barLine(share, parts, columns, screen.colors)]);
       } else if (atMs - lastPlainMs >= PLAIN_LINE_EVERY_MS) {
         lastPlainMs = atMs;
-        stream.write(`${describe(progress, samples, false)}\n`);
+        process.stderr.write(`${describe(progress, samples).parts.join(', ')}\n`);
       }
     },
-    end() {
-      if (drawn) stream.write('\r\x1b[2K');
-      drawn = false;
-    },
+    end: screen.clear,
   };
+}
+
+/** A bar with what it stands for, no wider than the terminal; the bar itself goes first. */
+export function barLine(share: number, parts: readonly string[], columns: number, colors: boolean): string {
+  const width = columns >= 72 ? BAR_WIDTH : columns >= 56 ? NARROW_BAR_WIDTH : 0;
+  const filled = Math.round(width * Math.min(1, Math.max(0, share)));
+  const text = clip(parts.join(' · '), columns - 1 - (width === 0 ? 0 : width + 1));
+  if (width === 0) return text;
+  const done = '█'.repeat(filled);
+  return `${colors && filled > 0 ? styleText('green', done, { validateStream: false }) : done}${'░'.repeat(width - filled)} ${text}`;
 }
 
 /** Rows/s over the samples, or null before there are two that differ. */
@@ -52,24 +62,20 @@ export function rate(samples: readonly Sample[]): number | null {
   return ((last.rows - first.rows) * 1000) / (last.atMs - first.atMs);
 }
 
-function describe(progress: RunProgress, samples: readonly Sample[], bar: boolean): string {
-  const settled = progress.rowsDone;
+function describe(progress: RunProgress, samples: readonly Sample[]): { share: number; parts: string[] } {
+  const { rowsDone, rowErrors, state } = progress;
   const known = progress.rowsTotal !== null;
   const total = progress.rowsTotal ?? progress.rowsEnqueued;
-  const share = total === 0 ? 0 : settled / total;
+  const share = total === 0 ? 0 : rowsDone / total;
   const rowsPerSecond = rate(samples);
   const parts = [
-    `${formatCount(settled)} of ${known ? '' : 'at least '}${formatCount(total)} rows`,
+    `${formatCount(rowsDone)} of ${known ? '' : 'at least '}${formatCount(total)} rows`,
     known && total > 0 ? `${Math.floor(100 * share)} %` : 'still reading',
-    progress.state === 'paused' ? 'paused' : rowsPerSecond === null ? 'starting' : formatRate(rowsPerSecond),
+    state === 'paused' ? 'paused' : rowsPerSecond === null ? 'starting' : formatRate(rowsPerSecond),
   ];
-  if (rowsPerSecond !== null && known) parts.push(`${formatDuration(((total - settled) / rowsPerSecond) * 1000)} left`);
-  if (progress.rowErrors > 0) parts.push(`${formatCount(progress.rowErrors)} row errors`);
-  if (!bar) return parts.join(', ');
-  const filled = Math.round(BAR_WIDTH * Math.min(1, share));
-  return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${parts.join(' · ')}`;
-}
-
-function clipLine(line: string, columns: number): string {
-  return line.length < columns ? line : line.slice(0, columns - 1);
+  if (rowsPerSecond !== null && known) {
+    parts.push(`${formatDuration(((total - rowsDone) / rowsPerSecond) * 1000)} left`);
+  }
+  if (rowErrors > 0) parts.push(`${formatCount(rowErrors)} row errors`);
+  return { share, parts };
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { DetoxqError } from '../contract/errors.ts';
-import { createLog } from '../observe/log.ts';
 import { keepServices, type ServicesStatus, servicesStatus, stopServices } from '../services/lease.ts';
+import { openLog } from './log.ts';
 
 export function addServicesCommand(program: Command): void {
   const services = program
@@ -22,7 +22,7 @@ Other verbs start the services they need and stop them at their end. Started her
       const status = await keepServices({
         home,
         path: searchPath,
-        log: createLog(logLevel ?? 'warn'),
+        log: openLog(logLevel ?? 'warn'),
         needs: { postgres: true, redis: true },
       });
       process.stderr.write(`${describe(status)}\nThey run until: detoxq services stop\n`);

@@ -1,20 +1,18 @@
+import { type Terminal, terminal } from './terminal.ts';
+
 export interface StepProgress {
   update(text: string): void;
   /** Ends the line, so that what follows starts on its own. */
   end(): void;
 }
 
-/** One line that says what goes on, rewritten on a terminal; elsewhere a line a step. */
-export function createStepProgress(stream: NodeJS.WriteStream = process.stderr): StepProgress {
-  let drawn = false;
+/** One line that says what goes on, rewritten on a terminal; elsewhere one line per step. */
+export function createStepProgress(screen: Terminal = terminal): StepProgress {
   return {
     update(text) {
-      stream.write(stream.isTTY ? `\r\x1b[2K${text.slice(0, (stream.columns || 80) - 1)}` : `${text}\n`);
-      drawn = stream.isTTY;
+      if (screen.isTerminal) screen.step(text);
+      else process.stderr.write(`${text}\n`);
     },
-    end() {
-      if (drawn) stream.write('\r\x1b[2K');
-      drawn = false;
-    },
+    end: screen.clear,
   };
 }

@@ -8,6 +8,8 @@ import type { Context } from './context.ts';
 import { formatCount, visible } from './format.ts';
 import { createProgressDisplay } from './progress.ts';
 import { listenForStop } from './signals.ts';
+import { terminal } from './terminal.ts';
+import { clip } from './text-width.ts';
 
 const WATCH_EVERY_MS = 500;
 const ENDED: readonly RunState[] = ['done', 'cancelled'];
@@ -31,34 +33,21 @@ export async function readLife({ database }: Context, run: Run): Promise<RunLife
 export async function watchRun(context: Context, run: Run): Promise<void> {
   const display = createProgressDisplay();
   const stop = listenForStop(() => {});
-  const screen = process.stderr;
-  let below = 0;
   let saidTrouble = '';
-  const clear = (): void => {
-    if (below > 0) screen.write(`\x1b[${below}A\r\x1b[J`);
-    below = 0;
-  };
   try {
     for (;;) {
       const life = await readLife(context, run);
-      if (screen.isTTY) {
-        const width = (screen.columns || 80) - 1;
-        const lines = detailLines(life).map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line));
-        clear();
-        screen.write(`${lines.join('\n')}\n`);
-        below = lines.length;
-      } else {
+      if (!terminal.redraws) {
         const trouble = life.trouble.map((reason) => `Run ${run.id}: ${visible(reason)}\n`).join('');
-        if (trouble !== saidTrouble) screen.write(trouble);
+        if (trouble !== saidTrouble) process.stderr.write(trouble);
         saidTrouble = trouble;
       }
-      display.update(life.progress);
+      display.update(life.progress, (columns) => detailLines(life).map((line) => clip(line, columns - 1)));
       if (ENDED.includes(life.progress.state) || stop.signal.aborted) break;
       await pause(WATCH_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
     }
   } finally {
     display.end();
-    clear();
     stop.dispose();
   }
 }

@@ -1,0 +1,54 @@
+import { relative } from 'node:path';
+import type { Config } from '../config.ts';
+import { terminal } from './terminal.ts';
+
+/** Verbs that open Postgres, perhaps one of their own. */
+const WITH_SERVICES = new Set([
+  ...['run', 'enqueue', 'worker', 'status', 'pause', 'resume', 'cancel', 'retry', 'delete', 'verify', 'export'],
+  ...['query', 'migrate'],
+]);
+const HELP = new Set(['-h', '--help', 'help', '-V', '--version']);
+
+/**
+ * Says on a terminal what a command begins with, before the rest of the program is loaded: that alone takes a while.
+ *
+ * @param args of the command line, still unchecked
+ * @param config null where the environment has something wrong, which the verb itself says
+ */
+export function sayFirstWord(args: readonly string[], config: Config | null): void {
+  if (!terminal.isTerminal || args.some((arg) => HELP.has(arg))) return;
+  const text = firstWord(args, config);
+  if (text !== null) terminal.step(text);
+}
+
+/** Null where the first thing is done at once. */
+export function firstWord([verb = '', noun = '']: readonly string[], config: Config | null): string | null {
+  if (config === null) return null;
+  if (WITH_SERVICES.has(verb)) return servicesStep(config);
+  if (verb === 'evaluate') return 'Loading the judges …';
+  if (verb === 'services' && noun === 'start') return servicesStep({ home: config.home, databaseUrl: undefined });
+  if (verb === 'services' && noun === 'stop') return 'Stopping the embedded services …';
+  if (verb !== 'models') return null;
+  const words: Readonly<Record<string, string>> = {
+    compile: 'Compiling',
+    pull: 'Asking the hub for',
+    inspect: 'Reading',
+    score: 'Loading',
+    generate: 'Loading',
+    compare: 'Reading',
+  };
+  const word = words[noun];
+  return word === undefined ? null : `${word} ${noun === 'pull' ? 'the checkpoint' : 'checkpoints'} …`;
+}
+
+/** What opening the services of a command begins with; never with a password. */
+export function servicesStep({ home, databaseUrl }: Pick<Config, 'home' | 'databaseUrl'>): string {
+  return databaseUrl === undefined
+    ? `Starting Postgres and Redis in ${shortPath(home)} …`
+    : 'Connecting to Postgres and Redis …';
+}
+
+function shortPath(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short === '' || short.startsWith('..') ? path : short;
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { packageRoot } from '../config.ts';
+import { reportFailure } from './errors.ts';
+import { guardStandardStreams, outputFailure } from './standard-streams.ts';
+import { terminal } from './terminal.ts';
+import { addVerbs } from './verbs.ts';
+
+guardStandardStreams();
+
+const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+
+const program = new Command('detoxq')
+  .description(
+    'Cleans text corpora of toxicity: scores every row, rewrites what is toxic, scores again,\n' +
+      'and leaves one outcome a row in Postgres.',
+  )
+  .version(version)
+  .showSuggestionAfterError()
+  .configureHelp({ sortSubcommands: false })
+  .addHelpText(
+    'after',
+    `
+Start here:
+  detoxq run comments.csv --out cleaned.csv    everything on this machine, no services needed
+
+With DATABASE_URL and REDIS_URL set, the same verbs use those, on as many machines as you like:
+  detoxq migrate && detoxq enqueue comments.csv
+  detoxq worker                                as many as you like, anywhere
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 finished with row errors.`,
+  );
+
+// Thrown where nobody can catch it: in an event of a library.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => process.exit(reportFailure(error, version) || 1));
+}
+
+await addVerbs(program, process.argv[2]);
+
+for (const command of [program, ...program.commands, ...program.commands.flatMap((verb) => verb.commands)]) {
+  command.exitOverride();
+}
+
+try {
+  await program.parseAsync();
+  terminal.clear();
+} catch (error) {
+  terminal.clear();
+  // Commander has printed its own message; it calls every wrong usage 1, and help and version 0.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else process.exitCode = reportFailure(error, version);
+}
+const failure = await outputFailure();
+if (failure !== null) process.exitCode = reportFailure(failure, version);
+// Everything is closed by now, but a library may hold the process: BullMQ goes on extending locks when Redis was away
+// while its worker closed.
+process.exit();
