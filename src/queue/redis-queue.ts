@@ -1,11 +1,14 @@
 import { createRedisBackend, DelayedError, type RedisQueueBackend } from 'bullmq';
 import { Redis } from 'ioredis';
-import { DetoxqError, ServiceError, UsageError } from '../contract/errors.ts';
+import { DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
+import { parseRedisAddress, type RedisAddress } from '../contract/redis-address.ts';
 import type { BullBackend, OpenConnection } from './bull-backend.ts';
 import type { Redelivery } from './bull-consumer.ts';
 import { createBullQueue } from './bull-queue.ts';
 import type { ChunkQueue } from './queue.ts';
+import { CLOSED_AT_ONCE, translateRedisError } from './redis-errors.ts';
+import { checkServer } from './redis-server.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A producer's command without an answer has failed after this long. */
@@ -14,22 +17,11 @@ const KEEP_ALIVE_MS = 10_000;
 /** Longer than a wait for jobs (10 s): a connection that is silent so long while it owes an answer is opened again. */
 const ANSWER_TIMEOUT_MS = 20_000;
 const LONGEST_RECONNECT_MS = 10_000;
-const OLDEST_SERVER = [6, 2] as const;
-
-const ADVICE: readonly (readonly [RegExp, string])[] = [
-  [/ECONNREFUSED/, 'nothing listens there: is Redis running, and is REDIS_URL right?'],
-  [/ENOTFOUND|EAI_AGAIN/, 'that host is unknown: check REDIS_URL'],
-  [/ETIMEDOUT|timed out/, 'it does not answer: check REDIS_URL and the network'],
-  [/WRONGPASS|NOAUTH|invalid password/, 'user or password is wrong: check REDIS_URL'],
-  [/NOPERM/, 'this user may not do what a queue needs: check its ACL'],
-  [/^OOM/, 'its memory is full: raise maxmemory, or wait until workers have caught up'],
-  [/^READONLY/, 'it is a replica: point REDIS_URL at the primary'],
-  [/^MISCONF/, 'it cannot write to its disk: see its log'],
-  [/isn't writeable|Connection is closed|max retries/i, 'the connection is lost; it is being opened again'],
-];
+/** Then the wait for a server that loads its data, or does not say a word, is told. */
+const PATIENCE_MS = 3_000;
 
 export interface RedisQueueOptions {
-  /** `redis://user:password@host:6379/0`, or `rediss://` for TLS. */
+  /** `redis://user:password@host:6379/0`, `rediss://` for TLS, or `unix:///folder/redis.sock`. */
   readonly url: string;
   /** Producers and workers of one installation share it. */
   readonly name: string;
@@ -43,12 +35,14 @@ export interface RedisQueueOptions {
  * @throws ServiceError when it cannot be reached; UsageError when `url` is no such address
  */
 export async function createRedisQueue({ url, name, log, redelivery }: RedisQueueOptions): Promise<ChunkQueue> {
-  const where = describeAddress(url);
+  const address = parseRedisAddress(url);
+  const { where } = address;
   const translate = (error: unknown) => translateRedisError(error, where);
   let checked = false;
 
   async function connect(role: 'producer' | 'consumer'): Promise<OpenConnection<Redis>> {
-    const redis = new Redis(url, {
+    const redis = new Redis({
+      ...optionsOf(address),
       lazyConnect: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
       // Without them, a connection that a firewall dropped is waited for 15 minutes (unanswered) to 2 hours (idle).
@@ -63,9 +57,11 @@ export async function createRedisQueue({ url, name, log, redelivery }: RedisQueu
     });
     // BullMQ duplicates a worker's connection for waiting, and leaves it reconnecting when Redis is away at the end.
     const opened = [redis];
+    insistOnDatabase(redis);
     const duplicate = redis.duplicate.bind(redis);
     redis.duplicate = (override) => {
       const copy = duplicate(override);
+      insistOnDatabase(copy);
       opened.push(copy);
       return copy;
     };
@@ -73,17 +69,22 @@ export async function createRedisQueue({ url, name, log, redelivery }: RedisQueu
       for (const each of opened) each.disconnect();
     };
     let fault: unknown;
-    // Kept: connect() itself only says that the connection was closed.
+    // The first is kept: connect() itself only says that the connection was closed, and what follows comes from that.
     redis.on('error', (error) => {
-      fault = error;
+      fault ??= error;
     });
+    const patience = setTimeout(() => {
+      log.warn({}, `Redis at ${where} is not ready yet: it loads its data, or does not answer; waiting`);
+    }, PATIENCE_MS);
     try {
       await redis.connect();
       if (!checked) await checkServer(redis, where, log);
       checked = true;
     } catch (error) {
       disconnect();
-      throw translate(error instanceof DetoxqError ? error : (fault ?? error));
+      throw translate(error instanceof DetoxqError ? error : (fault ?? new Error(CLOSED_AT_ONCE)));
+    } finally {
+      clearTimeout(patience);
     }
     return { connection: redis, disconnect };
   }
@@ -101,46 +102,26 @@ export async function createRedisQueue({ url, name, log, redelivery }: RedisQueu
   return createBullQueue(name, backend, log, redelivery);
 }
 
-async function checkServer(redis: Redis, where: string, log: Log): Promise<void> {
-  const info = await redis.info();
-  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
-  // Valkey reports the Redis version that it is compatible with.
-  const [major = 0, minor = 0] = field('redis_version').split('.').map(Number);
-  if (major < OLDEST_SERVER[0] || (major === OLDEST_SERVER[0] && minor < OLDEST_SERVER[1])) {
-    throw new DetoxqError(`Redis at ${where} is version ${major}.${minor}: detoxq needs 6.2 or newer`);
-  }
-  const policy = field('maxmemory_policy');
-  if (policy !== 'noeviction' && policy !== '') {
-    log.warn(
-      { policy },
-      `Redis at ${where} may throw jobs away when its memory is full: set maxmemory-policy noeviction ` +
-        '(no row is lost, but chunks wait until they are noticed)',
-    );
-  }
+function optionsOf(address: RedisAddress) {
+  const { place, tls, user, password, database } = address;
+  return {
+    ...place,
+    ...(tls ? { tls: {} } : {}),
+    ...(user === undefined ? {} : { username: user }),
+    ...(password === undefined ? {} : { password }),
+    db: database,
+  };
 }
 
-function translateRedisError(error: unknown, where: string): DetoxqError {
-  if (error instanceof DetoxqError) return error;
-  const message = error instanceof Error ? `${codeOf(error)} ${error.message}`.trim() : 'unknown failure';
-  // The arguments of a refused command hold rows, or the password.
-  if (error instanceof Error && 'command' in error) delete error.command;
-  const advice = ADVICE.find(([pattern]) => pattern.test(message))?.[1] ?? message;
-  return new ServiceError(`Redis at ${where} cannot be used: ${advice}`, { cause: error });
+/** ioredis would go on with database 0, which is another queue. */
+function insistOnDatabase(redis: Redis): void {
+  redis.on('error', (error: unknown) => {
+    if (isRefusedSelect(error)) redis.disconnect(true);
+  });
 }
 
-function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-/** Host, port and database of an address, without user and password. */
-function describeAddress(url: string): string {
-  // The error of URL holds the address with its password: it must not be kept as the cause.
-  if (!URL.canParse(url)) throw notAnAddress();
-  const address = new URL(url);
-  if (address.protocol !== 'redis:' && address.protocol !== 'rediss:') throw notAnAddress();
-  return `${address.hostname}:${address.port || '6379'}${address.pathname}`;
-}
-
-function notAnAddress(): UsageError {
-  return new UsageError('the Redis address is not of the form redis://user:password@host:6379/0');
+function isRefusedSelect(error: unknown): boolean {
+  if (!(error instanceof Error) || error.name !== 'ReplyError' || !('command' in error)) return false;
+  const { command } = error;
+  return typeof command === 'object' && command !== null && 'name' in command && command.name === 'select';
 }

@@ -54,7 +54,7 @@ describe.skipIf(!canStartRedis)('services that trust nobody', () => {
     }
     redis.disconnect();
     const stranger = createRedisQueue({ url: `redis://127.0.0.1:${server.port}`, name: 'acl', log });
-    await expect(stranger).rejects.toThrow('user or password is wrong');
+    await expect(stranger).rejects.toThrow('the address has no password');
   });
 
   test('a password is in no log, job, table or process title', { timeout: 120_000 }, async () => {

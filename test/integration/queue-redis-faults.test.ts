@@ -46,7 +46,7 @@ describe.skipIf(!canStartRedis)(
       expect(String(error)).toContain('user or password is wrong');
       expect(JSON.stringify([error, (error as Error).cause])).not.toContain('hunter2');
       const none: unknown = await openQueue(redis.url).catch((reason) => reason);
-      expect(String(none)).toContain('user or password is wrong');
+      expect(String(none)).toContain('the address has no password');
       await openQueue(redis.url.replace('//', '//:right@'));
     });
 
