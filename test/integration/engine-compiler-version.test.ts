@@ -19,7 +19,7 @@ import { TINY, TINY_GRAPHS } from '../support/tiny-checkpoints.ts';
  * COMPILER_VERSION and puts the new line here.
  */
 const WRITTEN =
-  'version 12: 657d30b6 40a07885 fa935882 5c77e822 24baaebe e1abf948 04967657 7f053ab4 9e4179db 8cdd1f9b c1834b43 f9d1e970 a2868498 f44ef12a 241d47d4 f685e450 b29974db 9ea33df6 4fd50094 d77849ec';
+  'version 13: 062a1fc2 eabc34f8 a5eea803 5ce8242f e57166bd 11461282 5a0d4095 5df10035 9e4179db 8cdd1f9b 46e4f17c b247468b fc50eabb 00538b1d 88690683 b1feb82a 1d022ea0 611d5e68 4fd50094 d77849ec';
 
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 afterAll(() => rmSync(cacheFolder, { recursive: true }));

@@ -40,6 +40,9 @@ const limits = fc.record({
   maxRows: fc.constantFrom(1, 2, 5, 128),
 });
 
+/** Two logits of the longer text, in tiny-gpt2-untied, are so close that one other bit gives another token. */
+const NEAR_TIE = ['you nobody . 40 , kevin ! kevin zoë trains', ''];
+
 /** Bits of the logits: `toEqual` would take 0 and -0, or NaN and NaN, for equal. */
 function bits(values: readonly number[]): string {
   return Buffer.from(Float32Array.from(values).buffer).toString('hex');
@@ -91,7 +94,7 @@ describe.each<Precision>(['int8', 'int8-static', 'fp32'])('%s', (precision) => {
         }
         await detoxifier.close();
       }),
-      { numRuns: 6 },
+      { numRuns: 7, examples: [[NEAR_TIE, { maxRunTokens: 1, maxRows: 5 }]] },
     );
     await alone.close();
   });

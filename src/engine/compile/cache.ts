@@ -7,7 +7,7 @@ import { fileHash, rememberedHash } from '../checkpoint/file-hash.ts';
  * Version of everything that decides what a compiled graph computes. To be raised with each change in `architectures/`,
  * `compile/` or `onnx/` that changes the bytes written: a test notices.
  */
-export const COMPILER_VERSION = 12;
+export const COMPILER_VERSION = 13;
 const MANIFEST = 'manifest.json';
 /** A temporary folder that is older belongs to a compiler that died. */
 const ABANDONED_AFTER_MS = 3_600_000;

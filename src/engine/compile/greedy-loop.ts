@@ -1,8 +1,8 @@
 import { createGraph, type Dimension, encodeModel, type Graph } from '../onnx/graph.ts';
-import { SCALE } from './activations.ts';
+import { type Quantized, SCALE } from './activations.ts';
 import type { DecoderPlan } from './decoder-plan.ts';
 import { greedyToken } from './greedy-token.ts';
-import type { Source } from './layers.ts';
+import type { Operand, Source } from './layers.ts';
 
 /** Which tokens end a row, and what a row that has ended is padded with. */
 export interface EndTokens {
@@ -46,7 +46,7 @@ export function greedyDecoder(source: Source, plan: DecoderPlan, end: EndTokens)
     read: (name) => name,
     texts: null,
   });
-  const chosen = forcedOr(body, (head) => greedyToken(graph, head, source, result.hidden, plan.head));
+  const chosen = forcedOr(body, result.hidden, (input) => greedyToken(graph, body, source, input, plan.head));
   const { next, ended, goOn } = endRows(body, chosen, end, 'stop_alive');
   const grown = (dims: readonly Dimension[]) => dims.map((dim) => (dim === 'past' ? 'all' : dim));
   body.output(goOn, 'bool', []);
@@ -72,19 +72,34 @@ export function greedyDecoder(source: Source, plan: DecoderPlan, end: EndTokens)
 }
 
 /**
- * The token that this step forces, else the best one. Where one is forced, nothing looks for the best: the logits are
- * nearly half of a step's products in BART-base.
+ * The token that this step forces, else the best one. Where one is forced, the head gets no rows: the logits are nearly
+ * half of a step's products in BART-base.
+ *
+ * Not a branch of an If: onnxruntime packs the matrix of a product when a session opens, but not where it comes from two
+ * graphs further out, and a product whose matrix is not packed has other bits for one row than for two
+ * (docs/decisions/engine-batch-independence.md).
  */
-function forcedOr(body: Graph, findBest: (graph: Graph) => string): string {
-  const forced = body.op('Gather', ['forced', 'iteration']);
-  const free = createGraph('free');
-  free.output(findBest(free), 'i64', ['rows']);
-  const given = createGraph('given');
-  given.output(given.op('Expand', [forced, given.op('Shape', ['step_tokens'])]), 'i64', ['rows']);
-  const chosen = body.name('chosen');
-  const isFree = body.op('Less', [forced, body.constant('i64', 0)]);
-  body.ops('If', [isFree], [chosen], { then_branch: free, else_branch: given });
-  return chosen;
+function forcedOr(body: Graph, hidden: Operand, findBest: (input: Operand) => string): string {
+  const { constant, op } = body;
+  const forced = op('Gather', ['forced', 'iteration']);
+  const rows = op('Shape', ['step_tokens']);
+  const isFree = op('Cast', [op('Less', [forced, constant('i64', 0)])], { to: INT64 });
+  const best = findBest(firstRows(body, hidden, op('Mul', [rows, isFree])));
+  const rest = op('Sub', [rows, op('Shape', [best])]);
+  return op('Concat', [best, op('Expand', [forced, rest])], { axis: 0 });
+}
+
+/** @param count int64 [1] */
+function firstRows(graph: Graph, input: Operand, count: string): Operand {
+  const first = (value: string) =>
+    graph.op('Slice', [value, graph.constant('i64', [0]), count, graph.constant('i64', [0])]);
+  const { values, exact, quantized } = input;
+  const quantizedRows = (known: Quantized): Quantized => ({
+    ...known,
+    values: first(known.values),
+    rowScales: known.rowScales === null ? null : first(known.rowScales),
+  });
+  return { values: first(values), exact, quantized: quantized && ((layer) => quantizedRows(quantized(layer))) };
 }
 
 /** Padding of rows that have ended, and whether another step is worth it. */
