@@ -46,6 +46,9 @@ const ASCII: ReadonlyMap<string, string> = new Map(
 );
 const MAPPED = new RegExp(`[${[...ASCII.keys()].join('')}]`, 'gu');
 const SPACE = /[\p{Z}\p{Cc}]+/gu;
+/** More marks in a row than any script has; the two halfwidth ones become marks. */
+const MARK_RUN = /[\p{M}\uFF9E\uFF9F]{31}/u;
+const MARK_RUN_PARTS = /\P{M}*\p{M}{0,30}/gu;
 const PLAIN_LOWER = /^[a-z0-9'.,:/-]*$/;
 
 export type TokenKind = 'url' | 'user' | 'dots' | 'number' | 'word' | 'point';
@@ -98,13 +101,19 @@ export function toModelForm(text: string): string {
 function wordForm(raw: string): string {
   if (PLAIN_LOWER.test(raw)) return raw;
   const ascii = raw.replace(MAPPED, (char) => ASCII.get(char) ?? char);
-  return ascii.normalize('NFKC').toLowerCase().replace(SPACE, '');
+  return compatible(ascii).toLowerCase().replace(SPACE, '');
+}
+
+/** NFKC. Runs of marks are put in order 30 at a time, as in Unicode's stream-safe format: the order takes time in their square. */
+function compatible(text: string): string {
+  if (!MARK_RUN.test(text)) return text.normalize('NFKC');
+  return (text.match(MARK_RUN_PARTS) ?? []).map((part) => part.normalize('NFKC')).join('');
 }
 
 /** One character of punctuation -> its ASCII or compatibility form. */
 function pointForm(raw: string): string {
   const ascii = ASCII.get(raw);
   if (ascii !== undefined) return ascii;
-  const compatible = raw.normalize('NFKC');
-  return [...compatible].length === 1 ? compatible : raw;
+  const normal = raw.normalize('NFKC');
+  return [...normal].length === 1 ? normal : raw;
 }

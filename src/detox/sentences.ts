@@ -81,11 +81,17 @@ export function isWordy(token: Token): boolean {
 function sentenceBorders(text: string, tokens: readonly Token[]): number[] {
   const borders: number[] = [];
   let next = 0;
+  // All borders in one gap are judged alike but for the first of a text; a gap may have a million line breaks.
+  let judged = { next: -1, isFar: false, ends: false };
   for (const index of sentenceStarts(text)) {
     while (next < tokens.length && (tokens[next]?.start ?? index) < index) next++;
     const before = tokens[next - 1];
     if (before && before.end > index) continue;
-    if (endsSentence(text, tokens, next, index)) borders.push(index);
+    const isFar = index > WRAPPED_LINE_CHARS;
+    if (judged.next !== next || judged.isFar !== isFar) {
+      judged = { next, isFar, ends: endsSentence(text, tokens, next, isFar) };
+    }
+    if (judged.ends) borders.push(index);
   }
   for (let at = 2; at < tokens.length; at++) {
     const after = tokens[at];
@@ -96,13 +102,13 @@ function sentenceBorders(text: string, tokens: readonly Token[]): number[] {
   return borders;
 }
 
-/** Whether the border that Unicode sees before token `next` is one for us. */
-function endsSentence(text: string, tokens: readonly Token[], next: number, border: number): boolean {
+/** Whether the border that Unicode sees before token `next` is one for us; `isFar`: it is not at the beginning of the text. */
+function endsSentence(text: string, tokens: readonly Token[], next: number, isFar: boolean): boolean {
   const mark = tokens[next - 1];
   const after = tokens[next];
   if (!mark || !after) return true;
   const gap = text.slice(mark.end, after.start);
-  if (LINE_BREAK.test(gap)) return !isWrappedLine(text, mark, after, border);
+  if (LINE_BREAK.test(gap)) return !(isFar && isWrappedLine(text, mark, after));
   if (mark.kind === 'dots') return false;
   if (mark.form !== '.') return true;
   const word = tokens[next - 2];
@@ -110,13 +116,13 @@ function endsSentence(text: string, tokens: readonly Token[], next: number, bord
 }
 
 /** The border is at a single line break that only wraps a long line. */
-function isWrappedLine(text: string, before: Token, after: Token, border: number): boolean {
+function isWrappedLine(text: string, before: Token, after: Token): boolean {
   if (!isWordy(before) || !WRAPPED_START.test(text.slice(after.start, after.start + 2))) return false;
   const lineEnd = text.slice(before.end, after.start).search(LINE_BREAK) + before.end;
   const between = text.slice(before.end, after.start).replace('\r\n', '\n');
   if (between.trim() !== '' || [...between].filter((char) => LINE_BREAK.test(char)).length > 1) return false;
   const reach = Math.max(0, lineEnd - WRAPPED_LINE_CHARS);
-  return border > WRAPPED_LINE_CHARS && !LINE_BREAK.test(text.slice(reach, lineEnd));
+  return !LINE_BREAK.test(text.slice(reach, lineEnd));
 }
 
 /** `shut up. you are wrong`: a stop, white space, a lower-case word, and no abbreviation before. */

@@ -114,7 +114,11 @@ describe('splitSegments', () => {
   });
 
   it('takes linear time on hostile texts', () => {
-    for (const unit of ['a. ', 'A. b', 'you are. ', '\n', 'a, ', '... ', '😀', 'Dr. '])
+    for (const unit of ['a. ', 'A. b', 'you are. ', '\n', 'a, ', '... ', '😀', 'Dr. ', 'b\u0301\u0323'])
       split(unit.repeat(400_000 / unit.length));
+    // One gap with many line breaks, and one word with many marks, each of which belongs before those that stand before it.
+    expect(pieces(`you idiot${'\n'.repeat(400_000)}x`)).toEqual(['you idiot', 'x']);
+    expect(pieces(`you idiot${' \n'.repeat(200_000)}x`)).toEqual(['you idiot', 'x']);
+    expect(pieces(`a${'\u0301\u0323'.repeat(200_000)}`)).toHaveLength(1);
   }, 30_000);
 });
