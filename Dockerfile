@@ -2,7 +2,7 @@
 # A producer and worker for services of your own: docker-compose.yml shows them together.
 FROM node:24-slim AS build
 WORKDIR /app
-COPY package.json package-lock.json .npmrc ./
+COPY package.json package-lock.json ./
 # Install scripts would fetch Node a second time, and have nothing else to do here.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./

@@ -12,10 +12,11 @@ import {
   type Tuned,
   tuneCheckpoint,
 } from '../engine/load.ts';
-import { formatDuration, formatPercent, formatTable } from './format.ts';
+import { formatDuration, formatPercent } from './format.ts';
 import { SIZE_NAMES, tunedText } from './print-device.ts';
 import { formatBytes } from './print-inspection.ts';
 import { createStepProgress } from './step-progress.ts';
+import { outputTable } from './table.ts';
 
 interface Options {
   readonly precision: Precision;
@@ -104,7 +105,7 @@ function compiledText({ identity, graphs, files, fresh, durationMs, peakBytes }:
   const rows = files.map(({ file, bytes }) => [file, formatBytes(bytes)]);
   return (
     `${identity.name} (${what}) ${how} in ${formatDuration(durationMs)}, with ${formatBytes(peakBytes)} of memory at most\n` +
-    `  ${graphs}\n\n${formatTable(['file', 'size'], rows)}\n`
+    `  ${graphs}\n\n${outputTable(['file', 'size'], rows)}\n`
   );
 }
 

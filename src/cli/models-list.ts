@@ -11,8 +11,8 @@ import { readArchitecture } from '../engine/checkpoint/identity.ts';
 import { DEFAULT_REVISION, listPulled, type PulledCheckpoint } from '../engine/checkpoint/pulled.ts';
 import { hasTunings, sizesOfCheckpoint } from '../engine/load.ts';
 import { findTemplate, TEXT_ALONE } from '../engine/prompt.ts';
-import { formatTable } from './format.ts';
 import { formatBytes } from './print-inspection.ts';
+import { outputTable } from './table.ts';
 
 /** A checkpoint that can be named. `prompt`: what its texts are put into, if it is not the text alone. */
 interface Listed {
@@ -117,15 +117,18 @@ function sizeOf(folder: string): number {
 }
 
 function table(listed: readonly ListedHere[]): string {
-  const rows = listed.map(({ name, roles, hub, bytes, architecture, kind, commit, tuned }) => [
-    name,
-    roles.join(', '),
-    bytes === null ? 'not here' : formatBytes(bytes),
-    architecture ?? '',
-    tuned.join(', '),
-    kind === 'bundled' ? 'bundled' : `${hub}${commit === null ? '' : `@${commit.slice(0, 12)}`}`,
-  ]);
+  const columns: Readonly<Record<string, (model: ListedHere) => string>> = {
+    name: ({ name }) => name,
+    for: ({ roles }) => roles.join(', '),
+    size: ({ bytes }) => (bytes === null ? 'not here' : formatBytes(bytes)),
+    class: ({ architecture }) => architecture ?? '',
+    // Mostly there is nothing to say, and the others need the room.
+    ...(listed.some(({ tuned }) => tuned.length > 0) ? { tuned: ({ tuned }: ListedHere) => tuned.join(', ') } : {}),
+    from: ({ kind, hub, commit }) =>
+      kind === 'bundled' ? 'bundled' : `${hub}${commit === null ? '' : `@${commit.slice(0, 12)}`}`,
+  };
+  const rows = listed.map((model) => Object.values(columns).map((cell) => cell(model)));
   const missing = listed.some(({ folder }) => folder === null);
   const hint = missing ? '\n\nWhat is not here: detoxq models pull NAME' : '';
-  return formatTable(['name', 'for', 'size', 'class', 'tuned', 'from'], rows).trimEnd() + hint;
+  return outputTable(Object.keys(columns), rows, { overflow: 'wrap' }).trimEnd() + hint;
 }

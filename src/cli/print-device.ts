@@ -1,7 +1,8 @@
 import type { DeviceFacts, ProductRate, Sizes, TunedSize } from '../contract/device.ts';
 import type { Precision } from '../contract/models.ts';
 import type { CheckpointSizes } from '../engine/load.ts';
-import { formatCount, formatTable } from './format.ts';
+import { formatCount } from './format.ts';
+import { outputTable } from './table.ts';
 
 /** Sizes of the work, as people call them. */
 export const SIZE_NAMES: Readonly<Record<keyof Sizes, string>> = {
@@ -27,7 +28,9 @@ export function deviceText({ processor, runtime, int8, rates }: DeviceFacts): st
   ];
   const width = Math.max(...lines.map(([key]) => key.length));
   const facts = lines.map(([key, value]) => `${key.padEnd(width)}  ${value}`).join('\n');
-  const table = formatTable(['product, one thread', 'int8, GMAC/s', 'fp32, GMAC/s'], rates.map(rateCells));
+  const table = outputTable(['product, one thread', 'int8, GMAC/s', 'fp32, GMAC/s'], rates.map(rateCells), {
+    overflow: 'wrap',
+  });
   return `${facts}\n\n${table}\n${adviceOnPrecision(rates)}`;
 }
 
@@ -49,7 +52,7 @@ function rateCells({ rows, inputs, outputs, int8, fp32 }: ProductRate): string[]
 export function sizesText({ name, precision, sizes, tuned }: NamedSizes): string {
   const names = Object.keys(sizes) as (keyof Sizes)[];
   const rows = names.map((size) => [SIZE_NAMES[size], sizes[size], tuned.includes(size) ? 'tuned' : 'default']);
-  return formatTable([`${name}, ${precision}`, 'size', 'from'], rows);
+  return outputTable([`${name}, ${precision}`, 'size', 'from'], rows, { overflow: 'wrap' });
 }
 
 export function tunedText(measured: readonly TunedSize[]): string {
@@ -58,5 +61,7 @@ export function tunedText(measured: readonly TunedSize[]): string {
     const rates = [defaultRate, chosenRate].map((rate) => `${formatCount(Math.round(rate))} ${unit}/s`);
     return [SIZE_NAMES[size], each.default, chosen, ...rates, chosen === each.default ? '' : gain];
   });
-  return formatTable(['size', 'default', 'chosen', 'with the default', 'with the chosen', 'gain'], rows);
+  return outputTable(['size', 'default', 'chosen', 'with the default', 'with the chosen', 'gain'], rows, {
+    overflow: 'wrap',
+  });
 }

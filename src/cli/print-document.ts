@@ -1,6 +1,7 @@
 import type { Block, Document, Table } from '../report/document.ts';
 import { visible } from './format.ts';
 import { displayWidth } from './text-width.ts';
+import { wrap } from './wrap.ts';
 
 /** No column is squeezed below this. */
 const NARROWEST = 12;
@@ -67,38 +68,4 @@ function tableText({ columns, rows }: Table, width: number): string {
   const [head = [], ...body] = cells.map(line);
   const rule = widths.map((own) => '─'.repeat(own)).join(' '.repeat(GAP));
   return [...head, rule, ...body.flat()].join('\n');
-}
-
-/** Lines of at most `width` columns, broken at spaces; leading spaces stay, and a longer word is broken. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = /^ */.exec(text)?.[0] ?? '';
-  for (const word of text.trimStart().split(' ')) {
-    let rest = word;
-    const joined = line.trim() === '' ? line + rest : `${line} ${rest}`;
-    if (displayWidth(joined) <= width) {
-      line = joined;
-      continue;
-    }
-    if (line.trim() !== '') lines.push(line);
-    while (displayWidth(rest) > width) {
-      const cut = beginning(rest, width);
-      lines.push(cut);
-      rest = rest.slice(cut.length);
-    }
-    line = rest;
-  }
-  return [...lines, line];
-}
-
-/** As much of a word as fits: names of classes break before a capital. */
-function beginning(word: string, width: number): string {
-  let cut = '';
-  for (const character of word) {
-    if (displayWidth(cut + character) > width) break;
-    cut += character;
-  }
-  const capital = /^(.+)[A-Z][a-z]*$/.exec(cut)?.[1] ?? '';
-  if (capital.length > width / 2 && word !== cut) return capital;
-  return cut === '' ? ([...word][0] ?? '') : cut;
 }

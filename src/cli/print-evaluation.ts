@@ -1,6 +1,6 @@
 import { countsTable, describeJudges, describeRows, figuresTable } from '../report/evaluation-markdown.ts';
 import type { EvaluationReport } from '../report/evaluation-report.ts';
-import { formatTable } from './format.ts';
+import { outputTable } from './table.ts';
 
 /** The report for people, on stdout; warnings too, since the figures mean little without them. */
 export function printEvaluation(report: EvaluationReport): void {
@@ -9,7 +9,7 @@ export function printEvaluation(report: EvaluationReport): void {
   const lines = [
     describeRows(report),
     '',
-    formatTable(names, [...rows, ...counts]),
+    outputTable(names, [...rows, ...counts], { overflow: 'wrap' }),
     '',
     ...describeJudges(report).map(([part, judge]) => `  ${part.padEnd(4)} judged by ${judge}`),
     ...report.systems.flatMap(({ name, models }) =>

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../config.ts';
 import { reportFailure } from './errors.ts';
+import { fitHelp } from './help.ts';
 import { guardStandardStreams, outputFailure } from './standard-streams.ts';
 import { terminal } from './terminal.ts';
 import { addVerbs } from './verbs.ts';
@@ -11,19 +12,21 @@ guardStandardStreams();
 
 const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
 
-const program = new Command('detoxq')
+const program = new Command('detoxq');
+fitHelp(program);
+program
   .description(
     'Cleans text corpora of toxicity: scores every row, rewrites what is toxic, scores again,\n' +
       'and leaves one outcome a row in Postgres.',
   )
   .version(version)
   .showSuggestionAfterError()
-  .configureHelp({ sortSubcommands: false })
   .addHelpText(
     'after',
     `
 Start here:
-  detoxq run comments.csv --out cleaned.csv    everything on this machine, no services needed
+  detoxq run comments.csv --out cleaned.csv    everything on this machine,
+                                               no services needed
 
 With DATABASE_URL and REDIS_URL set, the same verbs use those, on as many machines as you like:
   detoxq migrate && detoxq enqueue comments.csv

@@ -3,8 +3,9 @@ import { UsageError } from '../contract/errors.ts';
 import { quoteUnsafeNumbers } from '../producer/storable.ts';
 import { readOnlyQuery } from '../store/read-only-query.ts';
 import { withContext } from './context.ts';
-import { formatCount, formatTable } from './format.ts';
+import { formatCount } from './format.ts';
 import { print } from './standard-streams.ts';
+import { outputTable } from './table.ts';
 
 /** Rows shown in a table; `--json` gives them all. */
 const TABLE_ROWS = 1000;
@@ -40,7 +41,7 @@ It cannot write, whatever the statement contains. docs/sql.md has more, and the 
         const header = Object.keys(shown[0] ?? {});
         if (header.length > 0) {
           const cells = shown.map((row) => header.map((column) => row[column]));
-          process.stdout.write(`${formatTable(header, cells)}\n`);
+          process.stdout.write(`${outputTable(header, cells)}\n`);
         }
         const clipped = count > TABLE_ROWS ? `, the first ${formatCount(TABLE_ROWS)} shown; --json gives all` : '';
         process.stderr.write(`${formatCount(count)} ${count === 1 ? 'row' : 'rows'}${clipped}\n`);

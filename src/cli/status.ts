@@ -4,8 +4,9 @@ import { reportRun } from '../report/summary.ts';
 import { readProgress, readSummary } from '../store/progress.ts';
 import { getRun, listRuns } from '../store/runs.ts';
 import { type Context, describeResults, withContext } from './context.ts';
-import { formatTable, visible } from './format.ts';
+import { visible } from './format.ts';
 import { summaryText } from './print-summary.ts';
+import { outputTable } from './table.ts';
 import { readLife, watchRun } from './watch.ts';
 
 const RUNS_LISTED = 20;
@@ -66,14 +67,14 @@ async function list({ database }: Context, { json }: StatusOptions): Promise<voi
     run.id,
     run.name,
     run.state,
-    run.createdAt.toISOString().slice(0, 19).replace('T', ' '),
+    run.createdAt.toISOString().slice(0, 16).replace('T', ' '),
     progress.rowsTotal ?? progress.rowsEnqueued,
     progress.rowsDone,
     progress.rowErrors,
     progress.chunksQueued,
     progress.chunksActive,
   ]);
-  process.stdout.write(`${formatTable(header, cells)}\n`);
+  process.stdout.write(`${outputTable(header, cells, { overflow: 'wrap' })}\n`);
 }
 
 async function show(context: Context, reference: string, { json }: StatusOptions): Promise<void> {

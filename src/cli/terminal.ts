@@ -110,6 +110,17 @@ export function createTerminal(
 /** The one terminal of this process. */
 export const terminal: Terminal = createTerminal();
 
+/** Columns of the terminal that standard output is; undefined where it is none. */
+export function outputColumns(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns || FALLBACK_COLUMNS : undefined;
+}
+
+/** Whether what goes to standard output has colours. */
+export function outputColors(): boolean {
+  const { colors, dumb } = terminalConfig();
+  return colors ?? (process.stdout.isTTY === true && !dumb);
+}
+
 function plainWrite(stream: Screen): (...args: unknown[]) => boolean {
   return stream.write.bind(stream) as (...args: unknown[]) => boolean;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatCount, formatDuration, formatPercent, formatRate, formatTable, visible } from '../../src/cli/format.ts';
+import { formatCount, formatDuration, formatPercent, formatRate, visible } from '../../src/cli/format.ts';
+import { formatTable } from '../../src/cli/table.ts';
 
 describe('format', () => {
   it.each([
