@@ -6,16 +6,19 @@ import { evaluateRows } from '../report/evaluation.ts';
 import { evaluationMarkdown } from '../report/evaluation-markdown.ts';
 import { type EvaluationReport, reportEvaluation } from '../report/evaluation-report.ts';
 import type { Judges } from '../report/judges.ts';
+import { checkOutput, type Kept } from '../report/output-place.ts';
 import { scoreLines } from '../report/score-lines.ts';
 import type { RowScores } from '../report/score-rows.ts';
 import { joinSystems, type RowTally } from '../report/system-rows.ts';
 import { writeWholeFile } from '../report/whole-file.ts';
+import { getRun } from '../store/runs.ts';
 import { withContext } from './context.ts';
 import { DEFAULT_COLUMNS, openPairFiles } from './evaluate-files.ts';
 import { openRuns } from './evaluate-runs.ts';
 import type { EvaluatedSource } from './evaluate-sources.ts';
 import { formatCount } from './format.ts';
 import { addJudgeOptions, type JudgeOptions, openJudges } from './judges.ts';
+import { checkpointsRead, filesRead, sourcesOf } from './outputs.ts';
 import { printEvaluation } from './print-evaluation.ts';
 
 interface Options extends JudgeOptions {
@@ -72,16 +75,37 @@ mean: docs/evaluation.md.`,
     .action(async (files: string[], options: Options) => {
       const runs = options.run ?? [];
       checkSystems(files, runs);
-      if (options.scores !== undefined) scoreLines(options.scores, []);
+      await checkReports(options, filesRead(files));
       const evaluate = (sources: EvaluatedSource[]): Promise<void> => evaluateSources(sources, options);
       if (runs.length === 0) {
         await evaluate(await openPairFiles(files, { ...options, refColumn: options.refColumn ?? null }));
       } else {
         await withContext({}, async ({ database }) => {
+          const found = await Promise.all(runs.map((reference) => getRun(database, reference)));
+          await checkReports(options, found.flatMap(sourcesOf));
           await evaluate(await openRuns(database, options.refColumn ?? [], runs));
         });
       }
     });
+}
+
+/** @throws UsageError for a place where the report or the scores cannot go */
+async function checkReports(
+  { out, scores, judgeSta, judgeSim, judgeFl }: Options,
+  read: readonly Kept[],
+): Promise<void> {
+  const kept = [...read, ...checkpointsRead([judgeSta, judgeSim, judgeFl])];
+  if (scores !== undefined) {
+    await checkOutput('--scores', scores, kept);
+    scoreLines(scores, []);
+  }
+  if (out === undefined) return;
+  await checkOutput('--out', out, kept);
+  if (/\.(jsonl|csv|tsv)$/i.test(out)) {
+    throw new UsageError(
+      `--out ${out}: the report is Markdown, so name it .md; --scores writes the scores of every row.`,
+    );
+  }
 }
 
 async function evaluateSources(sources: readonly EvaluatedSource[], options: Options): Promise<void> {
@@ -133,7 +157,7 @@ function withScores<T>(
 ): Promise<T> {
   const lines = scoreLines(path, systems);
   return writeWholeFile(path, async (file) => {
-    await file.write(lines.header);
+    await file.appendFile(lines.header);
     return judge(async (rows) => {
       await file.appendFile(lines.of(rows));
     });

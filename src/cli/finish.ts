@@ -1,3 +1,4 @@
+import { DetoxqError } from '../contract/errors.ts';
 import type { Run } from '../contract/run.ts';
 import { exportToFile } from '../report/export.ts';
 import { reportRun } from '../report/summary.ts';
@@ -20,10 +21,8 @@ export async function finishJob(
     config: { command },
   } = context;
   const report = reportRun(run, await readSummary(database, run.id));
-  if (out !== undefined) {
-    const count = await exportToFile(out, exportRows(database, run.id));
-    process.stderr.write(`Wrote ${formatCount(count)} rows to ${out}.\n`);
-  }
+  // An export that fails does not cost the summary.
+  const failed = out === undefined ? null : await exportRun(context, run, out).then(() => null, failureOf);
   if (json) {
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } else {
@@ -37,6 +36,25 @@ Next:
 `,
     );
   }
+  if (failed !== null) throw failed.error;
   if (report.state === 'cancelled') return 1;
   return report.rowErrors > 0 ? WITH_ROW_ERRORS : 0;
+}
+
+function failureOf(error: unknown): { readonly error: unknown } {
+  return { error };
+}
+
+/** Exports all rows of a run that is done, and says so. @throws DetoxqError that says how to export it again */
+export async function exportRun({ database, config }: Context, run: Run, out: string): Promise<void> {
+  try {
+    const count = await exportToFile(out, exportRows(database, run.id));
+    process.stderr.write(`Wrote ${formatCount(count)} rows to ${out}.\n`);
+  } catch (error) {
+    if (!(error instanceof DetoxqError)) throw error;
+    throw new DetoxqError(
+      `${error.message} The rows of run ${run.id} are kept: ${config.command} export ${run.id} --out FILE writes them again.`,
+      { cause: error },
+    );
+  }
 }

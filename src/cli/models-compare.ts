@@ -8,10 +8,12 @@ import { compareDocument } from '../report/compare-document.ts';
 import type { ComparedSystem, Comparison } from '../report/comparison.ts';
 import { documentHtml } from '../report/document-html.ts';
 import { documentMarkdown } from '../report/document-markdown.ts';
+import { checkOutput } from '../report/output-place.ts';
 import { writeWholeFile } from '../report/whole-file.ts';
 import { type CompareOptions, compareSystems } from './compare-systems.ts';
 import { inspectByName } from './models-inspect.ts';
 import { addEngineOptions, addRunOptions } from './options.ts';
+import { checkpointsRead, readByRun } from './outputs.ts';
 import { documentText } from './print-document.ts';
 
 interface Options extends CompareOptions {
@@ -47,7 +49,12 @@ run of the first 200 rows (--limit). What is not on this machine is described fr
 small bundled checkpoint of the same class is measured in its place, and the report says so.`,
     )
     .action(async (names: string[], options: Options) => {
-      for (const path of options.out ?? []) rendererFor(path);
+      const kept = readByRun(options.data === undefined ? [] : [options.data], options);
+      for (const [at, path] of (options.out ?? []).entries()) {
+        await checkOutput('--out', path, [...kept, ...checkpointsRead(names)]);
+        rendererFor(path);
+        if (options.out?.indexOf(path) !== at) throw new UsageError(`--out ${path} is given twice.`);
+      }
       const comparison = await compareSystems(await findSystems(names), options);
       if (comparison === null) {
         process.exitCode = INTERRUPTED;

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { UsageError } from '../contract/errors.ts';
 import type { Run } from '../contract/run.ts';
 import { reopenDataset } from '../producer/source.ts';
-import { exportFormat } from '../report/export.ts';
 import { changeRun, getRun } from '../store/runs.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { enginePlace, requireSameModels } from './engines.ts';
@@ -10,6 +9,7 @@ import { finishJob } from './finish.ts';
 import { visible } from './format.ts';
 import { doJob } from './job.ts';
 import { addEngineOptions, type EngineProcessOptions } from './options.ts';
+import { checkExport, DETACHED_OUT, sourcesOf } from './outputs.ts';
 import { readLife } from './watch.ts';
 
 interface Options extends EngineProcessOptions {
@@ -38,13 +38,15 @@ Rows that are done are not done again. A source that was not read to its end is 
 if its files have changed since, or the models are not the same, the run is refused.`,
     )
     .action(async (reference: string, options: Options) => {
-      if (options.out !== undefined) exportFormat(options.out);
+      if (options.detach && options.out !== undefined) throw new UsageError(DETACHED_OUT);
+      await checkExport(options.out, []);
       const place = enginePlace(options);
       process.exitCode = await withContext(
         { connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
         async (context) => {
           const { database } = context;
           const found = await getRun(database, reference);
+          await checkExport(options.out, sourcesOf(found));
           if (found.state === 'done') {
             process.stderr.write(`Run ${found.id} is done already.\n`);
             return finishJob(context, found, options);

@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
-import { exportFormat } from '../report/export.ts';
+import { UsageError } from '../contract/errors.ts';
 import { countRowErrors, reopenRowErrors } from '../store/retry.ts';
 import { getRun } from '../store/runs.ts';
 import { withContext } from './context.ts';
 import { enginePlace, requireSameModels } from './engines.ts';
-import { finishJob } from './finish.ts';
+import { exportRun, finishJob } from './finish.ts';
 import { formatCount } from './format.ts';
 import { doJob } from './job.ts';
 import { addEngineOptions, type EngineProcessOptions } from './options.ts';
+import { checkExport, DETACHED_OUT, sourcesOf } from './outputs.ts';
 
 interface Options extends EngineProcessOptions {
   readonly detach?: boolean;
@@ -35,11 +36,13 @@ A row error stays until a result takes its place. Rows that could not be read (s
 their text never came in. Mend the source and begin a new run with them.`,
     )
     .action(async (reference: string, options: Options) => {
-      if (options.out !== undefined) exportFormat(options.out);
+      if (options.detach && options.out !== undefined) throw new UsageError(DETACHED_OUT);
+      await checkExport(options.out, []);
       const place = enginePlace(options);
       process.exitCode = await withContext({ connections: 8 }, async (context) => {
         const { database } = context;
         const run = await getRun(database, reference);
+        await checkExport(options.out, sourcesOf(run));
         const { retryable, unreadable } = await countRowErrors(database, run.id);
         if (unreadable > 0) {
           process.stderr.write(
@@ -58,6 +61,7 @@ their text never came in. Mend the source and begin a new run with them.`,
         };
         if (options.detach || retryable === 0) {
           const rows = await reopen();
+          if (options.out !== undefined) await exportRun(context, run, options.out);
           if (options.json) process.stdout.write(`${JSON.stringify({ run: run.id, rows, unreadable })}\n`);
           return 0;
         }

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { exportFormat } from '../report/export.ts';
 import { WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { enginePlace } from './engines.ts';
 import { finishJob } from './finish.ts';
 import { doJob } from './job.ts';
 import { prepareRun } from './new-run.ts';
 import { addEngineOptions, addRunOptions, type EngineProcessOptions, type RunOptions } from './options.ts';
+import { checkExport, readByRun } from './outputs.ts';
 import { mentionUnfinished } from './unfinished.ts';
 
 interface Options extends RunOptions, EngineProcessOptions {
@@ -34,7 +34,7 @@ data in .detoxq/ (DETOXQ_HOME) and end with it. Ctrl-C stops cleanly; "detoxq re
 It works on its own rows alone: a run that was left unfinished is mentioned, and goes on with "detoxq resume".`,
     )
     .action(async (files: string[], options: Options) => {
-      if (options.out !== undefined) exportFormat(options.out);
+      await checkExport(options.out, readByRun(files, options));
       const place = enginePlace(options);
       process.exitCode = await withContext(
         { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },

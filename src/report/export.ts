@@ -1,6 +1,5 @@
+import type { FileHandle } from 'node:fs/promises';
 import { extname } from 'node:path';
-import type { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import Papa from 'papaparse';
 import { UsageError } from '../contract/errors.ts';
 import type { Outcome, RowError, RowResult } from '../contract/outcome.ts';
@@ -80,31 +79,28 @@ export async function exportToFile(
   options: ExportOptions = {},
 ): Promise<number> {
   const format = exportFormat(path);
-  return writeWholeFile(path, (file) => exportTo(file.createWriteStream(), format, rows, options));
+  return writeWholeFile(path, (file) => exportTo(file, format, rows, options));
 }
 
-/** The same to a stream that is already open, e.g. standard output. */
-export async function exportTo(
-  out: Writable,
+async function exportTo(
+  file: FileHandle,
   format: ExportFormat,
   rows: AsyncIterable<ExportRow>,
-  { csvSafe = false }: ExportOptions = {},
+  { csvSafe = false }: ExportOptions,
 ): Promise<number> {
   let count = 0;
-  async function* lines(): AsyncGenerator<string> {
-    if (format !== '.jsonl') yield delimited([[...COLUMNS]], format, false);
-    let buffer: ExportRow[] = [];
-    for await (const row of rows) {
-      buffer.push(row);
-      count += 1;
-      if (buffer.length === ROWS_PER_WRITE) {
-        yield encode(buffer, format, csvSafe);
-        buffer = [];
-      }
-    }
-    if (buffer.length > 0) yield encode(buffer, format, csvSafe);
+  let buffer: ExportRow[] = [];
+  const flush = async (): Promise<void> => {
+    if (buffer.length > 0) await file.appendFile(encode(buffer, format, csvSafe));
+    buffer = [];
+  };
+  if (format !== '.jsonl') await file.appendFile(delimited([[...COLUMNS]], format, false));
+  for await (const row of rows) {
+    buffer.push(row);
+    count += 1;
+    if (buffer.length === ROWS_PER_WRITE) await flush();
   }
-  await pipeline(lines, out);
+  await flush();
   return count;
 }
 
