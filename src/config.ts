@@ -154,13 +154,16 @@ export const KEPT_MEMORY = {
   MALLOC_TRIM_THRESHOLD_: String(4 * 2 ** 30),
 } as const;
 
+/** Variables that hold passwords, tokens, or addresses with them. */
+const SECRETS = /^(DATABASE_URL|REDIS_URL|HF_TOKEN|PGPASSWORD|(HTTPS?|ALL)_PROXY)$/i;
+
 /**
  * Environment of an engine process. onnxruntime sends telemetry and keeps a device id under the home folder
  * unless it is told not to before it loads. It has no business with the services and gets no passwords.
  */
 export function engineEnvironment(): NodeJS.ProcessEnv {
-  const { DATABASE_URL: _database, PGPASSWORD: _password, REDIS_URL: _redis, HF_TOKEN: _token, ...rest } = process.env;
-  return { ...KEPT_MEMORY, ...rest, ORT_DISABLE_TELEMETRY: '1' };
+  const rest = Object.entries(process.env).filter(([name]) => !SECRETS.test(name));
+  return { ...KEPT_MEMORY, ...Object.fromEntries(rest), ORT_DISABLE_TELEMETRY: '1' };
 }
 
 function expandHome(path: string): string {

@@ -73,7 +73,7 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
     });
   } finally {
     for (const close of closing)
-      await close().catch((error: unknown) => log.warn({ error }, 'could not close cleanly'));
+      await close().catch((error: unknown) => log.warn({ reason: String(error) }, 'could not close cleanly'));
   }
 }
 

@@ -32,7 +32,7 @@ function systemText(error: SystemError): string {
 function withoutSecrets(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const [first = ''] = (error instanceof SyntaxError ? message.replace(/["'].*["']/s, '…') : message).split('\n');
-  return first.replace(/:\/\/[^\s/]*@/g, '://…@');
+  return first.replace(/:\/\/\S*@/g, '://…@');
 }
 
 /** Where it happened, without the messages. */

@@ -54,8 +54,11 @@ const LONGEST_PAUSE_MS = 30_000;
 export function createHttp(options: HttpOptions): Http {
   const { endpoint, token, retryDelayMs = 500, silenceMs = 30_000 } = options;
   const home = webAddress('HF_ENDPOINT', endpoint).origin;
-  if (new URL(endpoint).username !== '') {
-    throw new UsageError('HF_ENDPOINT must hold no user and password: a token for the hub goes into HF_TOKEN.');
+  // It is shown in messages. Where an "@" stands later on, what is before it may be a password that was not encoded.
+  if (/[@?#]/.test(endpoint)) {
+    throw new UsageError(
+      'HF_ENDPOINT must hold no user and password (and no "?" or "#"): a token for the hub goes into HF_TOKEN.',
+    );
   }
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
     throw new UsageError('HF_TOKEN has characters that no token has: is there a space or a line break in it?');
@@ -138,7 +141,23 @@ function webAddress(variable: string, value: string): URL {
 /** As curl has it, a proxy without a scheme is one of HTTP. */
 function proxyAddress(variable: string, value: string | undefined): string {
   if (value === undefined) return '';
-  return webAddress(variable, value.includes('://') ? value : `http://${value}`).href;
+  const address = webAddress(variable, value.includes('://') ? value : `http://${value}`);
+  const { pathname, search, hash, username, password } = address;
+  if ((pathname !== '/' && pathname !== '') || `${search}${hash}` !== '' || !isEncoded(`${username}:${password}`)) {
+    throw new UsageError(
+      `${variable} must be of the form http://user:password@host:port. Percent-encode the password: in it, "%" is %25, ` +
+        '"/" is %2F, "?" is %3F, "#" is %23, "@" is %40.',
+    );
+  }
+  return address.href;
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== '';
+  } catch {
+    return false;
+  }
 }
 
 function isTrouble(status: number): boolean {

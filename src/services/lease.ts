@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
-import { logTail, makeStateFolder, type ServicesFolder, servicesFolder } from './folder.ts';
+import { errorText, logTail, makeStateFolder, type ServicesFolder, servicesFolder } from './folder.ts';
 import {
   CLAIMED,
   type KeeperOptions,
@@ -56,7 +56,7 @@ export async function leaseServices(options: LeaseOptions & { readonly needs: Ne
           if (released) void hangUp(next);
           else stay();
         },
-        (error: unknown) => log.error({ error }, 'the embedded services are gone'),
+        (error: unknown) => log.error({ reason: errorText(error) }, 'the embedded services are gone'),
       );
     });
   };

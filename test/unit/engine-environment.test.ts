@@ -21,6 +21,9 @@ test('an engine process is given no address or token of a service', () => {
   vi.stubEnv('DATABASE_URL', 'postgres://user:secret@host/db');
   vi.stubEnv('REDIS_URL', 'redis://:secret@host');
   vi.stubEnv('HF_TOKEN', 'hf_secret');
+  vi.stubEnv('PGPASSWORD', 'secret');
+  vi.stubEnv('HTTPS_PROXY', 'http://user:secret@proxy:3128');
+  vi.stubEnv('http_proxy', 'http://user:secret@proxy:3128');
   expect(JSON.stringify(engineEnvironment())).not.toContain('secret');
 });
 

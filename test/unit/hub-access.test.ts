@@ -105,6 +105,12 @@ test.each<[Partial<HttpOptions>, string]>([
   [{ endpoint: 'mirror.example' }, 'HF_ENDPOINT must be an address'],
   [{ endpoint: 'http://' }, 'HF_ENDPOINT must be an address'],
   [{ endpoint: 'https://me:secret@mirror.example' }, 'HF_ENDPOINT must hold no user and password'],
+  [{ endpoint: 'https://:secret@mirror.example' }, 'HF_ENDPOINT must hold no user and password'],
+  [{ endpoint: 'https://me:2024/secret@mirror.example' }, 'HF_ENDPOINT must hold no user and password'],
+  [{ endpoint: 'https://mirror.example?token=secret' }, 'HF_ENDPOINT must hold no user and password'],
+  [{ httpProxy: 'http://me:50%secret@proxy:3128' }, 'HTTP_PROXY must be of the form'],
+  [{ httpsProxy: 'http://me:2024/secret@proxy:3128' }, 'Percent-encode the password'],
+  [{ httpsProxy: 'me:secret/@proxy:3128' }, 'HTTPS_PROXY must be an address'],
   [{ token: 'hf_secret\n' }, 'HF_TOKEN has characters'],
   [{ httpsProxy: 'socks5://secret:1080' }, 'HTTPS_PROXY must be an address'],
 ])('settings that cannot be used are named, and not shown: %j', async (settings, message) => {
