@@ -13,6 +13,7 @@ import type { Evaluation } from '../report/evaluation.ts';
 import { judgeRuns } from './compare-judge.ts';
 import { type Candidate, type MeasuredAll, measureAll } from './compare-measure.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
+import { sayNote } from './dialect-options.ts';
 import { enginePlace } from './engines.ts';
 import { JUDGES, openJudges } from './judges.ts';
 import type { EngineProcessOptions, RunOptions } from './options.ts';
@@ -73,7 +74,7 @@ export async function compareSystems(
 /** The texts that will be measured. @throws UsageError for a label column that is not there, before anything runs */
 async function readTexts(file: string, options: CompareOptions): Promise<string[]> {
   const { labelColumn } = options;
-  const dataset = await openDataset([file], options);
+  const dataset = await openDataset([file], { ...options, onNote: sayNote });
   try {
     if (labelColumn !== undefined && !dataset.columns.includes(labelColumn)) {
       throw new UsageError(`${file}: has no column ${JSON.stringify(labelColumn)} (--label-column).`);

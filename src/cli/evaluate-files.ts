@@ -3,12 +3,14 @@ import { UsageError } from '../contract/errors.ts';
 import { isRejected, type JsonObject } from '../contract/row.ts';
 import { requireColumn } from '../producer/columns.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
+import type { Dialect } from '../producer/dialect.ts';
 import { FORMATS, type Format, formatOfName } from '../producer/format.ts';
 import { type ReadReferences, referenceReader } from '../report/run-rows.ts';
 import type { SystemRow } from '../report/system-rows.ts';
+import { givenDialect, sayNote } from './dialect-options.ts';
 import type { EvaluatedSource } from './evaluate-sources.ts';
 
-export interface PairColumns {
+export interface PairColumns extends Dialect {
   readonly srcColumn: string;
   readonly outColumn: string;
   /** Null: `ref`, `ref1`, `ref2`, … where they are. */
@@ -43,6 +45,8 @@ async function openPairs(file: string, name: string, asked: PairColumns): Promis
     format,
     textColumn: asked.srcColumn,
     textColumnOption: '--src-column',
+    ...givenDialect(asked),
+    onNote: sayNote,
   });
   try {
     const { columns } = dataset;

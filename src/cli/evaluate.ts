@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { readConfig } from '../config.ts';
 import { UsageError } from '../contract/errors.ts';
+import type { Dialect } from '../producer/dialect.ts';
 import { FORMATS, type Format } from '../producer/format.ts';
 import { evaluateRows } from '../report/evaluation.ts';
 import { evaluationMarkdown } from '../report/evaluation-markdown.ts';
@@ -13,6 +14,7 @@ import { joinSystems, type RowTally } from '../report/system-rows.ts';
 import { writeWholeFile } from '../report/whole-file.ts';
 import { getRun } from '../store/runs.ts';
 import { withContext } from './context.ts';
+import { addDialectOptions, dialectOptionsGiven } from './dialect-options.ts';
 import { DEFAULT_COLUMNS, openPairFiles } from './evaluate-files.ts';
 import { openRuns } from './evaluate-runs.ts';
 import type { EvaluatedSource } from './evaluate-sources.ts';
@@ -21,7 +23,7 @@ import { addJudgeOptions, type JudgeOptions, openJudges } from './judges.ts';
 import { checkpointsRead, filesRead, sourcesOf } from './outputs.ts';
 import { printEvaluation } from './print-evaluation.ts';
 
-interface Options extends JudgeOptions {
+interface Options extends JudgeOptions, Dialect {
   readonly run?: string[];
   readonly srcColumn: string;
   readonly outColumn: string;
@@ -55,7 +57,8 @@ export function addEvaluateCommand(program: Command): void {
       new Option('--format <format>', 'of the files; default: by the ending').choices(
         FORMATS.filter((format) => format !== 'txt'),
       ),
-    )
+    );
+  addDialectOptions(command)
     .option('--all-rows', 'of a run: judge clean rows, too, which were left as they are')
     .option('--out <file>', 'write the report as Markdown')
     .option('--scores <file>', 'write the scores of every row; the ending gives the format: .jsonl, .csv, .tsv')
@@ -75,6 +78,7 @@ mean: docs/evaluation.md.`,
     .action(async (files: string[], options: Options) => {
       const runs = options.run ?? [];
       checkSystems(files, runs);
+      if (runs.length > 0) rejectFileOptions(options);
       await checkReports(options, filesRead(files));
       const evaluate = (sources: EvaluatedSource[]): Promise<void> => evaluateSources(sources, options);
       if (runs.length === 0) {
@@ -169,6 +173,12 @@ function checkSystems(files: readonly string[], runs: readonly string[]): void {
   const count = files.length + runs.length;
   if (count === 0) throw new UsageError('Give a file of pairs (columns src and out), or a finished run with --run.');
   if (count > MOST_SYSTEMS) throw new UsageError(`Of ${count} systems, two at most can be compared.`);
+}
+
+/** @throws UsageError for what says how files are read, where there are none */
+function rejectFileOptions({ format, ...options }: Options): void {
+  const given = [...(format === undefined ? [] : ['--format']), ...dialectOptionsGiven(options)];
+  if (given.length > 0) throw new UsageError(`${given.join(', ')}: of no effect with --run, which reads no files.`);
 }
 
 /** A line every few seconds: judging a large run takes long. */

@@ -10,6 +10,7 @@ import { createRun, runsNamed } from '../store/runs.ts';
 import { calibratePrefilter } from './calibrate-prefilter.ts';
 import { calibrateScales } from './calibrate-scales.ts';
 import type { Context } from './context.ts';
+import { givenDialect, sayNote } from './dialect-options.ts';
 import { type EnginePlace, identify } from './engines.ts';
 import { visible } from './format.ts';
 import { givenGeneration } from './generation-options.ts';
@@ -46,6 +47,8 @@ export async function prepareRun(
     textColumn: options.textColumn,
     idColumn: options.idColumn,
     limit: options.limit,
+    ...givenDialect(options),
+    onNote: sayNote,
   });
   const plain: RunSettings = { detoxifier, scorer, threshold, ...writing, similarity: 'chrf' };
   const settings = await calibrated(context, dataset, plain, { prefilter, options, place });

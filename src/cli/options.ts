@@ -2,12 +2,14 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CPU, type Device, defaultPrecision, parseDevice, requirePrecision } from '../contract/model-device.ts';
 import type { Precision } from '../contract/models.ts';
 import { BUNDLED } from '../engine/catalog.ts';
+import type { Dialect } from '../producer/dialect.ts';
 import { FORMATS, type Format } from '../producer/format.ts';
+import { addDialectOptions } from './dialect-options.ts';
 import { addGenerationOptions, type GivenOptions } from './generation-options.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** Options of the verbs that begin a run; generation options beside those named here. */
-export interface RunOptions extends GivenOptions, DeviceOption {
+export interface RunOptions extends GivenOptions, DeviceOption, Dialect {
   readonly textColumn?: string;
   readonly idColumn?: string;
   readonly format?: Format;
@@ -42,7 +44,8 @@ export function addRunOptions(command: Command): Command {
       'column that holds the text (default: text, comment_text, comment, sentence, toxic, source, or the only string column)',
     )
     .option('--id-column <name>', 'column that holds your id of a row (default: id, where there is one)')
-    .addOption(new Option('--format <format>', "default: by the file's ending").choices(FORMATS))
+    .addOption(new Option('--format <format>', "default: by the file's ending").choices(FORMATS));
+  addDialectOptions(command)
     .option('--limit <rows>', 'take only the first rows', wholeNumber(1))
     .option('--chunk-rows <rows>', 'rows a chunk: the unit of dispatch and of writing', wholeNumber(1, 10_000), 256)
     .option('--detoxifier <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.detoxifier)

@@ -4,6 +4,7 @@ import type { Run } from '../contract/run.ts';
 import { reopenDataset } from '../producer/source.ts';
 import { changeRun, getRun } from '../store/runs.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
+import { sayNote } from './dialect-options.ts';
 import { enginePlace, requireSameModels } from './engines.ts';
 import { finishJob } from './finish.ts';
 import { visible } from './format.ts';
@@ -56,7 +57,7 @@ if its files have changed since, or the models are not the same, the run is refu
           }
           if (options.detach) return detach(context, found, options);
           await requireSameModels(context, found.settings);
-          const dataset = found.rowsTotal === null ? await reopenDataset(found.source) : null;
+          const dataset = found.rowsTotal === null ? await reopenDataset(found.source, sayNote) : null;
           const begin = async () => (found.state === 'paused' ? changeRun(database, found.id, 'resume') : found);
           const { settings } = found;
           const { run, ended, exitCode } = await doJob(context, { settings, begin, dataset, place });

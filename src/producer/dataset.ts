@@ -2,13 +2,14 @@ import type { Readable } from 'node:stream';
 import { UsageError } from '../contract/errors.ts';
 import type { ChunkRow } from '../contract/row.ts';
 import type { RunSource } from '../contract/run.ts';
-import type { ByteCount } from './bytes.ts';
+import { checkedDialect, type Dialect, requireEffect } from './dialect.ts';
 import { type ColumnChoice, type FileLayout, layoutOf, SAMPLE_ROWS } from './file-layout.ts';
 import { FORMATS, type Format, formatOfName, isFormat } from './format.ts';
 import { findInput, type Input } from './input.ts';
-import { type RecordBatch, readRecords } from './records.ts';
+import { type OnNote, type ReadOptions, type RecordBatch, readRecords } from './records.ts';
 
-export interface DatasetOptions {
+/** With how the files are written, where that is not to be guessed. */
+export interface DatasetOptions extends Dialect {
   /** Of all files; default: each by its ending, under `.gz` or `.zst`. Standard input needs it. */
   readonly format?: Format | undefined;
   /** Default: `text`, `comment_text`, `comment`, `sentence`, `toxic`, `source`, or the only column of strings. */
@@ -21,6 +22,8 @@ export interface DatasetOptions {
   readonly limit?: number | undefined;
   /** Longest text of a row, UTF-8 bytes; longer ones are rejected. Default 1 MiB. */
   readonly maxTextBytes?: number | undefined;
+  /** Takes, once each, what was guessed about a file and what looks wrong in it: sentences without text of rows. */
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
 export const DEFAULT_MAX_TEXT_BYTES = 1024 * 1024;
@@ -51,12 +54,11 @@ export interface Dataset {
 
 interface OpenFile {
   readonly input: Input;
-  readonly format: Format;
+  readonly reading: ReadOptions;
   readonly layout: FileLayout;
   /** Batches already taken from something that can be read once only, and the rest of it. */
   readonly taken: readonly RecordBatch[] | null;
   readonly rest: AsyncGenerator<RecordBatch> | null;
-  readonly count: ByteCount;
 }
 
 /**
@@ -69,12 +71,16 @@ export async function openDataset(
   stdin: Readable = process.stdin,
 ): Promise<Dataset> {
   checkOptions(files, options);
+  const dialect = checkedDialect(options);
+  const formats = files.map((name) => options.format ?? formatOfName(name));
+  requireEffect(dialect, formats);
+  const onNote = sayOnce(options.onNote);
   const maxTextBytes = options.maxTextBytes ?? DEFAULT_MAX_TEXT_BYTES;
   const opened: OpenFile[] = [];
   try {
-    for (const name of files) {
+    for (const [at, name] of files.entries()) {
       const input = await findInput(name, stdin);
-      const format = options.format ?? formatOfName(name);
+      const format = formats[at] ?? formatOfName(name);
       // The first file that has columns decides for the others.
       const before = opened.find((file) => file.layout.textColumn !== null)?.layout.textColumn;
       const choice = {
@@ -82,13 +88,13 @@ export async function openDataset(
         textColumnOption: options.textColumnOption,
         idColumn: options.idColumn,
       };
-      opened.push(await openFile(input, format, choice, maxTextBytes));
+      opened.push(await openFile(input, { format, dialect, maxTextBytes, count: { bytes: 0 }, onNote }, choice));
     }
     const withColumns = opened.find((file) => file.layout.textColumn !== null);
     if (withColumns === undefined && (options.textColumn ?? options.idColumn) !== undefined) {
       throw new UsageError('--text-column and --id-column do not fit lines of text, which have no columns');
     }
-    return dataset(opened, options, maxTextBytes, withColumns?.layout ?? null);
+    return dataset(opened, { ...options, ...dialect, maxTextBytes }, withColumns?.layout ?? null);
   } catch (error) {
     for (const file of opened) file.input.close();
     throw error;
@@ -97,8 +103,7 @@ export async function openDataset(
 
 function dataset(
   opened: readonly OpenFile[],
-  options: DatasetOptions,
-  maxTextBytes: number,
+  options: DatasetOptions & { readonly maxTextBytes: number },
   main: FileLayout | null,
 ): Dataset {
   const sizes = opened.map((file) => file.input.sizeBytes ?? Number.NaN);
@@ -115,17 +120,22 @@ function dataset(
         textColumn: main?.textColumn ?? null,
         idColumn: options.idColumn ?? null,
         limit: options.limit ?? null,
-        maxTextBytes,
+        maxTextBytes: options.maxTextBytes,
+        delimiter: options.delimiter ?? null,
+        quote: options.quote ?? null,
+        escape: options.escape ?? null,
+        encoding: options.encoding ?? null,
+        skipLines: options.skipLines ?? null,
       },
     },
     bytesTotal: Number.isNaN(bytesTotal) ? null : bytesTotal,
-    bytesRead: () => opened.reduce((sum, file) => sum + file.count.bytes, 0),
+    bytesRead: () => opened.reduce((sum, file) => sum + file.reading.count.bytes, 0),
     async *batches(skipRows = 0) {
       let rowNo = 0;
       for (const file of opened) {
         if (rowNo >= limit) break;
         let atHeader = file.layout.hasHeader;
-        for await (const { records, suspect } of recordsOf(file, maxTextBytes)) {
+        for await (const { records, suspect } of recordsOf(file)) {
           const rows: ChunkRow[] = [];
           for (const record of records) {
             if (atHeader) {
@@ -147,22 +157,21 @@ function dataset(
   };
 }
 
-async function openFile(input: Input, format: Format, choice: ColumnChoice, maxTextBytes: number): Promise<OpenFile> {
-  const count: ByteCount = { bytes: 0 };
-  const records = readRecords(input, format, maxTextBytes, count);
+async function openFile(input: Input, reading: ReadOptions, choice: ColumnChoice): Promise<OpenFile> {
+  const { count } = reading;
+  const records = readRecords(input, reading);
   try {
     const taken = await takeSample(records);
     const layout = layoutOf(
       input.name,
-      format,
+      reading,
       taken.flatMap((batch) => batch.records),
       choice,
-      maxTextBytes,
     );
-    if (input.sizeBytes === null) return { input, format, layout, taken, rest: records, count };
+    if (input.sizeBytes === null) return { input, reading, layout, taken, rest: records };
     await records.return(undefined);
     count.bytes = 0;
-    return { input, format, layout, taken: null, rest: null, count };
+    return { input, reading, layout, taken: null, rest: null };
   } catch (error) {
     await records.return(undefined);
     throw error;
@@ -187,14 +196,24 @@ async function takeSample(records: AsyncGenerator<RecordBatch>): Promise<RecordB
   return taken;
 }
 
-async function* recordsOf(file: OpenFile, maxTextBytes: number): AsyncGenerator<RecordBatch> {
+async function* recordsOf(file: OpenFile): AsyncGenerator<RecordBatch> {
   if (file.taken !== null && file.rest !== null) {
     yield* file.taken;
     yield* file.rest;
     return;
   }
-  file.count.bytes = 0;
-  yield* readRecords(file.input, file.format, maxTextBytes, file.count);
+  file.reading.count.bytes = 0;
+  yield* readRecords(file.input, file.reading);
+}
+
+/** A file may be read several times. */
+function sayOnce(onNote: DatasetOptions['onNote']): OnNote {
+  const said = new Set<string>();
+  return (note, topic = note) => {
+    if (said.has(topic)) return;
+    said.add(topic);
+    onNote?.(note);
+  };
 }
 
 function checkOptions(files: readonly string[], options: DatasetOptions): void {

@@ -1,14 +1,16 @@
 import { isUtf8 } from 'node:buffer';
+import { createByteReader } from './decode-bytes.ts';
+import { type FixedEncoding, isLong, type LongEncoding } from './encoding.ts';
 
 /**
- * UTF-8 in pieces to text in pieces. A byte that is not UTF-8 becomes the lone surrogate U+DC00 + byte
- * ("surrogateescape" of Python, PEP 383), which decoded UTF-8 never has: so a row with such bytes is told
+ * Bytes in pieces to text in pieces. A byte that the encoding does not have becomes the lone surrogate U+DC00 + byte
+ * ("surrogateescape" of Python, PEP 383), which decoded text never has: so a row with such bytes is told
  * apart from a row with an honest U+FFFD, and its neighbours stay readable.
  *
- * A carriage return at the end of a piece is held back for the next one, so that CR LF is never cut in two.
+ * Carriage returns at the end of a piece are held back for the next one, so that a line end is never cut in two.
  * A byte order mark at the start is dropped.
  */
-export interface Utf8Decoder {
+export interface Decoder {
   decode(bytes: Buffer): string;
   /** What was held back. */
   end(): string;
@@ -16,21 +18,26 @@ export interface Utf8Decoder {
   takeInvalid(): boolean;
 }
 
-export function createUtf8Decoder(): Utf8Decoder {
-  let pending = Buffer.alloc(0);
-  let heldReturn = false;
+/** Decodes a piece as far as it has whole characters, the `last` one to its end. */
+type PieceReader = (bytes: Buffer, last: boolean) => string;
+
+/** Carriage returns before a line feed that are part of one line end: transfers add one each that take text for what it is not. */
+export const MOST_RETURNS = 8;
+
+/** In place of half a character of UTF-16, and of bytes of East Asian encodings. */
+const UNKNOWN_BYTES = '\udfff';
+
+export function createDecoder(encoding: FixedEncoding): Decoder {
+  let heldReturns = '';
   let atStart = true;
   let invalid = false;
-
-  function toText(bytes: Buffer): string {
-    if (isUtf8(bytes)) return bytes.toString('utf8');
+  const read = pieceReader(encoding, () => {
     invalid = true;
-    return decodeEscaped(bytes);
-  }
+  });
 
   function hand(decoded: string): string {
-    let text = heldReturn ? `\r${decoded}` : decoded;
-    heldReturn = false;
+    let text = heldReturns + decoded;
+    heldReturns = '';
     if (atStart && text.length > 0) {
       atStart = false;
       if (text.charCodeAt(0) === 0xfeff) text = text.slice(1);
@@ -40,22 +47,16 @@ export function createUtf8Decoder(): Utf8Decoder {
 
   return {
     decode(bytes) {
-      const all = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
-      const cut = all.length - incompleteTail(all);
-      // A copy: a view would keep the whole read buffer.
-      pending = cut === all.length ? Buffer.alloc(0) : Buffer.from(all.subarray(cut));
-      const decoded = toText(all.subarray(0, cut));
+      const decoded = read(bytes, false);
       if (decoded === '') return '';
       const text = hand(decoded);
       if (!text.endsWith('\r')) return text;
-      heldReturn = true;
-      return text.slice(0, -1);
+      let returns = 1;
+      while (returns < MOST_RETURNS && text.charCodeAt(text.length - 1 - returns) === 13) returns += 1;
+      heldReturns = '\r'.repeat(returns);
+      return text.slice(0, -returns);
     },
-    end() {
-      const decoded = toText(pending);
-      pending = Buffer.alloc(0);
-      return hand(decoded);
-    },
+    end: () => hand(read(Buffer.alloc(0), true)),
     takeInvalid() {
       const was = invalid;
       invalid = false;
@@ -64,15 +65,83 @@ export function createUtf8Decoder(): Utf8Decoder {
   };
 }
 
-/** The byte that a lone surrogate stands for, or null for text that is all UTF-8. */
-export function escapedByte(text: string): number | null {
+function pieceReader(encoding: FixedEncoding, onInvalid: () => void): PieceReader {
+  if (encoding === 'utf-8') return wholeCharacters(incompleteUtf8, (bytes) => readUtf8(bytes, onInvalid));
+  if (encoding === 'utf-16le') return wholeCharacters(incompleteUtf16, (bytes) => readUtf16(bytes, onInvalid));
+  if (encoding === 'utf-16be') {
+    return wholeCharacters(
+      (bytes) => incompleteUtf16(swapped(bytes)),
+      (bytes) => readUtf16(swapped(bytes), onInvalid),
+    );
+  }
+  return isLong(encoding) ? longReader(encoding, onInvalid) : createByteReader(encoding, onInvalid);
+}
+
+/** Keeps what is incomplete at the end of a piece for the next one. */
+function wholeCharacters(incomplete: (bytes: Buffer) => number, read: (bytes: Buffer) => string): PieceReader {
+  let pending = Buffer.alloc(0);
+  return (bytes, last) => {
+    const all = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
+    const cut = last ? all.length : all.length - incomplete(all);
+    // A copy: a view would keep the whole read buffer.
+    pending = cut === all.length ? Buffer.alloc(0) : Buffer.from(all.subarray(cut));
+    return read(all.subarray(0, cut));
+  };
+}
+
+/** What the escaped character in a text stands for, such as `byte 0xE9`; null for text without one. */
+export function escapedBytes(text: string): string | null {
   const found = /\p{Cs}/u.exec(text);
   if (found === null) return null;
-  return found[0].charCodeAt(0) - 0xdc00;
+  const byte = found[0].charCodeAt(0) - 0xdc00;
+  if (byte < 0 || byte > 0xff) return 'bytes that are no character';
+  return `byte 0x${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+}
+
+function readUtf16(bytes: Buffer, onInvalid: () => void): string {
+  const text = bytes.toString('utf16le');
+  const isOdd = bytes.length % 2 === 1;
+  if (!isOdd && !/\p{Cs}/u.test(text)) return text;
+  onInvalid();
+  return text.replace(/\p{Cs}/gu, UNKNOWN_BYTES) + (isOdd ? UNKNOWN_BYTES : '');
+}
+
+/** An odd byte, and a high surrogate whose other half is still to come (0 to 3 bytes). */
+function incompleteUtf16(bytes: Buffer): number {
+  const odd = bytes.length % 2;
+  const high = bytes[bytes.length - odd - 1] ?? 0;
+  return high >= 0xd8 && high <= 0xdb ? odd + 2 : odd;
+}
+
+function swapped(bytes: Buffer): Buffer {
+  const even = Buffer.from(bytes.subarray(0, bytes.length - (bytes.length % 2))).swap16();
+  return bytes.length % 2 === 0 ? even : Buffer.concat([even, bytes.subarray(-1)]);
+}
+
+/** By the decoder of the platform. U+FFFD, which these encodings do not need, says where bytes are no character. */
+function longReader(encoding: LongEncoding, onInvalid: () => void): PieceReader {
+  const decoder = new TextDecoder(encoding);
+  return (bytes, last) => {
+    const text = decoder.decode(bytes, { stream: !last });
+    if (!text.includes('\ufffd')) return text;
+    onInvalid();
+    return text.replaceAll('\ufffd', UNKNOWN_BYTES);
+  };
+}
+
+function readUtf8(bytes: Buffer, onInvalid: () => void): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  onInvalid();
+  return decodeEscaped(bytes);
+}
+
+/** Whether bytes that may be cut inside a character are UTF-8. */
+export function readsAsUtf8(bytes: Buffer): boolean {
+  return isUtf8(bytes.subarray(0, bytes.length - incompleteUtf8(bytes)));
 }
 
 /** How many bytes at the end begin a sequence that may go on in the next piece (0 to 3). */
-function incompleteTail(bytes: Buffer): number {
+function incompleteUtf8(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;
     if (byte < 0x80) return 0;

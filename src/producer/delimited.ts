@@ -1,7 +1,8 @@
-import type { LineEnds, RawRecord, Scanner } from './record.ts';
-import { firstLineEnd } from './record.ts';
+import { looksSwallowed } from './long-quote.ts';
+import type { LineEnds, LongQuote, Marks, RawRecord, Scanner } from './record.ts';
+import { beforeReturns, firstLineEnd } from './record.ts';
+import { createUnescape, endsEscaped } from './unescape.ts';
 
-const QUOTE = 34;
 const LF = 10;
 const CR = 13;
 /** A record of more is `too_large`: its fields would need many times the memory of its text. */
@@ -16,16 +17,27 @@ const MAX_FIELDS = 65_536;
  *     bare ◀──────────────────────  bare          (a quote inside a bare field is text)
  *       ╰─delimiter, line end─▶ field done
  *
+ * An escape takes its meaning from a quote inside quotes; where quotes are text, from a delimiter or line end.
+ *
  * papaparse reads one kind of line end a file, and scans everything after an open quote again with each piece;
  * docs/decisions/producer-csv-reader.md has the comparison.
+ *
+ * @param firstLine number of the line that the text begins with
  */
-export function createDelimitedScanner(delimiter: string, maxChars: number): Scanner {
+export function createDelimitedScanner(marks: Marks, maxChars: number, firstLine = 1): Scanner {
+  const { delimiter } = marks;
+  // A character that no text has: nothing is quoted.
+  const quote = marks.quote ?? '';
+  const quoteCode = quote === '' ? -1 : quote.charCodeAt(0);
+  const mark = marks.escape === quote ? null : marks.escape;
+  const bareEscape = quote === '' ? mark : null;
+  const unescaped = createUnescape(marks);
   let state: 'start' | 'bare' | 'quoted' | 'quoteSeen' = 'start';
   let lineEnds: LineEnds | null = null;
-  let line = 1;
+  let line = firstLine;
 
   // The record under way.
-  let recordLine = 1;
+  let recordLine = firstLine;
   let fields: string[] = [];
   /** What the current field has from earlier pieces and inside its quotes, where a quote stands twice. */
   let partial = '';
@@ -35,9 +47,18 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
   let malformed = false;
   let hasQuotes = false;
   let quoteLine = 1;
+  let columns = 0;
+  let longQuote: LongQuote | null = null;
 
   function finishField(rest: string): void {
-    if (fields.length <= MAX_FIELDS) fields.push((hasEscapes ? partial.replaceAll('""', '"') : partial) + rest);
+    if (state === 'quoteSeen' && line > quoteLine && longQuote === null) {
+      const field = { content: partial, lines: line - quoteLine, key: fields[0] };
+      if (looksSwallowed(field, delimiter, columns)) longQuote = { line: quoteLine, lastLine: line };
+    }
+    if (fields.length <= MAX_FIELDS) {
+      if (bareEscape !== null) fields.push(unescaped(partial + rest));
+      else fields.push((hasEscapes ? unescaped(partial) : partial) + rest);
+    }
     partial = '';
     hasEscapes = false;
   }
@@ -48,6 +69,7 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
       out.push({ line: recordLine, lastLine: line, fields: [], problem: 'too_large' });
     else if (malformed) out.push({ line: recordLine, lastLine: line, fields: [], problem: 'bad_quotes' });
     else if (!blank) out.push({ line: recordLine, lastLine: line, fields, problem: null });
+    if (columns === 0 && !blank) columns = fields.length;
     line += 1;
     recordLine = line;
     fields = [];
@@ -75,10 +97,14 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
     while (index < length) {
       if (state === 'quoted') {
         const from = index;
-        let end = find('"', index);
-        while (end + 1 < length && text.charCodeAt(end + 1) === QUOTE) {
-          hasEscapes = true;
-          end = find('"', end + 2);
+        let end = find(quote, index);
+        while (end < length) {
+          if (mark !== null && endsEscaped(mark, text, from, end, partial)) {
+            end = find(quote, end + 1);
+          } else if (end + 1 < length && text.charCodeAt(end + 1) === quoteCode) {
+            hasEscapes = true;
+            end = find(quote, end + 2);
+          } else break;
         }
         // Line ends inside the quotes; a CR LF is counted once, by its LF.
         for (; nextFeed < end; nextFeed = find('\n', nextFeed + 1)) line += 1;
@@ -90,13 +116,14 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
         index = end + 1;
         continue;
       }
-      if (text.charCodeAt(index) === QUOTE && state !== 'bare') {
+      if (text.charCodeAt(index) === quoteCode && state !== 'bare') {
         if (state === 'quoteSeen') {
           // Two quotes that two pieces have torn apart.
           hasEscapes = true;
-          partial += '""';
+          partial += quote + quote;
         } else {
           quoteLine = line;
+          hasEscapes = mark !== null;
         }
         hasQuotes = true;
         state = 'quoted';
@@ -107,19 +134,32 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
       if (nextDelimiter < index) nextDelimiter = find(delimiter, index);
       const nextEnd = Math.min(nextFeed, nextReturn);
       const end = Math.min(nextDelimiter, nextEnd);
-      const cut = end === nextFeed && end > index && text.charCodeAt(end - 1) === CR ? end - 1 : end;
+      const cut = end === nextFeed && text.charCodeAt(end - 1) === CR ? beforeReturns(text, end, index) : end;
+      if (bareEscape !== null && end < length && endsEscaped(bareEscape, text, index, cut, partial)) {
+        state = 'bare';
+        const isDelimiter = end === nextDelimiter;
+        let next = end + (isDelimiter ? delimiter.length : 1);
+        if (end === nextReturn && nextFeed === next) next += 1;
+        if (!isDelimiter) line += 1;
+        partial += text.slice(index, next);
+        index = next;
+        if (nextFeed < index) nextFeed = find('\n', index);
+        if (nextReturn < index) nextReturn = find('\r', index);
+        continue;
+      }
       if (state === 'quoteSeen' && cut > index) malformed = true;
-      state = 'bare';
       if (end === length) {
+        state = 'bare';
         partial += text.slice(index);
         break;
       }
       finishField(text.slice(index, cut));
-      index = end + 1;
       if (end === nextDelimiter) {
+        index = end + delimiter.length;
         state = 'start';
         continue;
       }
+      index = end + 1;
       if (end === nextReturn && nextFeed === index) index += 1;
       finishRecord(carried + index - recordStart, out);
       recordStart = index;
@@ -129,7 +169,7 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
 
     carried += length - recordStart;
     if (carried > maxChars) {
-      partial = '';
+      partial = mark !== null && endsEscaped(mark, '', 0, 0, partial) ? mark : '';
       fields = [];
     }
     return out;
@@ -145,5 +185,6 @@ export function createDelimitedScanner(delimiter: string, maxChars: number): Sca
       return out;
     },
     openQuoteLine: () => (state === 'quoted' ? quoteLine : null),
+    longQuote: () => longQuote,
   };
 }

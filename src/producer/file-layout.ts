@@ -1,12 +1,13 @@
 import { DatasetError } from '../contract/errors.ts';
 import type { JsonValue } from '../contract/row.ts';
 import { type ColumnSample, chooseIdColumn, chooseTextColumn } from './columns.ts';
-import { escapedByte } from './decode.ts';
-import type { Format } from './format.ts';
+import { escapedBytes } from './decode.ts';
+import { quoteAdvice } from './dialect.ts';
 import type { RawRecord } from './record.ts';
+import type { ReadOptions } from './records.ts';
 import { createDelimitedRowReader } from './row-delimited.ts';
 import { createJsonRowReader, isObject, parseLine } from './row-json.ts';
-import type { RowReader } from './row-reader.ts';
+import { notEncoded, type RowReader } from './row-reader.ts';
 import { createTextRowReader } from './row-text.ts';
 
 /** What the first records of a file say about the rest. */
@@ -33,34 +34,40 @@ export const SAMPLE_ROWS = 100;
 /** Throws DatasetError for a file without rows or with a broken header, UsageError when the text column is unclear. */
 export function layoutOf(
   name: string,
-  format: Format,
+  reading: ReadOptions,
   records: readonly RawRecord[],
   choice: ColumnChoice,
-  maxTextBytes: number,
 ): FileLayout {
-  if (records.length === 0) throw new DatasetError(`${name}: is empty (no rows)`);
+  const { format, dialect } = reading;
+  const { skipLines = 0 } = dialect;
+  if (records.length === 0) {
+    throw new DatasetError(`${name}: is empty (no rows${skipLines > 0 ? ` after --skip-lines ${skipLines}` : ''})`);
+  }
   if (format === 'txt') {
-    const read = createTextRowReader(name, maxTextBytes);
+    const read = createTextRowReader(name, reading);
     return { columns: [], textColumn: null, idColumn: null, hasHeader: false, read };
   }
-  if (format === 'jsonl') return jsonLayout(name, records.slice(0, SAMPLE_ROWS), choice, maxTextBytes);
-  return delimitedLayout(name, records.slice(0, SAMPLE_ROWS + 1), choice, maxTextBytes);
+  if (format === 'jsonl') return jsonLayout(name, records.slice(0, SAMPLE_ROWS), choice, reading);
+  return delimitedLayout(name, records.slice(0, SAMPLE_ROWS + 1), choice, reading);
 }
 
 function delimitedLayout(
   name: string,
   records: readonly RawRecord[],
   choice: ColumnChoice,
-  maxTextBytes: number,
+  reading: ReadOptions,
 ): FileLayout {
   const [header, ...rows] = records;
   if (header === undefined || header.problem !== null) {
-    const reason = header?.problem === 'bad_quotes' ? 'has quotes that do not match' : 'is too long';
+    const reason =
+      header?.problem === 'bad_quotes'
+        ? `has quotes that do not match; ${quoteAdvice(reading.dialect)}`
+        : 'is too long';
     throw new DatasetError(`${name}, line ${header?.line ?? 1}: the header ${reason}`);
   }
   const names = header.fields.map((field) => field.trim());
-  if (names.some((column) => escapedByte(column) !== null || column.includes('\0'))) {
-    throw new DatasetError(`${name}, line ${header.line}: the header is not UTF-8 text; convert the file to UTF-8`);
+  if (names.some((column) => escapedBytes(column) !== null || column.includes('\0'))) {
+    throw new DatasetError(`${name}, line ${header.line}: the header ${notEncoded(reading.dialect)}`);
   }
   const twice = names.findIndex((column, index) => column !== '' && names.indexOf(column) !== index);
   if (twice !== -1) {
@@ -87,7 +94,7 @@ function delimitedLayout(
     idIndex: idColumn === null ? null : columns.indexOf(idColumn),
     unnamed,
   };
-  const read = createDelimitedRowReader(name, layout, maxTextBytes);
+  const read = createDelimitedRowReader(name, layout, reading);
   return { columns: sample.columns, textColumn, idColumn, hasHeader: true, read };
 }
 
@@ -102,7 +109,7 @@ function jsonLayout(
   name: string,
   records: readonly RawRecord[],
   choice: ColumnChoice,
-  maxTextBytes: number,
+  reading: ReadOptions,
 ): FileLayout {
   const objects: { readonly [key: string]: JsonValue }[] = [];
   let strings = 0;
@@ -119,7 +126,7 @@ function jsonLayout(
     );
   }
   if (objects.length === 0 && choice.textColumn === undefined) {
-    const read = createJsonRowReader(name, { textColumn: null, idColumn: null }, maxTextBytes);
+    const read = createJsonRowReader(name, { textColumn: null, idColumn: null }, reading);
     return { columns: [], textColumn: null, idColumn: null, hasHeader: false, read };
   }
   const sample: ColumnSample = {
@@ -129,6 +136,6 @@ function jsonLayout(
   };
   const idColumn = chooseIdColumn(sample, choice.idColumn);
   const textColumn = chooseTextColumn(sample, choice.textColumn, idColumn, choice.textColumnOption);
-  const read = createJsonRowReader(name, { textColumn, idColumn }, maxTextBytes);
+  const read = createJsonRowReader(name, { textColumn, idColumn }, reading);
   return { columns: sample.columns, textColumn, idColumn, hasHeader: false, read };
 }

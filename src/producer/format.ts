@@ -29,3 +29,8 @@ export function formatOfName(name: string): Format {
 export function isFormat(value: unknown): value is Format {
   return FORMATS.some((format) => format === value);
 }
+
+/** CSV and TSV: records of fields under a header. */
+export function isDelimited(format: Format): format is 'csv' | 'tsv' {
+  return format === 'csv' || format === 'tsv';
+}

@@ -1,10 +1,13 @@
 import type { LineEnds, RawRecord, Scanner } from './record.ts';
-import { firstLineEnd } from './record.ts';
+import { beforeReturns, firstLineEnd } from './record.ts';
 
-/** Lines as records of one field. Longer ones than `maxChars` are counted, not kept. `skipBlank` drops blank lines. */
-export function createLineScanner(maxChars: number, skipBlank: boolean): Scanner {
+/**
+ * Lines as records of one field. Longer ones than `maxChars` are counted, not kept. `skipBlank` drops blank lines.
+ * @param firstLine number of the line that the text begins with
+ */
+export function createLineScanner(maxChars: number, skipBlank: boolean, firstLine = 1): Scanner {
   let lineEnds: LineEnds | null = null;
-  let line = 1;
+  let line = firstLine;
   let kept = '';
   let length = 0;
 
@@ -31,8 +34,7 @@ export function createLineScanner(maxChars: number, skipBlank: boolean): Scanner
           from = carriage + 1;
           if (feed === from) from += 1;
         } else {
-          const cut = feed > from && text.charCodeAt(feed - 1) === 13 ? feed - 1 : feed;
-          finish(text.slice(from, cut), out);
+          finish(text.slice(from, beforeReturns(text, feed, from)), out);
           from = feed + 1;
         }
         if (feed !== -1 && feed < from) feed = text.indexOf('\n', from);
@@ -48,5 +50,36 @@ export function createLineScanner(maxChars: number, skipBlank: boolean): Scanner
       return out;
     },
     openQuoteLine: () => null,
+    longQuote: () => null,
+  };
+}
+
+/** Drops the first `count` lines of a text that comes in pieces, and hands the rest to a scanner. */
+export function createLineSkipper(count: number, scanner: Scanner): Scanner {
+  let lineEnds: LineEnds | null = null;
+  let left = count;
+
+  /** Position after the next line end, or null when there is none. */
+  function afterLine(text: string, from: number): number | null {
+    const feed = text.indexOf('\n', from);
+    const carriage = lineEnds === 'cr' ? text.indexOf('\r', from) : -1;
+    if (carriage !== -1 && (feed === -1 || carriage < feed)) return feed === carriage + 1 ? feed + 1 : carriage + 1;
+    return feed === -1 ? null : feed + 1;
+  }
+
+  return {
+    push(text) {
+      if (left === 0) return scanner.push(text);
+      lineEnds ??= firstLineEnd(text);
+      let from: number | null = 0;
+      while (left > 0 && from !== null) {
+        from = afterLine(text, from);
+        if (from !== null) left -= 1;
+      }
+      return from === null || from === text.length ? [] : scanner.push(text.slice(from));
+    },
+    end: scanner.end,
+    openQuoteLine: scanner.openQuoteLine,
+    longQuote: scanner.longQuote,
   };
 }

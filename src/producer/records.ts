@@ -1,17 +1,19 @@
 import { DatasetError } from '../contract/errors.ts';
 import type { ByteCount } from './bytes.ts';
 import { readBytes } from './bytes.ts';
-import { createUtf8Decoder } from './decode.ts';
-import { createDelimitedScanner } from './delimited.ts';
-import type { Format } from './format.ts';
+import { createDecoder, type Decoder } from './decode.ts';
+import { encodingOf, HEAD_BYTES } from './detect-encoding.ts';
+import { type Dialect, quoteAdvice } from './dialect.ts';
+import { type Format, isDelimited } from './format.ts';
 import type { Input } from './input.ts';
-import { createLineScanner } from './lines.ts';
+import { createLineScanner, createLineSkipper } from './lines.ts';
+import { createTableScanner } from './opening.ts';
 import type { RawRecord, Scanner } from './record.ts';
 
 /** The records of one read of a file, in order. */
 export interface RecordBatch {
   readonly records: readonly RawRecord[];
-  /** False when no text in the batch needs repair or a closer look: no bad UTF-8, no NUL, no rare JSON escape or number. */
+  /** False when no text in the batch needs repair or a closer look: no bytes of another encoding, no NUL, no rare JSON escape or number. */
   readonly suspect: boolean;
 }
 
@@ -21,36 +23,36 @@ export interface RecordBatch {
  */
 const RECORD_PER_TEXT = 8;
 
+export interface ReadOptions {
+  readonly format: Format;
+  readonly dialect: Dialect;
+  readonly maxTextBytes: number;
+  /** Counts the bytes that were read, before decompression. */
+  readonly count: ByteCount;
+  readonly onNote: OnNote;
+}
+
+/** Takes what was guessed about a file, or looks wrong in it. Of notes with the same topic the first is enough. */
+export type OnNote = (note: string, topic?: string) => void;
+
 /** Reads a file to its end, in flat memory. Throws DatasetError for what makes the rest unreadable. */
-export async function* readRecords(
-  input: Input,
-  format: Format,
-  maxTextBytes: number,
-  count: ByteCount,
-): AsyncGenerator<RecordBatch> {
-  const decoder = createUtf8Decoder();
-  const maxChars = maxTextBytes * RECORD_PER_TEXT;
-  let scanner: Scanner | null = format === 'csv' ? null : createScanner(format, maxChars);
-  /** Start of a CSV file, until its first line shows the delimiter. */
-  let opening = '';
+export async function* readRecords(input: Input, options: ReadOptions): AsyncGenerator<RecordBatch> {
+  const { format, dialect, maxTextBytes, count, onNote } = options;
+  const scanner = createScanner(input.name, options, maxTextBytes * RECORD_PER_TEXT);
+  let decoder: Decoder | null = null;
   let carriesSuspect = false;
   /** End of the piece before: what is looked for may lie across. */
   let seam = '';
-  let isFirst = true;
+  let hasLongQuote = false;
 
-  function scan(text: string): RecordBatch | null {
-    let piece = text;
-    if (scanner === null) {
-      opening += text;
-      if (!/[\r\n]/.test(text) && opening.length <= maxChars) return null;
-      scanner = createDelimitedScanner(delimiterOf(opening), maxChars);
-      piece = opening;
-      opening = '';
-    }
+  function scan(piece: string): RecordBatch | null {
     const suspect =
-      isSuspect(piece, format) || isSuspect(seam + piece.slice(0, SEAM_CHARS), format) || decoder.takeInvalid();
+      isSuspect(piece, format) ||
+      isSuspect(seam + piece.slice(0, SEAM_CHARS), format) ||
+      (decoder?.takeInvalid() ?? false);
     seam = (seam + piece.slice(-SEAM_CHARS)).slice(-SEAM_CHARS);
     const records = scanner.push(piece);
+    noteLongQuote();
     if (records.length === 0) {
       carriesSuspect ||= suspect;
       return null;
@@ -60,40 +62,60 @@ export async function* readRecords(
     return batch;
   }
 
-  for await (const bytes of readBytes(input, format, count)) {
-    if (isFirst) rejectUtf16(bytes, input.name);
-    isFirst = false;
+  function noteLongQuote(): void {
+    const long = hasLongQuote ? null : scanner.longQuote();
+    if (long === null) return;
+    hasLongQuote = true;
+    onNote(
+      `${input.name}, line ${long.line}: the quoted field that begins here goes on to line ${long.lastLine}; ` +
+        'if quotes are plain text in this file, rows were lost in it: say --quote none',
+      'long quote',
+    );
+  }
+
+  for await (const bytes of withHead(readBytes(input, format, count), HEAD_BYTES)) {
+    decoder ??= createDecoder(encodingOf(bytes, dialect.encoding, input.name, onNote));
     const batch = scan(decoder.decode(bytes));
     if (batch !== null) yield batch;
   }
-  const last = scan(decoder.end());
+  const last = scan(decoder?.end() ?? '');
   if (last !== null) yield last;
-  if (scanner === null) {
-    scanner = createDelimitedScanner(delimiterOf(opening), maxChars);
-    carriesSuspect = isSuspect(opening, format) || decoder.takeInvalid();
-    scanner.push(opening);
-  }
   const records = scanner.end();
+  noteLongQuote();
   if (records.length > 0) yield { records, suspect: carriesSuspect };
   const openQuote = scanner.openQuoteLine();
   if (openQuote !== null) {
     throw new DatasetError(
       `${input.name}, line ${openQuote}: the quote that opens here is never closed, so that everything after it would be one field; ` +
-        'close it (a quote inside a quoted field is written twice), then start again',
+        `close it (a quote inside a quoted field is written twice), then start again; ${quoteAdvice(dialect)}`,
     );
   }
 }
 
-function createScanner(format: Exclude<Format, 'csv'>, maxChars: number): Scanner {
-  if (format === 'tsv') return createDelimitedScanner('\t', maxChars);
-  return createLineScanner(maxChars, format === 'jsonl');
+/** A first piece of at least so many bytes, unless there are fewer. */
+async function* withHead(pieces: AsyncIterable<Buffer>, least: number): AsyncGenerator<Buffer> {
+  let head: Buffer | null = Buffer.alloc(0);
+  for await (const piece of pieces) {
+    if (head === null) {
+      yield piece;
+      continue;
+    }
+    head = head.length === 0 ? piece : Buffer.concat([head, piece]);
+    if (head.length < least) continue;
+    yield head;
+    head = null;
+  }
+  if (head !== null && head.length > 0) yield head;
 }
 
-/** Comma, unless the first line has none: then semicolon, tab or bar, as spreadsheets of some countries write. */
-function delimiterOf(text: string): string {
-  const firstLine = /^[^\r\n]*/.exec(text)?.[0] ?? '';
-  const bare = firstLine.replace(/"[^"]*"/g, '');
-  return [',', ';', '\t', '|'].find((delimiter) => bare.includes(delimiter)) ?? ',';
+function createScanner(name: string, { format, dialect, onNote }: ReadOptions, maxChars: number): Scanner {
+  const skipLines = dialect.skipLines ?? 0;
+  const firstLine = skipLines + 1;
+  const say = (note: string) => onNote(`${name}: ${note}`);
+  const scanner = isDelimited(format)
+    ? createTableScanner({ format, dialect, maxChars, firstLine, onNote: say })
+    : createLineScanner(maxChars, format === 'jsonl', firstLine);
+  return skipLines === 0 ? scanner : createLineSkipper(skipLines, scanner);
 }
 
 /** Longer than anything that `isSuspect` looks for. */
@@ -105,13 +127,4 @@ const SUSPECT_ESCAPE = /\\u(?:0000|[dD][89a-fA-F])/;
 function isSuspect(text: string, format: Format): boolean {
   if (text.includes('\0')) return true;
   return format === 'jsonl' && (SUSPECT_NUMBER.test(text) || (text.includes('\\u') && SUSPECT_ESCAPE.test(text)));
-}
-
-function rejectUtf16(bytes: Buffer, name: string): void {
-  const [a, b, c, d] = bytes;
-  const hasMark = (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff);
-  const everyOtherIsNul = (a === 0 && c === 0 && b !== 0 && d !== 0) || (b === 0 && d === 0 && a !== 0 && c !== 0);
-  if (hasMark || (bytes.length >= 4 && everyOtherIsNul)) {
-    throw new DatasetError(`${name}: is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 FILE`);
-  }
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../contract/row.ts';
-import { isTooLarge, MAX_KEY_CHARS, type RowReader, reject, rejectUnreadable } from './row-reader.ts';
+import { quoteAdvice } from './dialect.ts';
+import { isTooLarge, MAX_KEY_CHARS, type RowReader, type RowReading, reject, rejectUnreadable } from './row-reader.ts';
 import { freeKey, type Repair, setOwn, storableObject, storableText, withRepairs } from './storable.ts';
 
 /** Where the fields of a CSV or TSV record go. */
@@ -13,7 +14,8 @@ export interface DelimitedLayout {
   readonly unnamed: ReadonlySet<number>;
 }
 
-export function createDelimitedRowReader(name: string, layout: DelimitedLayout, maxTextBytes: number): RowReader {
+export function createDelimitedRowReader(name: string, layout: DelimitedLayout, reading: RowReading): RowReader {
+  const { maxTextBytes } = reading;
   const { columns, textIndex, idIndex, unnamed } = layout;
   const taken = Object.fromEntries(columns.map((column) => [column, null]));
   const metaFields = columns
@@ -21,12 +23,14 @@ export function createDelimitedRowReader(name: string, layout: DelimitedLayout, 
     .filter(({ index }) => index !== textIndex && index !== idIndex);
 
   return (record, rowNo, suspect) => {
-    const unreadable = rejectUnreadable(name, record, rowNo, suspect, maxTextBytes);
+    const unreadable = rejectUnreadable(name, record, rowNo, suspect, reading);
     if (unreadable !== null) return unreadable;
     const { fields } = record;
     if (fields.length !== columns.length && !hasOnlyEmptySurplus(fields, columns.length)) {
       const hint = fields.length > columns.length ? '; a field that holds the delimiter must be quoted' : '';
-      const reason = `${fields.length} fields where the header has ${columns.length}${hint}`;
+      const escapes = reading.dialect.escape === undefined && fields.some((field) => field.endsWith('\\'));
+      const advice = escapes ? `; ${quoteAdvice(reading.dialect)}` : '';
+      const reason = `${fields.length} fields where the header has ${columns.length}${hint}${advice}`;
       return reject(name, record, rowNo, null, 'wrong_field_count', reason);
     }
 

@@ -1,6 +1,14 @@
 import type { JsonObject, JsonValue } from '../contract/row.ts';
 import { jsonFaultAt } from './json-fault.ts';
-import { isTooLarge, MAX_KEY_CHARS, type ReadFault, type RowReader, reject, rejectUnreadable } from './row-reader.ts';
+import {
+  isTooLarge,
+  MAX_KEY_CHARS,
+  type ReadFault,
+  type RowReader,
+  type RowReading,
+  reject,
+  rejectUnreadable,
+} from './row-reader.ts';
 import {
   freeKey,
   isDeeperThan,
@@ -22,14 +30,15 @@ export interface JsonLayout {
 }
 
 /** Lines of JSON objects, or of bare strings. */
-export function createJsonRowReader(name: string, layout: JsonLayout, maxTextBytes: number): RowReader {
+export function createJsonRowReader(name: string, layout: JsonLayout, reading: RowReading): RowReader {
+  const { maxTextBytes } = reading;
   const { textColumn, idColumn } = layout;
 
   return (record, rowNo, suspect) => {
     const fail = (code: ReadFault, reason: string, rowKey: string | null = null) =>
       reject(name, record, rowNo, rowKey, code, reason);
 
-    const unreadable = rejectUnreadable(name, record, rowNo, suspect, maxTextBytes);
+    const unreadable = rejectUnreadable(name, record, rowNo, suspect, reading);
     if (unreadable !== null) return unreadable;
     const parsed = parseLine(record.fields[0] ?? '', suspect);
     if ('fault' in parsed) return fail('invalid_json', parsed.fault);

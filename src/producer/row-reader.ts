@@ -1,13 +1,21 @@
 import type { ChunkRow, RejectedRow } from '../contract/row.ts';
-import { escapedByte } from './decode.ts';
+import { escapedBytes } from './decode.ts';
+import { type Dialect, quoteAdvice } from './dialect.ts';
 import type { RawRecord } from './record.ts';
 
 /** Turns a record into a row. `suspect` comes from its batch. */
 export type RowReader = (record: RawRecord, rowNo: number, suspect: boolean) => ChunkRow;
 
+/** What a reader of rows has to know of how a file is read. */
+export interface RowReading {
+  readonly dialect: Dialect;
+  readonly maxTextBytes: number;
+}
+
 /** Codes of rows that could not be read; docs/input.md says what each means and what to do. */
 export type ReadFault =
   | 'not_utf8'
+  | 'not_in_encoding'
   | 'too_large'
   | 'bad_quotes'
   | 'wrong_field_count'
@@ -31,13 +39,13 @@ export function reject(
   return { rowNo, rowKey, fault: { stage: 'read', code, message: `${name}, ${lines}: ${reason}` } };
 }
 
-/** The rejection of a record that the scanner could not cut, or that is not UTF-8; null for a readable one. */
+/** The rejection of a record that the scanner could not cut, or that is not in the encoding of the file; null for a readable one. */
 export function rejectUnreadable(
   name: string,
   record: RawRecord,
   rowNo: number,
   suspect: boolean,
-  maxTextBytes: number,
+  { dialect, maxTextBytes }: RowReading,
 ): RejectedRow | null {
   if (record.problem === 'too_large') {
     return reject(
@@ -50,18 +58,24 @@ export function rejectUnreadable(
     );
   }
   if (record.problem === 'bad_quotes') {
-    const reason = 'something follows a closing quote; a quote inside a quoted field is written twice';
+    const reason = `something follows a closing quote; a quote inside a quoted field is written twice; ${quoteAdvice(dialect)}`;
     return reject(name, record, rowNo, null, 'bad_quotes', reason);
   }
   if (!suspect) return null;
   for (const field of record.fields) {
-    const byte = escapedByte(field);
-    if (byte !== null) {
-      const hex = byte.toString(16).toUpperCase().padStart(2, '0');
-      return reject(name, record, rowNo, null, 'not_utf8', `not UTF-8 (byte 0x${hex}); convert the file to UTF-8`);
-    }
+    const bytes = escapedBytes(field);
+    if (bytes === null) continue;
+    const code = (dialect.encoding ?? 'utf-8') === 'utf-8' ? 'not_utf8' : 'not_in_encoding';
+    return reject(name, record, rowNo, null, code, notEncoded(dialect, bytes));
   }
   return null;
+}
+
+/** What is wrong with bytes that the encoding does not have, and what to do. */
+export function notEncoded({ encoding }: Dialect, bytes?: string): string {
+  const which = bytes === undefined ? '' : ` (${bytes})`;
+  if (encoding === undefined) return `is not UTF-8${which}; name its encoding, for example --encoding windows-1252`;
+  return `is not ${encoding}${which}, as --encoding says; name another one`;
 }
 
 /** True when the text has more than `maxTextBytes` bytes as UTF-8. */

@@ -1,10 +1,11 @@
-import { isTooLarge, type RowReader, reject, rejectUnreadable } from './row-reader.ts';
+import { isTooLarge, type RowReader, type RowReading, reject, rejectUnreadable } from './row-reader.ts';
 import { type Repair, storableText, withRepairs } from './storable.ts';
 
 /** Plain text: a line is a row. */
-export function createTextRowReader(name: string, maxTextBytes: number): RowReader {
+export function createTextRowReader(name: string, reading: RowReading): RowReader {
+  const { maxTextBytes } = reading;
   return (record, rowNo, suspect) => {
-    const unreadable = rejectUnreadable(name, record, rowNo, suspect, maxTextBytes);
+    const unreadable = rejectUnreadable(name, record, rowNo, suspect, reading);
     if (unreadable !== null) return unreadable;
     const text = record.fields[0] ?? '';
     if (isTooLarge(text, maxTextBytes)) {

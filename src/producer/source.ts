@@ -3,6 +3,7 @@ import { DatasetError } from '../contract/errors.ts';
 import type { JsonValue } from '../contract/row.ts';
 import type { RunSource } from '../contract/run.ts';
 import { type Dataset, type DatasetOptions, openDataset } from './dataset.ts';
+import { parseEncoding } from './encoding.ts';
 import { isFormat } from './format.ts';
 
 /**
@@ -32,16 +33,22 @@ export async function checkSourceUnchanged(source: RunSource): Promise<void> {
   }
 }
 
-/** Opens the dataset of an interrupted run again, with the options it was begun with. Throws what changed, see above. */
-export async function reopenDataset(source: RunSource): Promise<Dataset> {
+/** Opens the dataset of an interrupted run again, with the options it started with. Throws what changed, see above. */
+export async function reopenDataset(source: RunSource, onNote?: DatasetOptions['onNote']): Promise<Dataset> {
   await checkSourceUnchanged(source);
-  const { format, textColumn, idColumn, limit, maxTextBytes } = source.options;
+  const { format, textColumn, idColumn, limit, maxTextBytes, encoding, skipLines, ...marks } = source.options;
   const options: DatasetOptions = {
     format: isFormat(format) ? format : undefined,
     textColumn: text(textColumn),
     idColumn: text(idColumn),
     limit: number(limit),
     maxTextBytes: number(maxTextBytes),
+    delimiter: text(marks.delimiter),
+    quote: text(marks.quote),
+    escape: text(marks.escape),
+    encoding: typeof encoding === 'string' ? parseEncoding(encoding) : undefined,
+    skipLines: number(skipLines),
+    onNote,
   };
   return openDataset(
     source.files.map((file) => file.path),
