@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { DatasetError, DetoxqError, UsageError } from '../contract/errors.ts';
+import type { Dialect } from './dialect.ts';
 import { FOREIGN_BYTES, foreignKind } from './foreign.ts';
 import type { Format } from './format.ts';
 import { FOLLOWED_BY_GARBAGE, gunzipMembers } from './gzip-members.ts';
@@ -13,17 +14,23 @@ export interface ByteCount {
   bytes: number;
 }
 
+export interface BytesOptions {
+  readonly format: Format;
+  readonly dialect: Dialect;
+  readonly count: ByteCount;
+}
+
 /**
  * The bytes of an input, decompressed where its first bytes say gzip or zstd.
  * Throws DatasetError when it is damaged, ends early, changed while it was read, or is certainly not of that format.
  */
-export async function* readBytes(input: Input, format: Format, count: ByteCount): AsyncGenerator<Buffer> {
+export async function* readBytes(input: Input, { format, dialect, count }: BytesOptions): AsyncGenerator<Buffer> {
   const stream = input.open();
   try {
     const raw = await peek(counted(stream, count));
     const outer = compressionOf(raw.head);
     const { head, whole } = outer === null ? raw : await peek(decompressed(raw.whole, outer));
-    const foreign = foreignKind(head, format, outer);
+    const foreign = foreignKind(head, format, outer, dialect.encoding);
     if (foreign !== null) throw new DatasetError(`${input.name}: ${foreign}`);
     yield* whole;
   } catch (error) {

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { Encoding } from './encoding.ts';
 import type { Format } from './format.ts';
 
 /** Bytes at the start of a file that `foreignKind` has to see: a block of a tar archive. */
@@ -103,11 +104,17 @@ const LOOK = 'often the error of a failed download; look into it, and download t
  *
  * @param head its first `FOREIGN_BYTES` bytes, or all of it; decompressed
  * @param outer what they were compressed with
+ * @param encoding what the user says it is
  */
-export function foreignKind(head: Buffer, format: Format, outer: 'gzip' | 'zstd' | null): string | null {
+export function foreignKind(
+  head: Buffer,
+  format: Format,
+  outer: 'gzip' | 'zstd' | null,
+  encoding?: Encoding,
+): string | null {
   const known = KINDS.find((kind) => kind.is(head));
   if (known === undefined) {
-    const noun = markup(head, format) ?? (isUnknownBinary(head) ? BINARY : null);
+    const noun = markup(head, format) ?? (!isWide(encoding) && isUnknownBinary(head) ? BINARY : null);
     return noun === null ? null : `${where(outer)}${noun}`;
   }
   const { noun, advice } = known;
@@ -147,6 +154,11 @@ function isUnknownBinary(head: Buffer): boolean {
   if (head.length < LEAST_BINARY_BYTES || isUtf16(head)) return false;
   const valid = [0, 1, 2, 3].some((bytes) => isUtf8(head.subarray(0, head.length - bytes)));
   return controls(head) >= (valid ? 0.5 : BINARY_SHARE) * head.length;
+}
+
+/** Half of its bytes are like those of binary data. */
+function isWide(encoding: Encoding | undefined): boolean {
+  return encoding?.startsWith('utf-16') ?? false;
 }
 
 function isBinary(head: Buffer): boolean {

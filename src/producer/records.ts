@@ -37,7 +37,7 @@ export type OnNote = (note: string, topic?: string) => void;
 
 /** Reads a file to its end, in flat memory. Throws DatasetError for what makes the rest unreadable. */
 export async function* readRecords(input: Input, options: ReadOptions): AsyncGenerator<RecordBatch> {
-  const { format, dialect, maxTextBytes, count, onNote } = options;
+  const { format, dialect, maxTextBytes, onNote } = options;
   const scanner = createScanner(input.name, options, maxTextBytes * RECORD_PER_TEXT);
   let decoder: Decoder | null = null;
   let carriesSuspect = false;
@@ -73,7 +73,7 @@ export async function* readRecords(input: Input, options: ReadOptions): AsyncGen
     );
   }
 
-  for await (const bytes of withHead(readBytes(input, format, count), HEAD_BYTES)) {
+  for await (const bytes of withHead(readBytes(input, options), HEAD_BYTES)) {
     decoder ??= createDecoder(encodingOf(bytes, dialect.encoding, input.name, onNote));
     const batch = scan(decoder.decode(bytes));
     if (batch !== null) yield batch;
