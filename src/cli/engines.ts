@@ -100,7 +100,9 @@ export function engineOptions(
 ): EngineOptions {
   const find = ({ name }: ModelIdentity) => findCheckpoint(name, packageRoot, context.config.home);
   const options = optionsOf(context, device, settings, find);
-  return prefilter === null ? options : { ...options, prefilter: { ...find(prefilter), clearBelow: 0 } };
+  if (prefilter === null) return options;
+  const toxicLabels = settings.toxicLabels?.prefilter;
+  return { ...options, prefilter: { ...find(prefilter), toxicLabels, clearBelow: 0 } };
 }
 
 function optionsOf(
@@ -109,11 +111,15 @@ function optionsOf(
   settings: RunSettings,
   find: (model: ModelIdentity) => CheckpointSource,
 ): EngineOptions {
-  const { scorer, detoxifier, prefilter, threshold, prompt = TEXT_ALONE } = settings;
+  const { scorer, detoxifier, prefilter, toxicLabels, threshold, prompt = TEXT_ALONE } = settings;
   return {
-    scorer: find(scorer),
+    scorer: { ...find(scorer), toxicLabels: toxicLabels?.scorer },
     detoxifier: find(detoxifier),
-    prefilter: prefilter && { ...find(prefilter.scorer), clearBelow: prefilter.clearBelow },
+    prefilter: prefilter && {
+      ...find(prefilter.scorer),
+      toxicLabels: toxicLabels?.prefilter,
+      clearBelow: prefilter.clearBelow,
+    },
     precision: detoxifier.precision,
     scales: settings.staticScales?.scales,
     ...{ device, threshold, prompt },

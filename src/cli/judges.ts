@@ -4,14 +4,17 @@ import { packageRoot } from '../config.ts';
 import { CheckpointError } from '../contract/errors.ts';
 import type { Precision } from '../contract/models.ts';
 import { bundledNames, findCheckpoint } from '../engine/catalog.ts';
-import { type CheckpointReference, loadClassifier, loadEncoder, loadScorer } from '../engine/load.ts';
+import { type CheckpointReference, loadClassifier, loadEncoder, loadScorer, toxicLabelOf } from '../engine/load.ts';
 import type { JudgeForm, Judges } from '../report/judges.ts';
+import { guessText } from './toxic-labels.ts';
 
 /** Bundled judges. None is the default scorer: that one has chosen what they judge. */
 export const JUDGES = { sta: 'nano-bert', sim: 'nano-sim', fl: 'nano-fluency' } as const;
 
 export interface JudgeOptions {
   readonly judgeSta: string;
+  /** Label of `judgeSta` that means toxic. */
+  readonly toxicLabel?: string;
   readonly judgeSim: string;
   readonly judgeFl: string;
   readonly precision: Precision;
@@ -23,7 +26,11 @@ export interface OpenJudges extends Judges {
 
 export function addJudgeOptions(command: Command): Command {
   return command
-    .option('--judge-sta <checkpoint>', 'classifier with a label toxic', JUDGES.sta)
+    .option('--judge-sta <checkpoint>', 'classifier that finds toxic texts', JUDGES.sta)
+    .option(
+      '--toxic-label <name>',
+      'label of --judge-sta that means toxic (default: toxic, or the only one that is usual)',
+    )
     .option('--judge-sim <checkpoint>', 'encoder of sentences', JUDGES.sim)
     .option('--judge-fl <checkpoint>', 'classifier with a label acceptable', JUDGES.fl)
     .addOption(new Option('--precision <precision>', 'of the judges').choices(['int8', 'fp32']).default('fp32'));
@@ -46,7 +53,9 @@ export async function openJudges(options: JudgeOptions, home: string): Promise<O
     sim: referenceOf(options.judgeSim),
     fl: referenceOf(options.judgeFl),
   };
-  const scorer = await loadScorer(references.sta);
+  const toxic = toxicLabelOf(references.sta.folder, options.toxicLabel);
+  if (toxic.isGuess) process.stderr.write(`${guessText(options.judgeSta, toxic.name)}\n`);
+  const scorer = await loadScorer({ ...references.sta, toxicLabels: [toxic.name] });
   const encoder = await loadEncoder(references.sim);
   const classifier = await loadClassifier(references.fl);
   const acceptable = acceptableLabel(options.judgeFl, classifier.labels);

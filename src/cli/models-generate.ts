@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { packageRoot, readConfig } from '../config.ts';
 import { CPU } from '../contract/model-device.ts';
 import type { Precision, Rewrite, RewriteCandidate } from '../contract/models.ts';
+import { fitsWindow } from '../detox/reading.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import { identifyCheckpoint, loadDetoxifier, readTemplate, TEXT_ALONE } from '../engine/load.ts';
 import { visible } from './format.ts';
@@ -64,6 +65,12 @@ trained on, takes long ones apart and fits the answers in: try that with "detoxq
       const model = await loadDetoxifier({ ...source, generation, prompt, logprobs: true });
       try {
         for await (const group of textGroups(texts)) {
+          const longer = group.filter((text) => !fitsWindow(text, model)).length;
+          if (longer > 0) {
+            const what = longer === 1 ? 'A text is' : `${longer} texts are`;
+            const read = `longer than the ${model.maxInputTokens} tokens that the model reads`;
+            process.stderr.write(`${what} ${read}: the answer is to the beginning alone.\n`);
+          }
           const rewrites = await model.rewrite(group);
           for (const [i, rewrite] of rewrites.entries()) {
             const text = group[i] ?? '';

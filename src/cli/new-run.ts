@@ -17,6 +17,7 @@ import { givenGeneration } from './generation-options.ts';
 import { precisionOf, RUN_MAX_NEW_TOKENS, type RunOptions } from './options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
 import { terminal } from './terminal.ts';
+import { toxicLabelsOf } from './toxic-labels.ts';
 import { withCandidates } from './with-candidates.ts';
 
 /** A run that is about to begin: what it reads, and the settings that are frozen with it. */
@@ -39,6 +40,9 @@ export async function prepareRun(
   const scorer = await identify(context, options.scorer, precision);
   const writing = howToWrite(context, detoxifier, options);
   const prefilter = options.prefilter === undefined ? null : await identify(context, options.prefilter, precision);
+  const find = (name: string) => findCheckpoint(name, packageRoot, context.config.home);
+  const small = options.prefilter === undefined ? null : find(options.prefilter);
+  const scoring = toxicLabelsOf(find(options.scorer), small, options.toxicLabel);
   terminal.step(
     `Reading ${files.map((file) => (file === '-' ? 'standard input' : visible(basename(file)))).join(', ')} …`,
   );
@@ -50,7 +54,7 @@ export async function prepareRun(
     ...givenDialect(options),
     onNote: sayNote,
   });
-  const plain: RunSettings = { detoxifier, scorer, threshold, ...writing, similarity: 'chrf' };
+  const plain: RunSettings = { detoxifier, scorer, ...scoring, threshold, ...writing, similarity: 'chrf' };
   const settings = await calibrated(context, dataset, plain, { prefilter, options, place });
   if (options.name !== undefined && (await runsNamed(context.database, options.name)).length > 0) {
     process.stderr.write(`Another run is named ${options.name}, too: only ids tell the two apart.\n`);

@@ -18,6 +18,8 @@ export interface RunOptions extends GivenOptions, DeviceOption, Dialect {
   readonly detoxifier: string;
   readonly scorer: string;
   readonly threshold: number;
+  /** Label of the scorer that means toxic. */
+  readonly toxicLabel?: string;
   /** A small scorer that clears what is surely clean. */
   readonly prefilter?: string;
   /** Share of all rows that it may miss, 0 to 1. */
@@ -50,6 +52,10 @@ export function addRunOptions(command: Command): Command {
     .option('--chunk-rows <rows>', 'rows a chunk: the unit of dispatch and of writing', wholeNumber(1, 10_000), 256)
     .option('--detoxifier <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.detoxifier)
     .option('--scorer <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.scorer)
+    .option(
+      '--toxic-label <name>',
+      'label of the scorer that means toxic (default: toxic, or the only one that is usual)',
+    )
     .option('--threshold <probability>', 'toxic from here on, 0 to 1', probability, 0.5)
     .option(
       '--prefilter <checkpoint>',

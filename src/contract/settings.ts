@@ -12,10 +12,17 @@ const modelIdentity = z.strictObject({
   precision: z.enum(['fp32', 'fp16', 'int8', 'int8-static']),
 });
 
+const labels = z.array(z.string()).length(1);
+
 /** Everything that decides what a row's result is. Frozen when a run is created; a run is never resumed under others. */
 export const runSettings = z.strictObject({
   detoxifier: modelIdentity,
   scorer: modelIdentity,
+  /**
+   * Labels that mean toxic, as the checkpoints spell them; one each, for now. Absent for a checkpoint with a label that is called
+   * toxic: the first runs had nothing else.
+   */
+  toxicLabels: z.strictObject({ scorer: labels.optional(), prefilter: labels.optional() }).optional(),
   /** A small scorer that clears what is surely clean, and the sample of the run that it was calibrated on. */
   prefilter: z
     .strictObject({

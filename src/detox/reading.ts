@@ -28,7 +28,7 @@ export type ReadText = (text: string) => Reading;
 
 type ScoreOf = (form: string) => Score;
 
-type Windowed = Pick<Scorer, 'maxInputTokens' | 'countTokens'>;
+export type Windowed = Pick<Scorer, 'maxInputTokens' | 'countTokens'>;
 
 /** A reader of texts for a scorer and another model: segments fit the windows of both. */
 export function createReader(scorer: Scorer, other: Windowed): ReadText {

@@ -28,6 +28,8 @@ export interface LoadedLanguageModel {
   readonly identity: ModelIdentity;
   /** Longest text in tokens. Of longer ones the end is left out. */
   readonly maxInputTokens: number;
+  /** Number of tokens before any cut. */
+  countTokens(text: string): number;
   /** The token ids that are read of a text, after the cut. */
   encode(text: string): number[];
   /** One result a text, in order. It never depends on the other texts of the call. */
@@ -100,6 +102,7 @@ export async function loadLanguageModel(options: LanguageModelOptions): Promise<
   return {
     identity,
     maxInputTokens: window,
+    countTokens: tokenizer.count,
     encode,
     logLikelihood: (texts) => takeTurns(() => logLikelihood(texts)),
     close: () => takeTurns(() => session.close()),

@@ -11,11 +11,16 @@ export interface CheckpointSource {
   readonly folder: string;
 }
 
+/** A checkpoint that scores, and its labels that mean toxic; one, for now. Without: see `findToxicLabel`. */
+export interface ScorerSource extends CheckpointSource {
+  readonly toxicLabels?: readonly string[] | undefined;
+}
+
 /** What an engine process is told once, when it starts. */
 export interface EngineOptions {
-  readonly scorer: CheckpointSource;
+  readonly scorer: ScorerSource;
   readonly detoxifier: CheckpointSource;
-  readonly prefilter?: (CheckpointSource & { readonly clearBelow: number }) | undefined;
+  readonly prefilter?: (ScorerSource & { readonly clearBelow: number }) | undefined;
   readonly precision: Precision;
   /** For `int8-static`, which cannot do without. */
   readonly scales?: ModelScales | undefined;

@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import type { Score, Scorer } from '../contract/models.ts';
-import { toxicLabel } from './architectures/classifier.ts';
+import { findToxicLabel, type ToxicLabel } from './architectures/classifier.ts';
 import { readFields } from './checkpoint/fields.ts';
 import { readArchitecture } from './checkpoint/identity.ts';
 import { type ClassifierOptions, type LoadedClassifier, loadClassifier, readClassifier } from './classifier.ts';
 
-export type ScorerOptions = ClassifierOptions;
+export interface ScorerOptions extends ClassifierOptions {
+  /** Labels that mean toxic; one, for now. Default: see `findToxicLabel`. */
+  readonly toxicLabels?: readonly string[] | undefined;
+}
 
 export interface LoadedScorer extends Scorer, Pick<LoadedClassifier, 'graphs' | 'close'> {}
 
@@ -15,8 +18,8 @@ export interface LoadedScorer extends Scorer, Pick<LoadedClassifier, 'graphs' | 
  */
 export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> {
   const { folder } = options;
-  const model = readClassifier(folder, readArchitecture(folder), 'a scorer');
-  const toxic = toxicLabel(readFields(join(folder, 'config.json')), model);
+  const [asked] = options.toxicLabels ?? [];
+  const { index: toxic } = toxicLabelOf(folder, asked);
   const classifier = await loadClassifier(options);
 
   async function score(texts: readonly string[]): Promise<Score[]> {
@@ -28,4 +31,15 @@ export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> 
 
   const { identity, graphs, maxInputTokens, countTokens, close } = classifier;
   return { identity, graphs, maxInputTokens, countTokens, score, close };
+}
+
+/**
+ * The label of a checkpoint that means toxic; see `findToxicLabel`.
+ *
+ * @param asked its name, whatever the case; undefined: the one that is named so, or a guess
+ * @throws UsageError, CheckpointError
+ */
+export function toxicLabelOf(folder: string, asked?: string): ToxicLabel {
+  const model = readClassifier(folder, readArchitecture(folder), 'a scorer');
+  return findToxicLabel(readFields(join(folder, 'config.json')), model, asked);
 }

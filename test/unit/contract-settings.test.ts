@@ -19,3 +19,13 @@ test('any generation option is part of the hash, the words of a lexicon too', ()
   ].map(settingsHash);
   expect(new Set(hashes).size).toBe(hashes.length);
 });
+
+test('a label that means toxic is part of the hash; runs without one are as they were', () => {
+  const plain = runSettings.parse(SETTINGS);
+  expect(plain).not.toHaveProperty('toxicLabels');
+  const labelled = ['hate', 'Hate', 'toxic'].map((label) =>
+    runSettings.parse({ ...SETTINGS, toxicLabels: { scorer: [label] } }),
+  );
+  expect(new Set([plain, ...labelled].map(settingsHash)).size).toBe(4);
+  expect(() => runSettings.parse({ ...SETTINGS, toxicLabels: { scorer: ['a', 'b'] } })).toThrow();
+});

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CheckpointError } from '../../src/contract/errors.ts';
+import { CheckpointError, UsageError } from '../../src/contract/errors.ts';
 import { readBartConfig } from '../../src/engine/architectures/bart.ts';
 import { readBertConfig } from '../../src/engine/architectures/bert.ts';
-import { readLabels, toxicLabel } from '../../src/engine/architectures/classifier.ts';
+import { findToxicLabel, readLabels } from '../../src/engine/architectures/classifier.ts';
 import { readGpt2Config } from '../../src/engine/architectures/gpt2.ts';
 import { readRobertaConfig } from '../../src/engine/architectures/roberta.ts';
 import { readT5Config } from '../../src/engine/architectures/t5.ts';
@@ -66,7 +66,7 @@ test('an MBart means all three norms', () => {
 describe('BERT and RoBERTa', () => {
   const labels = (changes: object) => {
     const fields = config('tiny-roberta', changes);
-    return { ...readLabels(fields), toxic: toxicLabel(fields, readLabels(fields)) };
+    return { ...readLabels(fields), toxic: findToxicLabel(fields, readLabels(fields)).index };
   };
 
   test('the shape of a checkpoint', () => {
@@ -101,6 +101,28 @@ describe('BERT and RoBERTa', () => {
     expect(labels(several)).toEqual({ labels: ['insult', 'toxicity', 'threat'], multiLabel: true, toxic: 1 });
   });
 
+  test.each<[Record<number, string>, number, string]>([
+    [{ 0: 'nothate', 1: 'hate' }, 1, 'hate'],
+    [{ 0: 'OFFENSIVE', 1: 'normal' }, 0, 'OFFENSIVE'],
+    [{ 0: 'neither', 1: 'Hate Speech', 2: 'c' }, 1, 'Hate Speech'],
+    [{ 0: 'LABEL_0', 1: 'LABEL_1' }, 1, 'LABEL_1'],
+    [{ 0: 'a', 1: 'toxic', 2: 'c' }, 1, 'toxic'],
+  ])('of %j label %i is a guess', (id2label, index, name) => {
+    const fields = config('tiny-roberta', { id2label });
+    expect(findToxicLabel(fields, readLabels(fields))).toEqual({ index, name, isGuess: true });
+  });
+
+  test('a label that was asked for is taken whatever its case, or the error lists those that there are', () => {
+    const fields = config('tiny-roberta', { id2label: { 0: 'toxic', 1: 'Hate', 2: 'HATE', 3: 'Rude' } });
+    const ask = (name: string) => findToxicLabel(fields, readLabels(fields), name);
+    expect(ask('RUDE')).toEqual({ index: 3, name: 'Rude', isGuess: false });
+    expect(ask('HATE').index).toBe(2);
+    const listed = 'no label "angry" (--toxic-label). Its labels are "toxic", "Hate", "HATE", "Rude".';
+    expect(() => ask('angry')).toThrow(listed);
+    expect(() => ask('hate')).toThrow(UsageError);
+    expect(() => ask('')).toThrow(UsageError);
+  });
+
   test.each<[object, string]>([
     [{ hidden_act: 'silu' }, 'hidden_act "silu" is not supported'],
     [{ position_embedding_type: 'relative_key' }, 'position_embedding_type must be "absolute"'],
@@ -116,9 +138,11 @@ describe('BERT and RoBERTa', () => {
   const MULTI = 'multi_label_classification';
   test.each<[object, string]>([
     [{ problem_type: 'regression' }, 'problem_type "regression" is not supported'],
-    [{ id2label: { 0: 'a', 1: 'toxic', 2: 'c' } }, 'id2label has 3 labels, of which one is right'],
-    [{ id2label: { 0: 'offensive', 1: 'normal' } }, 'id2label names no label "toxic" but offensive and normal'],
-    [{ id2label: { 0: 'LABEL_0', 1: 'LABEL_1' }, problem_type: MULTI }, 'id2label names no label "toxic"'],
+    [{ id2label: { 0: 'a', 1: 'b' } }, 'id2label names no label that surely means toxic: "a", "b". Say which'],
+    [{ id2label: { 0: 'non-toxic', 1: 'not_hate' } }, 'id2label names no label that surely means toxic'],
+    [{ id2label: { 0: 'hate', 1: 'offensive', 2: 'c' } }, 'id2label names more than one label that may mean toxic'],
+    [{ id2label: { 0: 'LABEL_0', 1: 'LABEL_1', 2: 'LABEL_2' } }, 'id2label names no label that surely means toxic'],
+    [{ id2label: { 0: 'LABEL_0', 1: 'LABEL_1' }, problem_type: MULTI }, 'id2label names no label that surely means'],
     [{ id2label: { 0: 'toxic' } }, 'id2label has one label, which makes the model a regression'],
     [{ id2label: { 0: 'toxic', 2: 'x' } }, 'id2label has no name for label 1 of 2'],
   ])('%j is refused as a scorer', (changes, message) => {

@@ -1,4 +1,4 @@
-import { CheckpointError } from '../../contract/errors.ts';
+import { CheckpointError, UsageError } from '../../contract/errors.ts';
 import type { Fields } from '../checkpoint/fields.ts';
 import type { Tensors } from '../checkpoint/tensors.ts';
 import type { Source } from '../compile/layers.ts';
@@ -57,18 +57,47 @@ export function requireHead(tensors: Tensors, name: string): void {
   );
 }
 
+/** A label that means toxic. */
+export interface ToxicLabel {
+  readonly index: number;
+  /** As the checkpoint spells it. */
+  readonly name: string;
+  /** Nothing says so but a usual name or the usual order: whoever begins a run has to be told. */
+  readonly isGuess: boolean;
+}
+
+const TOXIC = /^toxic(ity)?$/i;
+/** Names that mean toxic where no label is called so, without what is no letter. Not among them: what only begins with one (`not_hate`). */
+const USUAL =
+  /^(hate(ful|speech)?|offens(e|ive)(language)?|abus(e|ive)|insult(s|ing)?|obscen(e|ity)|profan(e|ity)|harmful|hostile|unsafe|hs)$/;
+
 /**
- * Index of the label that means toxic: the one named so, or the second of two without names. Anything else is refused,
- * since it could be the wrong way round.
+ * The label that means toxic: the one that was asked for, whatever its case; else the one that is named so; else the only one with a
+ * usual name, or the second of two without names. Anything else is refused, since it could be the wrong way round.
+ *
+ * @throws UsageError where there is no such label, CheckpointError where none is named so; both list the labels
  */
-export function toxicLabel(fields: Fields, { labels, multiLabel }: LabelConfig): number {
-  const named = labels.findIndex((label) => /^toxic(ity)?$/i.test(label));
-  if (labels.length !== 2 && !multiLabel) {
-    throw fields.error(
-      `id2label has ${labels.length} labels, of which one is right: a scorer has two, neutral and toxic`,
+export function findToxicLabel(fields: Fields, { labels, multiLabel }: LabelConfig, asked?: string): ToxicLabel {
+  const at = (index: number, isGuess: boolean): ToxicLabel => ({ index, name: labels[index] ?? '', isGuess });
+  const places = (means: (label: string) => boolean): number[] =>
+    labels.flatMap((label, index) => (means(label) ? [index] : []));
+  const listed = labels.map((label) => JSON.stringify(label)).join(', ');
+  if (asked !== undefined) {
+    const wanted = asked.trim();
+    const alike = places((label) => label.trim().toLowerCase() === wanted.toLowerCase());
+    const [found] = alike.length > 1 ? places((label) => label === wanted) : alike;
+    if (found !== undefined) return at(found, false);
+    throw new UsageError(
+      `${fields.file} has no label ${JSON.stringify(asked)} (--toxic-label). Its labels are ${listed}.`,
     );
   }
-  if (named !== -1) return named;
-  if (!multiLabel && labels.every((label) => /^LABEL_[01]$/.test(label))) return 1;
-  throw fields.error(`id2label names no label "toxic" but ${labels.join(' and ')}`);
+  const isCertain = labels.length === 2 || multiLabel;
+  const [named, ...others] = places((label) => TOXIC.test(label));
+  if (named !== undefined && (isCertain || others.length === 0)) return at(named, !isCertain);
+  if (!multiLabel && labels.length === 2 && labels.every((label) => /^LABEL_[01]$/.test(label))) return at(1, true);
+  const usual = places((label) => USUAL.test(label.toLowerCase().replaceAll(/[^a-z]/g, '')));
+  const [only] = usual;
+  if (only !== undefined && usual.length === 1) return at(only, true);
+  const why = usual.length > 1 ? 'more than one label that may mean toxic' : 'no label that surely means toxic';
+  throw fields.error(`id2label names ${why}: ${listed}. Say which one does with --toxic-label NAME`);
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { Inspection, Role } from '../../contract/inspection.ts';
-import { toxicLabel } from '../architectures/classifier.ts';
+import { findToxicLabel } from '../architectures/classifier.ts';
 import { CLASSIFIERS, ENCODERS, GENERATORS, readerOf } from '../architectures/registry.ts';
 import { type Fields, readFields } from '../checkpoint/fields.ts';
 import { countParameters, weightMemory } from './count.ts';
@@ -29,7 +29,7 @@ const RUNS: Readonly<Record<Role, (architecture: string) => ((fields: Fields) =>
   detoxifier: (architecture) => readerOf(GENERATORS, architecture),
   scorer: (architecture) => {
     const read = readerOf(CLASSIFIERS, architecture);
-    return read && ((fields) => toxicLabel(fields, read(fields)));
+    return read && ((fields) => findToxicLabel(fields, read(fields)));
   },
   similarity: (architecture) => readerOf(ENCODERS, architecture),
   fluency: (architecture) => {
