@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError } from '../contract/errors.ts';
-import type { Run, RunState } from '../contract/run.ts';
+import type { Run, RunProgress, RunState } from '../contract/run.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import type { Dataset } from '../producer/dataset.ts';
 import { HIGH_WATER_CHUNKS } from '../producer/produce.ts';
@@ -10,6 +10,7 @@ import { countOpenChunks } from '../store/chunks.ts';
 import { readProgress } from '../store/progress.ts';
 import { startWorker } from '../worker/worker.ts';
 import type { Context } from './context.ts';
+import { createDecidedRows } from './decided-rows.ts';
 import { type EnginePlace, engineOpener, loadingStep } from './engines.ts';
 import { formatCount } from './format.ts';
 import { createProgressDisplay } from './progress.ts';
@@ -55,6 +56,11 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
   });
   const reconciler = createReconciler({ database, queue, log, onlyRun });
   const display = createProgressDisplay();
+  const decided = createDecidedRows(worker.rows);
+  const show = (progress: RunProgress): void => {
+    const rows = progress.rowsTotal ?? progress.rowsEnqueued;
+    display.update({ ...progress, rowsDone: decided({ rowsDone: progress.rowsDone, rows }) });
+  };
   const stop = listenForStop((text) => {
     display.end();
     process.stderr.write(`${text}\n`);
@@ -70,7 +76,7 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
     const ownQueue = { add: queue.add, depth: () => countOpenChunks(database, run.id, HIGH_WATER_CHUNKS) };
     const reading =
       job.dataset === null ? Promise.resolve() : enqueueAll(context, run, job.dataset, ownQueue, stop.signal);
-    const state = await follow(context, run.id, reading, stop.signal, display.update);
+    const state = await follow(context, run.id, reading, stop.signal, show);
     if (state === 'cancelled') await reading;
     drainMs = config.drainDeadlineMs;
     if (state !== null) return { run, ended: true, exitCode: 0 };
@@ -98,7 +104,7 @@ async function follow(
   runId: string,
   reading: Promise<unknown>,
   signal: AbortSignal,
-  show: (progress: Awaited<ReturnType<typeof readProgress>>) => void,
+  show: (progress: RunProgress) => void,
 ): Promise<RunState | null> {
   let readingFailed: { error: unknown } | undefined;
   reading.catch((error: unknown) => {

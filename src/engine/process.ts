@@ -18,6 +18,8 @@ import { ranGraph } from './session.ts';
 
 /** Verdicts are sent in messages of at most this many rows: one message a row would cost more than the text work. */
 const VERDICTS_PER_MESSAGE = 256;
+/** Fewer where they come slowly: somebody may look on. */
+const MESSAGE_EVERY_MS = 250;
 /** A row of a megabyte has tens of thousands of sentences: minutes without a verdict, and no hang. */
 const ALIVE_EVERY_MS = 5_000;
 
@@ -97,7 +99,9 @@ async function load(options: EngineOptions): Promise<Loaded> {
     async process(poolId, poolRows) {
       const poolStart = performance.now();
       let buffer: PooledVerdict[] = [];
+      let flushedMs = poolStart;
       const flush = (): void => {
+        flushedMs = performance.now();
         if (buffer.length > 0) send({ type: 'verdicts', poolId, verdicts: toPoolVerdicts(buffer) });
         buffer = [];
       };
@@ -108,7 +112,7 @@ async function load(options: EngineOptions): Promise<Loaded> {
           const row = rows[index];
           if (row === undefined) throw new RangeError(`the policy answered for row ${index} of ${rows.length}`);
           buffer.push({ index, row, verdict });
-          if (buffer.length >= VERDICTS_PER_MESSAGE) flush();
+          if (buffer.length >= VERDICTS_PER_MESSAGE || performance.now() - flushedMs > MESSAGE_EVERY_MS) flush();
         });
         flush();
         const timings = takeTimings(performance.now() - poolStart);

@@ -63,6 +63,8 @@ export interface ChunkWork {
    * @throws when it could not: the chunk was handed back, and the queue may deliver it again
    */
   settle(chunk: DeliveredChunk): Promise<void>;
+  /** Rows of chunks that are decided and not written yet, and of those that were written. */
+  rows(): { writing: number; stored: number };
 }
 
 interface Frozen {
@@ -158,12 +160,27 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     return completeOne({ claim, outcome });
   };
 
+  let writing = 0;
+  let stored = 0;
+  const counted = async ({ results, errors }: ChunkOutcome, writeThem: () => Promise<boolean>): Promise<boolean> => {
+    const rows = results.length + errors.length;
+    let written = false;
+    writing += rows;
+    try {
+      written = await writeThem();
+      return written;
+    } finally {
+      writing -= rows;
+      if (written) stored += rows;
+    }
+  };
+
   const finish = async (claim: Claim, payload: Uint8Array): Promise<void> => {
     const { runId, chunkNo, claimNo } = claim;
     let written = false;
     try {
       const outcome = await work(claim, payload);
-      if (outcome !== null) written = await write(claim, outcome);
+      if (outcome !== null) written = await counted(outcome, () => write(claim, outcome));
     } catch (error) {
       await releaseChunk(database, claim).catch(() => {
         // Postgres is away: the chunk stays active, and the queue's next delivery takes it over.
@@ -178,6 +195,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
 
   const gate = createGate();
   return {
+    rows: () => ({ writing, stored }),
     async settle({ runId, chunkNo, payload }) {
       const suspect = await gate.shared(async () => {
         const claim = await claimOne({ runId, chunkNo });

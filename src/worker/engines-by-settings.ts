@@ -9,6 +9,7 @@ export interface EnginesBySettings {
   use<T>(settingsHash: string, settings: RunSettings, work: (engines: Engines) => Promise<T>): Promise<T>;
   /** As the present engines say it; 0 without any. */
   callsWanted(): number;
+  decidedRows(): number;
   /** Rejects the work under way with an EnginesClosedError. */
   close(): Promise<void>;
 }
@@ -66,6 +67,7 @@ export function createEnginesBySettings(open: (settings: RunSettings) => Engines
       }
     },
     callsWanted: () => held?.engines.callsWanted() ?? 0,
+    decidedRows: () => held?.engines.decidedRows() ?? 0,
     async close() {
       closed = true;
       wake();

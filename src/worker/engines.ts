@@ -49,6 +49,8 @@ export interface Engines {
    * group. As soon as fewer are open, what waits is taken for the last and shared by all processes.
    */
   callsWanted(): number;
+  /** Rows that are decided, of calls of `process` that are not. */
+  decidedRows(): number;
   /** Engine time spent since the last call, summed over processes. */
   takeTimings(): EngineTimings;
   close(): Promise<void>;
@@ -140,6 +142,10 @@ export function createEngines(options: EnginesOptions): Engines {
       const filling = calls === 0 ? 0 : Math.ceil((rows * calls) / rowsOfCalls) + slots.length;
       wanted = Math.min(filling, MOST_CALLS_PER_PROCESS * slots.length);
       return wanted;
+    },
+    decidedRows() {
+      const inFlight = slots.flatMap((slot) => slot.inFlight).flatMap(({ tickets }) => tickets);
+      return queue.decided() + inFlight.filter(({ verdict }) => verdict !== undefined).length;
     },
     takeTimings() {
       const taken = timings;

@@ -51,6 +51,8 @@ export interface RowQueue {
   add(rows: readonly SourceRow[]): Promise<RowVerdict[]>;
   /** Rows that are to be taken; those that follow others are not. */
   waiting(): number;
+  /** Rows that have their verdict, of calls that wait for others. */
+  decided(): number;
   take(count: number): RowTicket[];
   takeSuspects(): RowTicket[] | undefined;
   /** A group that was never begun goes back to the front. */
@@ -68,13 +70,16 @@ export function createRowQueue(): RowQueue {
   let fresh: RowTicket[] = [];
   let suspects: RowTicket[][] = [];
   const known = createKnownVerdicts();
+  const open = new Set<Batch>();
   /** The rows that go the way, by text. */
   const leaders = new Map<string, RowTicket>();
 
   const close = ({ batch, index }: RowTicket, verdict: RowVerdict): void => {
     batch.verdicts[index] = verdict;
     batch.left -= 1;
-    if (batch.left === 0) batch.resolve(batch.verdicts);
+    if (batch.left > 0) return;
+    open.delete(batch);
+    batch.resolve(batch.verdicts);
   };
 
   const leave = (ticket: RowTicket): void => {
@@ -111,12 +116,14 @@ export function createRowQueue(): RowQueue {
       if (rows.length === 0) return Promise.resolve([]);
       return new Promise((resolve, reject) => {
         const batch: Batch = { verdicts: new Array(rows.length), left: rows.length, resolve, reject };
+        open.add(batch);
         for (const [index, row] of rows.entries()) {
           enter({ row, batch, index, verdict: undefined, badAnswer: false, faultsAlone: 0, followers: [] });
         }
       });
     },
     waiting: () => fresh.length,
+    decided: () => [...open].reduce((sum, { verdicts, left }) => sum + verdicts.length - left, 0),
     take: (count) => fresh.splice(0, count),
     takeSuspects: () => suspects.shift(),
     putBack(group) {
@@ -151,7 +158,10 @@ export function createRowQueue(): RowQueue {
       suspects = [];
       const all = tickets.flatMap((ticket) => [ticket, ...ticket.followers.splice(0)]);
       for (const ticket of all) leave(ticket);
-      for (const batch of new Set(all.map(({ batch }) => batch))) batch.reject(error);
+      for (const batch of new Set(all.map(({ batch }) => batch))) {
+        open.delete(batch);
+        batch.reject(error);
+      }
     },
   };
 }

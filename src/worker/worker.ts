@@ -33,9 +33,18 @@ export interface WorkerDependencies {
   readonly onlyRun?: (() => string | null) | undefined;
 }
 
+/** Rows that a worker has decided since it started, by how far they are. */
+export interface WorkerRows {
+  /** Their chunk waits for others. */
+  readonly decided: number;
+  readonly writing: number;
+  readonly stored: number;
+}
+
 export interface Worker {
   /** Loads the models of these settings, so that what is wrong with them is known before any row is taken. */
   prepare(settings: RunSettings): Promise<void>;
+  rows(): WorkerRows;
   /**
    * Stops in order: takes no new chunks, finishes those in work, lets go of the engines. After `deadlineMs`, chunks that
    * are still in work go back to the ledger and the queue, for another worker.
@@ -87,6 +96,7 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
   );
 
   return {
+    rows: () => ({ decided: engines.decidedRows(), ...work.rows() }),
     async prepare(settings) {
       await engines.use(settingsHash(settings), settings, (held) => held.ready);
     },

@@ -15,6 +15,7 @@ export function createPlainEngines(fails: (row: SourceRow) => boolean): Engines 
     processes: 1,
     process: async (rows) => rows.map(judge),
     callsWanted: () => 1,
+    decidedRows: () => 0,
     takeTimings: () => ({ scoreMs: 1, rewriteMs: 1, textMs: 1 }),
     close: async () => {},
   };
