@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { UsageError } from '../contract/errors.ts';
+import { DetoxqError, UsageError } from '../contract/errors.ts';
 import { reportRun } from '../report/summary.ts';
 import { readProgress, readSummary } from '../store/progress.ts';
 import { getRun, listRuns } from '../store/runs.ts';
@@ -37,12 +37,27 @@ A run that does not come to its end by itself says why, and what to do.`,
       await withContext({}, async (context) => {
         if (options.watch) {
           const run = await getRun(context.database, reference ?? 'latest');
+          await warnOfRedis(context);
           await watchRun(context, run);
           await show(context, run.id, options);
-        } else if (reference === undefined) await list(context, options);
-        else await show(context, reference, options);
+        } else {
+          if (reference === undefined) await list(context, options);
+          else await show(context, reference, options);
+          if (!options.json) await warnOfRedis(context);
+        }
       });
     });
+}
+
+/** What is shown is in Postgres; but a Redis that cannot be used is why nothing moves. */
+async function warnOfRedis(context: Context): Promise<void> {
+  if (context.services.redis !== 'external') return;
+  try {
+    await context.openQueue();
+  } catch (error) {
+    if (!(error instanceof DetoxqError)) throw error;
+    process.stderr.write(`Warning: ${error.message}\n`);
+  }
 }
 
 async function list({ database }: Context, { json }: StatusOptions): Promise<void> {

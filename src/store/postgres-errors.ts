@@ -36,7 +36,11 @@ const ADVICE_BY_TEXT: readonly (readonly [RegExp, string])[] = [
     /^(Peer|Ident) authentication failed/,
     'it wants the user of the system to have the name of the user of the database: check DATABASE_URL and pg_hba.conf',
   ],
-  [/timeout expired|timeout exceeded when trying to connect/, 'it does not answer: check DATABASE_URL and the network'],
+  [
+    /timeout expired|due to connection timeout|timeout exceeded when trying to connect/,
+    'it does not answer: check DATABASE_URL (host and port) and the network',
+  ],
+  [/disconnected before secure TLS/, 'it broke TLS off: is it Postgres, and (with sslnegotiation=direct) 17 or newer?'],
 ];
 
 /** SQLSTATEs (or their classes) after which the same statement may succeed: https://www.postgresql.org/docs/current/errcodes-appendix.html */

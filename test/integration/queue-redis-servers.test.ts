@@ -164,7 +164,7 @@ describe.skipIf(!canStartRedis)('servers that are not what a queue needs', () =>
   });
 
   test('a Cluster is refused at once, with what is supported, by every verb that works', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const node = await startPrivateRedis(['--cluster-enabled', 'yes']);
     const fixture = await createTestDatabase();
@@ -185,6 +185,9 @@ describe.skipIf(!canStartRedis)('servers that are not what a queue needs', () =>
       expect(stderr).not.toContain('ready');
       expect(code).toBe(1);
     }
+    const status = await runCli(['status'], env);
+    expect(status).toMatchObject({ code: 0, stderr: expect.stringContaining('Warning: Redis at') });
+    expect(status.stderr).toContain('is a node of a Redis Cluster');
     expect(await refusalOf(`${node.url}/1`)).toContain('is a node of a Redis Cluster');
   });
 });
