@@ -30,7 +30,7 @@ export async function* readBytes(input: Input, { format, dialect, count }: Bytes
     const raw = await peek(counted(stream, count));
     const outer = compressionOf(raw.head);
     const { head, whole } = outer === null ? raw : await peek(decompressed(raw.whole, outer));
-    const foreign = foreignKind(head, format, outer, dialect.encoding);
+    const foreign = foreignKind(head, format, outer, dialect);
     if (foreign !== null) throw new DatasetError(`${input.name}: ${foreign}`);
     yield* whole;
   } catch (error) {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Encoding } from './encoding.ts';
+import type { Dialect } from './dialect.ts';
 import type { Format } from './format.ts';
 
 /** Bytes at the start of a file that `foreignKind` has to see: a block of a tar archive. */
@@ -104,17 +104,17 @@ const LOOK = 'often the error of a failed download; look into it, and download t
  *
  * @param head its first `FOREIGN_BYTES` bytes, or all of it; decompressed
  * @param outer what they were compressed with
- * @param encoding what the user says it is
+ * @param dialect what the user says of it
  */
 export function foreignKind(
   head: Buffer,
   format: Format,
   outer: 'gzip' | 'zstd' | null,
-  encoding?: Encoding,
+  dialect: Dialect = {},
 ): string | null {
   const known = KINDS.find((kind) => kind.is(head));
   if (known === undefined) {
-    const noun = markup(head, format) ?? (!isWide(encoding) && isUnknownBinary(head) ? BINARY : null);
+    const noun = markup(head, format) ?? (!hasControls(dialect) && isUnknownBinary(head) ? BINARY : null);
     return noun === null ? null : `${where(outer)}${noun}`;
   }
   const { noun, advice } = known;
@@ -156,9 +156,9 @@ function isUnknownBinary(head: Buffer): boolean {
   return controls(head) >= (valid ? 0.5 : BINARY_SHARE) * head.length;
 }
 
-/** Half of its bytes are like those of binary data. */
-function isWide(encoding: Encoding | undefined): boolean {
-  return encoding?.startsWith('utf-16') ?? false;
+/** UTF-16 has bytes as binary data has them; so has a table with a control character between its fields. */
+function hasControls({ encoding, delimiter }: Dialect): boolean {
+  return (encoding?.startsWith('utf-16') ?? false) || (delimiter !== undefined && isControl(delimiter.charCodeAt(0)));
 }
 
 function isBinary(head: Buffer): boolean {
