@@ -1,5 +1,6 @@
 import { type Config, readConfig } from '../config.ts';
 import { ServiceError } from '../contract/errors.ts';
+import { formatRoom, freeBytes } from '../contract/file-errors.ts';
 import type { Log } from '../contract/log.ts';
 import { parsePostgresAddress } from '../contract/postgres-address.ts';
 import type { ChunkQueue } from '../queue/queue.ts';
@@ -39,13 +40,16 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
   const config = readConfig();
   const log = openLog(config.logLevel ?? options.logLevel ?? 'warn');
   terminal.step(servicesStep(config));
+  const explain = (error: unknown): never => {
+    throw explainFullHome(error, config);
+  };
   const services = await openServices({
     home: config.home,
     databaseUrl: config.databaseUrl,
     redisUrl: config.redisUrl,
     path: config.searchPath,
     log,
-  });
+  }).catch(explain);
   const closing: (() => Promise<void>)[] = [() => services.close()];
   try {
     const database = createPool(services.databaseUrl, {
@@ -71,10 +75,27 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
         return queue;
       },
     });
+  } catch (error) {
+    return explain(error);
   } finally {
     for (const close of closing)
       await close().catch((error: unknown) => log.warn({ reason: String(error) }, 'could not close cleanly'));
   }
+}
+
+/** What Postgres takes at a time: a segment of its write-ahead log. */
+const LEAST_FREE_BYTES = 16 << 20;
+
+/** Servers say that they cannot write, or end; on whose disk that is, and how full it is, they do not say. */
+function explainFullHome(error: unknown, { home, databaseUrl, redisUrl }: Config): unknown {
+  if (!(error instanceof ServiceError) || (databaseUrl !== undefined && redisUrl !== undefined)) return error;
+  const free = freeBytes(home);
+  if (free === null || free >= LEAST_FREE_BYTES || error.message.includes(' free)')) return error;
+  return new ServiceError(
+    `${error.message.replace(/\.?$/, '.')} The disk of ${home}, where the embedded services keep their data, is full ` +
+      `(${formatRoom(free)} free): make room there, or give DETOXQ_HOME a folder on a disk with more. Rows that are done are kept.`,
+    { cause: error },
+  );
 }
 
 /** BullMQ takes longer to load than all the rest: verbs without a queue do without it. */

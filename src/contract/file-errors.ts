@@ -59,6 +59,13 @@ export function isFull(error: unknown): boolean {
   return isSystemError(error) && FULL.includes(error.code);
 }
 
+/** What to do where `DETOXQ_HOME` cannot be written. */
+export function homeAdvice(error: unknown): string {
+  return isFull(error)
+    ? 'Make room there, or give DETOXQ_HOME a folder on a disk with more.'
+    : 'Give DETOXQ_HOME a folder of your own that you can write.';
+}
+
 /** Bytes that this user may still write on the disk of a path, which need not exist; null where the system does not tell. */
 export function freeBytes(path: string): number | null {
   for (let at = resolve(path); ; at = dirname(at)) {

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Processor, RuntimeFacts, Sizes, TunedSize, TunedSizes } from '../contract/device.ts';
+import { CheckpointError } from '../contract/errors.ts';
+import { fileFault, homeAdvice } from '../contract/file-errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import { writeFileAtomically } from './compile/atomic.ts';
 import { COMPILER_VERSION } from './compile/cache.ts';
@@ -60,7 +62,11 @@ export async function writeTuning(
   const others = (await readEntries(file)).filter((entry) => JSON.stringify(entry.machine) !== JSON.stringify(machine));
   const sizes = Object.fromEntries(measured.map(({ size, chosen }) => [size, chosen]));
   const entry: Entry = { machine, tunedAt: new Date().toISOString(), sizes, measured };
-  await writeFileAtomically(file, JSON.stringify({ entries: [...others, entry] }, null, 1));
+  await writeFileAtomically(file, JSON.stringify({ entries: [...others, entry] }, null, 1)).catch((cause: unknown) => {
+    throw new CheckpointError(`${file} cannot be written: ${fileFault(cause, cacheFolder)}. ${homeAdvice(cause)}`, {
+      cause,
+    });
+  });
   return sizes;
 }
 

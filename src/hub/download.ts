@@ -31,7 +31,7 @@ const TRIES_FOR_CHECKSUM = 2;
  * the `.part`; the whole is checked against the size and the sha256 or Git blob id that the hub gave, and only then
  * gets its name.
  *
- * @throws HubError if the hub cannot be reached in several tries, gives other bytes than it promised, or the disk is full
+ * @throws HubError if the hub cannot be reached in several tries, or gives other bytes than it promised; the system's own error when the file cannot be written
  */
 export async function download(request: DownloadRequest): Promise<Downloaded> {
   const { file, folder, repository } = request;
@@ -177,17 +177,8 @@ async function* read(response: Answer['response'], host: string): AsyncGenerator
 }
 
 async function write(handle: Awaited<ReturnType<typeof open>>, chunk: Uint8Array, position: number): Promise<void> {
-  try {
-    for (let done = 0; done < chunk.length; ) {
-      done += (await handle.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
-    }
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
-    throw new HubError(
-      'No space is left on the disk of DETOXQ_HOME. What has come is kept: make room and give the same command again.',
-      { cause },
-    );
+  for (let done = 0; done < chunk.length; ) {
+    done += (await handle.write(chunk, done, chunk.length - done, position + done)).bytesWritten;
   }
 }
 

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HubError } from '../contract/errors.ts';
+import { fileFault, homeAdvice, isSystemError } from '../contract/file-errors.ts';
 import {
   checkpointFolder,
   DEFAULT_REVISION,
@@ -66,8 +67,12 @@ export async function pull(request: PullRequest): Promise<Pulled> {
   const folder = checkpointFolder(modelsFolder, id, repository.commit);
   const result = { id, commit: repository.commit, folder, movedTo };
   const fetched = !existsSync(folder);
-  if (fetched) await fetchInto(request, repository, id, revision);
-  await writeRef(modelsFolder, id, revision, repository.commit);
+  try {
+    if (fetched) await fetchInto(request, repository, id, revision);
+    await writeRef(modelsFolder, id, revision, repository.commit);
+  } catch (error) {
+    throw explainWrite(error, modelsFolder);
+  }
   return { ...result, fetched, bytes: recordedBytes(folder) };
 }
 
@@ -80,6 +85,16 @@ function pullOffline(request: PullRequest, id: string): Pulled {
   throw new HubError(
     `${id}${revision} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it. On a machine with a network: ` +
       `detoxq models pull ${id}${revision}; then copy DETOXQ_HOME/models/${id} to the same place here.`,
+  );
+}
+
+/** What broke is kept for the next try. */
+function explainWrite(error: unknown, folder: string): unknown {
+  if (!isSystemError(error)) return error;
+  return new HubError(
+    `The checkpoint cannot be written in ${folder}: ${fileFault(error, folder)}. ${homeAdvice(error)} ` +
+      'What has come is kept: the same command goes on from there.',
+    { cause: error },
   );
 }
 
@@ -113,7 +128,7 @@ async function fetchInto(request: PullRequest, repository: Repository, id: strin
     const record = { id: repository.id, revision, commit: repository.commit, endpoint, files: checked };
     await writeFile(join(staging.folder, PULL_RECORD), `${JSON.stringify(record, null, 2)}\n`);
   } catch (error) {
-    await staging.leave();
+    await staging.leave().catch(() => {});
     throw error;
   }
   await staging.publish();
@@ -135,7 +150,13 @@ async function requireSpace(folder: string, bytes: number): Promise<void> {
 
 /** Size of the files of a pulled checkpoint, as they were checked. */
 function recordedBytes(folder: string): number {
-  const record: unknown = JSON.parse(readFileSync(join(folder, PULL_RECORD), 'utf8'));
+  const file = join(folder, PULL_RECORD);
+  let record: unknown;
+  try {
+    record = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new HubError(`${file} is missing or damaged: remove ${folder}, and give the same command again.`, { cause });
+  }
   const files = typeof record === 'object' && record !== null && 'files' in record ? record.files : null;
   return Object.values(typeof files === 'object' && files !== null ? files : {})
     .map((file: unknown) => (typeof file === 'object' && file !== null && 'size' in file ? Number(file.size) : 0))

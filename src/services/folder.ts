@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServiceError } from '../contract/errors.ts';
+import { fileFault, homeAdvice, isSystemError } from '../contract/file-errors.ts';
 
 /** Where everything of the embedded services lies in a home folder. */
 export interface ServicesFolder {
@@ -29,12 +30,15 @@ export function makeStateFolder(folder: ServicesFolder): void {
     mkdirSync(folder.state, { recursive: true, mode: 0o700 });
     if ((statSync(folder.state).mode & 0o077) !== 0) chmodSync(folder.state, 0o700);
     const probe = join(folder.state, `probe.${process.pid}`);
-    writeFileSync(probe, 'detoxq', { mode: 0o600 });
-    rmSync(probe);
+    try {
+      writeFileSync(probe, 'detoxq', { mode: 0o600 });
+    } finally {
+      rmSync(probe, { force: true });
+    }
   } catch (cause) {
     throw new ServiceError(
-      `The folder ${folder.state} cannot be written (${errorText(cause)}). ` +
-        'Give DETOXQ_HOME a folder of your own with free space, or set DATABASE_URL and REDIS_URL.',
+      `The folder ${folder.state} cannot be written: ${fileFault(cause, folder.state)}. ${homeAdvice(cause)} ` +
+        'Or set DATABASE_URL and REDIS_URL.',
       { cause },
     );
   }
@@ -53,8 +57,13 @@ export function readJson(path: string): unknown {
 /** All or nothing, readable by the owner only. */
 export function writeJson(path: string, value: unknown): void {
   const staging = `${path}.${process.pid}.new`;
-  writeFileSync(staging, `${JSON.stringify(value)}\n`, { mode: 0o600, flush: true });
-  renameSync(staging, path);
+  try {
+    writeFileSync(staging, `${JSON.stringify(value)}\n`, { mode: 0o600, flush: true });
+    renameSync(staging, path);
+  } catch (error) {
+    rmSync(staging, { force: true });
+    throw error;
+  }
 }
 
 /** Opens a log of its own for each start; the one before is kept as `.1`. */
@@ -81,5 +90,15 @@ export function errorCode(error: unknown): string | undefined {
 }
 
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!isSystemError(error)) return error instanceof Error ? error.message : String(error);
+  return error.path === undefined ? fileFault(error) : `${error.path}: ${fileFault(error, error.path)}`;
+}
+
+/** Why servers cannot be started, for the command that needs them. */
+export function startText(error: unknown, home: string): string {
+  if (!isSystemError(error)) return errorText(error);
+  return (
+    `The embedded services cannot be started in ${home}: ${fileFault(error, home)}. ${homeAdvice(error)} ` +
+    'Or set DATABASE_URL and REDIS_URL.'
+  );
 }

@@ -5,7 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServiceError } from '../contract/errors.ts';
-import { errorText, readJson, type ServicesFolder, servicesFolder, writeJson } from './folder.ts';
+import { errorText, readJson, type ServicesFolder, servicesFolder, startText, writeJson } from './folder.ts';
 import {
   CLAIMED,
   type KeeperOptions,
@@ -113,7 +113,7 @@ function createKeeper({ home, path }: KeeperOptions) {
       try {
         await ensure(request.needs);
       } catch (error) {
-        socket.write(reply({ error: errorText(error) }));
+        socket.write(reply({ error: startText(error, home) }));
         return;
       }
     }
@@ -225,6 +225,8 @@ function readPasswords(folder: ServicesFolder): { postgres: string; redis: strin
 }
 
 process.umask(0o077);
+// On a full disk the log takes nothing, and that may not be one more thing to log.
+process.stderr.on('error', () => {});
 const keeper = createKeeper(JSON.parse(process.argv[2] ?? '{}'));
 const fail = (error: unknown): void => {
   keeper.log(error instanceof Error ? String(error.stack) : String(error));

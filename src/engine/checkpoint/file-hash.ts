@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { isSystemError } from '../../contract/file-errors.ts';
 import { writeFileAtomically } from '../compile/atomic.ts';
 
 export function sha256(data: string | Uint8Array): string {
@@ -19,7 +20,10 @@ export async function rememberedHash(file: string, cacheFolder: string): Promise
   const known = await readFile(remembered, 'utf8').catch(() => '');
   if (/^[0-9a-f]{64}$/.test(known)) return known;
   const value = await fileHash(path);
-  await writeFileAtomically(remembered, value);
+  await writeFileAtomically(remembered, value).catch((error: unknown) => {
+    // A cache that is read-only or full still has its graphs: the next call reads the file again, that is all.
+    if (!isSystemError(error)) throw error;
+  });
   return value;
 }
 

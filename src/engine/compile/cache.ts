@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { CheckpointError } from '../../contract/errors.ts';
+import { fileFault, homeAdvice, isSystemError } from '../../contract/file-errors.ts';
 import { fileHash, rememberedHash } from '../checkpoint/file-hash.ts';
 
 /**
@@ -24,6 +26,7 @@ interface Manifest {
  *
  * @param key what decides the content, besides the compiler itself
  * @param make fills an empty folder
+ * @throws CheckpointError when the cache cannot be written
  */
 export async function compiledFolder(
   cacheFolder: string,
@@ -36,6 +39,22 @@ export async function compiledFolder(
     .digest('hex');
   const folder = join(parent, hash.slice(0, 40));
   if (await isIntact(folder, cacheFolder)) return folder;
+  await fill(folder, cacheFolder, make).catch((cause: unknown) => {
+    if (!isSystemError(cause)) throw cause;
+    throw new CheckpointError(
+      `Compiled graphs cannot be written in ${cacheFolder}: ${fileFault(cause, cacheFolder)}. ${homeAdvice(cause)}`,
+      { cause },
+    );
+  });
+  return folder;
+}
+
+async function fill(
+  folder: string,
+  cacheFolder: string,
+  make: (folder: string) => void | Promise<void>,
+): Promise<void> {
+  const parent = dirname(folder);
   await mkdir(parent, { recursive: true });
   await removeAbandoned(parent);
   const temporary = join(parent, `tmp-${randomUUID()}`);
@@ -47,7 +66,6 @@ export async function compiledFolder(
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-  return folder;
 }
 
 async function publish(temporary: string, folder: string, cacheFolder: string): Promise<void> {
