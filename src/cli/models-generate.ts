@@ -52,7 +52,7 @@ trained on, takes long ones apart and fits the answers in: try that with "detoxq
       const { precision, device = CPU } = options;
       const source = { folder, name: known, precision, device, cacheFolder: join(home, 'compiled') };
       const identity = await identifyCheckpoint(source);
-      const generation = resolveGeneration(
+      const generation = await resolveGeneration(
         { folder, architecture: identity.architecture },
         givenGeneration(options),
         options.badWords,

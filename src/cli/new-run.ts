@@ -38,7 +38,7 @@ export async function prepareRun(
   const precision = precisionOf(options);
   const detoxifier = await identify(context, options.detoxifier, precision);
   const scorer = await identify(context, options.scorer, precision);
-  const writing = howToWrite(context, detoxifier, options);
+  const writing = await howToWrite(context, detoxifier, options);
   const prefilter = options.prefilter === undefined ? null : await identify(context, options.prefilter, precision);
   const find = (name: string) => findCheckpoint(name, packageRoot, context.config.home);
   const small = options.prefilter === undefined ? null : find(options.prefilter);
@@ -92,15 +92,15 @@ async function calibrated(
 }
 
 /** What is asked for, with a limit: a run that nobody limits is not one that should take a checkpoint's own 1024 tokens. */
-function howToWrite(
+async function howToWrite(
   context: Context,
   { name, architecture }: ModelIdentity,
   options: RunOptions,
-): Pick<RunSettings, 'generation' | 'prompt'> {
+): Promise<Pick<RunSettings, 'generation' | 'prompt'>> {
   const { folder } = findCheckpoint(options.detoxifier, packageRoot, context.config.home);
   const given = withCandidates(givenGeneration(options), options.candidates);
   const limited = 'max_new_tokens' in given || 'max_length' in given;
-  const generation = resolveGeneration(
+  const generation = await resolveGeneration(
     { folder, architecture },
     limited ? given : { max_new_tokens: RUN_MAX_NEW_TOKENS, ...given },
     options.badWords,

@@ -1,14 +1,19 @@
-import { readFileSync } from 'node:fs';
-import { UsageError } from '../contract/errors.ts';
-import { readTokenizerFiles } from './checkpoint/tokenizer-files.ts';
+import { readTokenizerFiles, type TokenizerFiles } from './checkpoint/tokenizer-files.ts';
 import { parseTokenizer } from './tokenizer.ts';
+
+export interface BadWords {
+  /** `bad_words_ids`. */
+  readonly ids: number[][];
+  /** Words that the tokenizer cannot write: it has no tokens, or only its unknown one, for a part of them. A ban would hit others. */
+  readonly unwritable: readonly string[];
+}
 
 /**
  * `bad_words_ids` for words that must never be produced: each as the checkpoint's tokenizer writes it after a space and
  * without one (`add_prefix_space`), as the documentation of transformers advises. A word counts as it is spelled: another
  * case or ending is another word.
  */
-export function badWordIds(folder: string, words: readonly string[]): number[][] {
+export function badWordIds(folder: string, words: readonly string[]): BadWords {
   const files = readTokenizerFiles(folder);
   const [spaced, bare] = [true, false].map((space) => {
     const tokenizer = parseTokenizer({ ...files, tokenizer: withSpace(files.tokenizer, space) });
@@ -17,31 +22,29 @@ export function badWordIds(folder: string, words: readonly string[]): number[][]
       return { ids, text: ids.length === 0 ? '' : tokenizer.decode(ids).trim() };
     };
   });
+  const unknown = unknownToken(files);
   const known = new Map<string, number[]>();
+  const unwritable: string[] = [];
   for (const word of words) {
     const [after, alone] = [spaced?.(word), bare?.(word)];
     // Tokenizers that split at spaces and write them only before words lose those of a phrase with the first one.
     const forms = alone?.text === after?.text ? [alone, after] : [after];
-    for (const form of forms) if (form !== undefined && form.ids.length > 0) known.set(form.ids.join(), form.ids);
+    const writable = forms.flatMap((form) =>
+      form === undefined || form.ids.length === 0 || form.ids.some((id: number) => id === unknown) ? [] : [form.ids],
+    );
+    if (writable.length === 0) unwritable.push(word);
+    for (const ids of writable) known.set(ids.join(), ids);
   }
-  return [...known.values()];
+  return { ids: [...known.values()], unwritable };
 }
 
-/**
- * The words of a lexicon: one a line, empty lines left out.
- * @throws UsageError if it cannot be read or has no words
- */
-export function readLexicon(file: string): string[] {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`The lexicon ${file} cannot be read.`, { cause });
-  }
-  const words = new Set(text.split('\n').map((line) => line.trim()));
-  words.delete('');
-  if (words.size === 0) throw new UsageError(`The lexicon ${file} has no words: it must have one a line.`);
-  return [...words];
+/** Id of the token for what a tokenizer does not know; undefined where it knows every byte. */
+function unknownToken(files: TokenizerFiles): number | undefined {
+  const model: unknown = files.tokenizer.model;
+  if (typeof model !== 'object' || model === null) return undefined;
+  const { unk_id: id, unk_token: token } = model as { unk_id?: unknown; unk_token?: unknown };
+  if (typeof id === 'number') return id;
+  return typeof token === 'string' ? parseTokenizer(files).get_vocab(true).get(token) : undefined;
 }
 
 /** The same JSON with the choice in every part that has one: byte-level tokenizers and those of SentencePiece. */

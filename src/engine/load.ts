@@ -1,6 +1,6 @@
 /** The door of this room: what an engine process and the commands that need no queue use of it. */
 export type { ToxicLabel } from './architectures/classifier.ts';
-export { badWordIds, readLexicon } from './bad-words.ts';
+export { type BadWords, badWordIds } from './bad-words.ts';
 export { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
 export { type Classification, type ClassifierOptions, type LoadedClassifier, loadClassifier } from './classifier.ts';
 export { type DetoxifierOptions, type LoadedDetoxifier, loadDetoxifier } from './detoxifier.ts';

@@ -84,7 +84,7 @@ test('words of a lexicon are not written', async () => {
 
 test.each([
   [['--temperature', '0.5'], 2, 'temperature has no effect without do_sample'],
-  [['--bad-words', 'no-such-file'], 2, 'The lexicon no-such-file cannot be read.'],
+  [['--bad-words', 'no-such-file'], 2, 'The lexicon no-such-file cannot be read'],
 ])('what does not fit is said: %j', async (flags, code, message) => {
   const result = await runCli(['models', 'generate', tinyBart, 'hello', ...flags], { DETOXQ_HOME: home });
   expect(result.code).toBe(code);

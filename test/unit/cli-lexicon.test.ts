@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, expect, test } from 'vitest';
+import { lexiconText, readLexicon } from '../../src/cli/lexicon.ts';
+import { resolveGeneration } from '../../src/cli/resolve-generation.ts';
+import { UsageError } from '../../src/contract/errors.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'detoxq-lexicon-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+function fileOf(bytes: string | Buffer, name = 'words.txt'): string {
+  const file = join(scratch, name);
+  writeFileSync(file, bytes);
+  return file;
+}
+
+test.each<[string, Buffer]>([
+  ['as it is', Buffer.from('door\n# a comment\n\n  that plan \ndoor\n#tag\n')],
+  ['with CR LF and a byte order mark', Buffer.from('\ufeffdoor\r\n# a comment\r\n\r\nthat plan\r\n#tag')],
+  ['in gzip', gzipSync('door\n#\nthat plan\n#tag\n')],
+])('a lexicon has one word on a line: %s', async (_, bytes) => {
+  expect(await readLexicon(fileOf(bytes))).toEqual({ words: ['door', 'that plan', '#tag'], comments: 1 });
+});
+
+test.each<[string, Buffer, RegExp]>([
+  ['Latin-1', Buffer.from('caf\xe9\n', 'latin1'), /words\.txt.*UTF-8/s],
+  [
+    'Latin-1 after many lines',
+    Buffer.from(`${'door\n'.repeat(5_000)}caf\xe9\n`, 'latin1'),
+    /5,?001.*UTF-8|UTF-8.*5,?001/s,
+  ],
+  ['a zip archive', Buffer.from('504b0304140000000000', 'hex'), /words\.txt.*zip archive/],
+  ['a truncated gzip file', gzipSync('door\n'.repeat(1_000)).subarray(0, 30), /words\.txt/],
+  ['nothing', Buffer.alloc(0), /words\.txt/],
+  ['blank lines and comments alone', Buffer.from('\n \n# x\n'), /words\.txt has no words/],
+])('a lexicon that is %s is refused by name', async (_, bytes, message) => {
+  const reading = readLexicon(fileOf(bytes));
+  await expect(reading).rejects.toThrow(UsageError);
+  await expect(reading).rejects.toThrow(message);
+});
+
+test('a lexicon that is not there', async () => {
+  await expect(readLexicon(join(scratch, 'missing.txt'))).rejects.toThrow(/missing\.txt/);
+});
+
+test('what is left out is said, and a lexicon of which nothing is left is refused', async () => {
+  const lexicon = { words: ['a', 'b', 'c'], comments: 2 };
+  expect(lexiconText('w.txt', lexicon, 1)).toBe(
+    'The lexicon w.txt bans 2 words; left out: 2 comment lines; 1 that the tokenizer has no tokens for, so that they never come.',
+  );
+  expect(lexiconText('w.txt', { ...lexicon, comments: 0 }, 0)).toBeNull();
+  const folder = join(import.meta.dirname, '../fixtures/checkpoints/tiny-t5');
+  const model = { folder, architecture: 'T5ForConditionalGeneration' };
+  await expect(resolveGeneration(model, {}, fileOf('你好\n'))).rejects.toThrow('has no effect');
+});
