@@ -12,11 +12,12 @@ import {
   type Tuned,
   tuneCheckpoint,
 } from '../engine/load.ts';
-import { formatDuration, formatPercent } from './format.ts';
+import { formatDuration, formatPercent, visible } from './format.ts';
 import { SIZE_NAMES, tunedText } from './print-device.ts';
 import { formatBytes } from './print-inspection.ts';
 import { createStepProgress } from './step-progress.ts';
 import { outputTable } from './table.ts';
+import { terminal } from './terminal.ts';
 
 interface Options {
   readonly precision: Precision;
@@ -59,6 +60,7 @@ runs will be on. No result depends on what it finds: detoxq models inspect --dev
       for (const name of names) {
         const { folder, name: known } = findCheckpoint(name, packageRoot, home);
         const reference = { folder, name: known, precision, cacheFolder: join(home, 'compiled') };
+        terminal.step(`Compiling ${visible(name)} …`);
         const compiled = await compile(reference);
         if (!json) process.stdout.write(compiledText(compiled));
         const tuned = tune ? await tuneWithProgress(reference) : null;

@@ -76,6 +76,11 @@ export function createTerminal(
     guarded = true;
     guard(screen);
     if (output.isTTY && output !== screen) guard(output);
+    // Also where a second signal ends the process at once.
+    process.once('exit', () => {
+      live = null;
+      replace([]);
+    });
     screen.on('resize', () => {
       if (live !== null) replace(live.draw(columns()));
     });

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { terminal } from './terminal.ts';
 
 /** Texts that a model takes together: enough for full batches, few enough that the first answers come soon. */
 const GROUP = 64;
@@ -9,6 +10,8 @@ export async function* textGroups(given: readonly string[]): AsyncGenerator<read
     for (let i = 0; i < given.length; i += GROUP) yield given.slice(i, i + GROUP);
     return;
   }
+  // What is typed needs a line of its own.
+  if (process.stdin.isTTY) terminal.clear();
   if (process.stdin.isTTY) process.stderr.write('Reading texts from the terminal, one a line; Ctrl-D ends.\n');
   const size = process.stdin.isTTY ? 1 : GROUP;
   let group: string[] = [];
