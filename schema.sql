@@ -1,4 +1,5 @@
--- The schema after all migrations, for reading; a test keeps it equal to them.
+-- The tables after all migrations, for reading; a test keeps it equal to them.
+-- They are in the schema detoxq unless docs/operations.md says otherwise.
 
 CREATE TABLE chunks (
   run_id text NOT NULL,
@@ -263,7 +264,7 @@ CREATE OR REPLACE FUNCTION create_results_partition(run text)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO 'public', 'pg_temp'
+ SET search_path TO 'detoxq', 'pg_temp'
 AS $function$
 BEGIN
   IF run !~ '^r[a-z0-9]{7}$' OR NOT EXISTS (SELECT FROM runs WHERE id = run) THEN

@@ -109,7 +109,7 @@ function ours(database: Database, more: readonly string[]): () => Promise<Done> 
     const report = JSON.parse(stdout);
     const perRow = await outcomesOf(
       database,
-      `SELECT outcome FROM results WHERE run_id = '${report.run}' ORDER BY row_no`,
+      `SELECT outcome FROM detoxq.results WHERE run_id = '${report.run}' ORDER BY row_no`,
     );
     const notes = { engineMs: report.engineMs, prefilter: report.prefilter };
     return { ...measured, outcomes: report.outcomes, perRow, versions: {}, notes };

@@ -93,7 +93,7 @@ async function detoxq(
 
 async function times(database: Database, run: string) {
   const [row] = await database.query<{ claimed: Date; done: Date }>(
-    'SELECT min(claimed_at) AS claimed, min(done_at) AS done FROM chunks WHERE run_id = $1',
+    'SELECT min(claimed_at) AS claimed, min(done_at) AS done FROM detoxq.chunks WHERE run_id = $1',
     [run],
   );
   if (row === undefined) throw new Error('a query over all chunks gave no row');

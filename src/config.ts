@@ -13,14 +13,16 @@ export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
 export interface Config {
   /** `DATABASE_URL`: Postgres to use, with what `PGPASSWORD` or `PGPASSFILE` add; unset means the embedded one. */
   readonly databaseUrl: string | undefined;
+  /** `DETOXQ_SCHEMA`: schema of the tables; unset means the one that has them already, else `detoxq`. */
+  readonly schema: string | undefined;
   /** `REDIS_URL`: Redis to use; unset means a private one, or Postgres as the queue where no redis-server is found. */
   readonly redisUrl: string | undefined;
   /** `DETOXQ_HOME`: embedded services, pulled checkpoints, compiled graphs. Default `.detoxq` in the working folder. */
   readonly home: string;
   /** `DETOXQ_CHECKPOINTS`: further folders, parted by `:`, from which `worker` opens checkpoints that runs name by path. */
   readonly checkpointFolders: readonly string[];
-  /** `DETOXQ_QUEUE`: name of the queue; workers and producers of one installation share it. Default `detoxq`. */
-  readonly queueName: string;
+  /** `DETOXQ_QUEUE`: name of the queue; workers and producers of one installation share it. Default: its own. */
+  readonly queueName: string | undefined;
   /** `DETOXQ_DRAIN_SECONDS`: how long a worker may finish what it has after the first signal. Default 25 s. */
   readonly drainDeadlineMs: number;
   /** `DETOXQ_LOG_LEVEL`: trace, debug, info, warn, error, silent. Default: info for `worker`, warn elsewhere. */
@@ -52,6 +54,9 @@ const text = z
   .optional()
   .transform((value) => (value === '' ? undefined : value));
 
+/** Needs no quotes, and leaves room for the name of the queue's schema; names of Postgres and of queues are none. */
+const SCHEMA_NAME = /^(?!pg_|information_schema$|detoxq_queue$)[a-z][a-z0-9_]{0,47}(?<!_jobs)$/;
+
 const environment = z.object({
   DATABASE_URL: text,
   PGPASSWORD: text,
@@ -59,10 +64,14 @@ const environment = z.object({
   REDIS_URL: text,
   DETOXQ_HOME: z.string().default('.detoxq'),
   DETOXQ_CHECKPOINTS: z.string().default(''),
-  DETOXQ_QUEUE: z
-    .string()
-    .regex(/^[a-z][a-z0-9_-]{0,40}$/, { error: 'DETOXQ_QUEUE must be a short name of a-z, 0-9, _ and -' })
-    .default('detoxq'),
+  DETOXQ_SCHEMA: text.refine((value) => value === undefined || SCHEMA_NAME.test(value), {
+    error:
+      'DETOXQ_SCHEMA must be a name of a-z, 0-9 and _ (at most 48, a letter first), ' +
+      'neither one of Postgres (pg_…, information_schema) nor one of a queue (…_jobs, detoxq_queue)',
+  }),
+  DETOXQ_QUEUE: text.refine((value) => value === undefined || /^[a-z][a-z0-9_-]{0,40}$/.test(value), {
+    error: 'DETOXQ_QUEUE must be a short name of a-z, 0-9, _ and -',
+  }),
   DETOXQ_DRAIN_SECONDS: z.coerce.number().min(0).max(3600).default(25),
   DETOXQ_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).optional(),
   PATH: z.string().default(''),
@@ -88,6 +97,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const values = parsed.data;
   return {
     databaseUrl: readDatabaseUrl(values),
+    schema: values.DETOXQ_SCHEMA,
     redisUrl: readRedisUrl(values.REDIS_URL),
     home: expandHome(values.DETOXQ_HOME),
     checkpointFolders: values.DETOXQ_CHECKPOINTS.split(delimiter).filter(Boolean).map(expandHome),

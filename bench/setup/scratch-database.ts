@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { migrate } from '../../src/store/migrate.ts';
-import { createPool, type Database } from '../../src/store/pool.ts';
+import { createPool, type Database, DEFAULT_SCHEMA } from '../../src/store/pool.ts';
 
 export interface ScratchDatabase {
   /** Also good as the name of a queue that belongs to it. */
@@ -15,6 +15,8 @@ export async function createScratchDatabase(serverUrl: string, maxConnections: n
   const name = `detoxq_bench_${randomBytes(4).toString('hex')}`;
   const server = createPool(serverUrl, { max: 1, applicationName: 'detoxq-bench' });
   await server.query(`CREATE DATABASE ${name} TEMPLATE template0`);
+  // For SQL of benchmarks, which names no schema.
+  await server.query(`ALTER DATABASE ${name} SET search_path = ${DEFAULT_SCHEMA}, public`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   const database = createPool(url.href, { max: maxConnections, applicationName: 'detoxq-bench' });

@@ -3,8 +3,10 @@ import { ServiceError } from '../contract/errors.ts';
 import { formatRoom, freeBytes } from '../contract/file-errors.ts';
 import type { Log } from '../contract/log.ts';
 import { parsePostgresAddress } from '../contract/postgres-address.ts';
-import type { ChunkQueue } from '../queue/queue.ts';
+import { type ChunkQueue, defaultQueueName, queueSchema } from '../queue/queue.ts';
 import { openServices, type Services } from '../services/services.ts';
+import { inSchema } from '../store/in-schema.ts';
+import { locateSchema, type Place, readInstallation, resultsTable } from '../store/locate.ts';
 import { migrate, requireCurrentSchema } from '../store/migrate.ts';
 import { createPool, type Database } from '../store/pool.ts';
 import { servicesStep } from './first-word.ts';
@@ -17,6 +19,8 @@ export interface Context {
   readonly log: Log;
   readonly services: Services;
   readonly database: Database;
+  /** Other schemas of the database that hold tables of detoxq. */
+  readonly otherSchemas: readonly string[];
   /** Opens the queue; closed with the context. */
   openQueue(): Promise<ChunkQueue>;
 }
@@ -52,14 +56,17 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
   }).catch(explain);
   const closing: (() => Promise<void>)[] = [() => services.close()];
   try {
-    const database = createPool(services.databaseUrl, {
+    const pool = createPool(services.databaseUrl, {
       max: options.connections ?? 4,
       applicationName: 'detoxq',
       answerTimeoutMs: options.answerTimeoutMs,
     });
-    closing.unshift(() => database.close());
+    closing.unshift(() => pool.close());
+    const place = await locateSchema(pool, config.schema);
+    const database = inSchema(pool, place.schema);
     // The embedded database is ours alone: its schema follows the program without being asked.
     const schema = options.schema ?? (services.postgres === 'embedded' ? 'apply' : 'check');
+    if (schema !== 'skip') requireOneInstallation(place);
     if (schema === 'check') await requireCurrentSchema(database);
     // Looked at first: a user who may not change the schema can run on one that is up to date.
     if (schema === 'apply' && !(await isCurrent(database))) await migrate(database);
@@ -69,8 +76,9 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
       log,
       services,
       database,
+      otherSchemas: place.others,
       async openQueue() {
-        const queue = await openQueueOf(services, config.queueName, log);
+        const queue = await openQueueOf(services, config.queueName, database, log);
         closing.unshift(() => queue.close());
         return queue;
       },
@@ -98,14 +106,31 @@ function explainFullHome(error: unknown, { home, databaseUrl, redisUrl }: Config
   );
 }
 
+/** Only `migrate` begins a second installation: a verb that forgot a setting must not look into an empty one. */
+function requireOneInstallation({ schema, found, others }: Place): void {
+  const [other] = others;
+  if (found || other === undefined) return;
+  throw new ServiceError(
+    `the schema ${schema} of this database has no tables of detoxq; there is an installation in ${others.join(', ')}: ` +
+      `to use it, set DETOXQ_SCHEMA=${other}; to make another one in ${schema}, run \`detoxq migrate\``,
+  );
+}
+
 /** BullMQ takes longer to load than all the rest: verbs without a queue do without it. */
-async function openQueueOf({ databaseUrl, redisUrl }: Services, name: string, log: Log): Promise<ChunkQueue> {
+async function openQueueOf(
+  { databaseUrl, redisUrl }: Services,
+  named: string | undefined,
+  database: Database,
+  log: Log,
+): Promise<ChunkQueue> {
+  const installation = await readInstallation(database);
+  const name = named ?? defaultQueueName(database.schema, installation.id);
   if (redisUrl === null) {
     const { createPostgresQueue } = await import('../queue/postgres-queue.ts');
-    return createPostgresQueue({ url: databaseUrl, name, log });
+    return createPostgresQueue({ url: databaseUrl, name, log, schema: queueSchema(database.schema) });
   }
   const { createRedisQueue } = await import('../queue/redis-queue.ts');
-  return createRedisQueue({ url: redisUrl, name, log });
+  return createRedisQueue({ url: redisUrl, name, log, installation: installation.title });
 }
 
 function isCurrent(database: Database): Promise<boolean> {
@@ -124,5 +149,5 @@ export function describeResults(context: Context, runId: string): string {
     context.services.postgres === 'embedded'
       ? `the embedded Postgres in ${context.config.home}`
       : `Postgres at ${parsePostgresAddress(context.services.databaseUrl).where}`;
-  return `table results, run_id '${runId}', in ${where}`;
+  return `table ${resultsTable(context.database.schema)}, run_id '${runId}', in ${where}`;
 }

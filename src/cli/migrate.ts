@@ -11,6 +11,8 @@ export function addMigrateCommand(program: Command): void {
     .addHelpText(
       'after',
       `
+The tables go to the schema DETOXQ_SCHEMA; unset, to where they are already, else to "detoxq".
+
 Examples:
   DATABASE_URL=postgres://detoxq@db/detoxq detoxq migrate
   detoxq migrate --roles && psql -c "CREATE USER alice PASSWORD '…' IN ROLE detoxq_worker"
@@ -18,9 +20,16 @@ Examples:
 SECURITY.md says what each role may do.`,
     )
     .action(async ({ roles }: { roles?: boolean }) => {
-      await withContext({ schema: 'skip' }, async ({ database }) => {
+      await withContext({ schema: 'skip' }, async ({ database, otherSchemas }) => {
         const applied = await migrate(database);
-        process.stderr.write(`${applied.map((name) => `Applied ${name}.\n`).join('')}The schema is up to date.\n`);
+        const lines = [
+          ...applied.map((name) => `Applied ${name}.`),
+          `The schema ${database.schema} is up to date.`,
+          ...(otherSchemas.length === 0
+            ? []
+            : [`Other installations in this database, left as they are: ${otherSchemas.join(', ')} (DETOXQ_SCHEMA).`]),
+        ];
+        process.stderr.write(`${lines.join('\n')}\n`);
         if (roles) {
           await createRoles(database);
           process.stderr.write(`The roles ${ROLES.join(', ')} have their rights.\n`);

@@ -8,6 +8,24 @@ export interface ChunkJob {
   readonly payload: string;
 }
 
+/**
+ * The queue of an installation that names none. Installations that share a Redis must not share it: workers of one would
+ * take the jobs of the other.
+ */
+export function defaultQueueName(schema: string, installationId: string): string {
+  // The name that it always had where the tables are in public; what waits there at an update is found.
+  return schema === 'public' ? 'detoxq' : `detoxq-${installationId}`;
+}
+
+/** BullMQ takes no other names of schemas. */
+const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_$]{0,57}$/;
+
+/** The schema of a queue on Postgres whose tables are in `schema`, so that each installation of a database has its own. */
+export function queueSchema(schema: string): string {
+  // Before tables had a schema of their own, they were in public, and the queue was here.
+  return schema === 'public' || !PLAIN_NAME.test(schema) ? 'detoxq_queue' : `${schema}_jobs`;
+}
+
 /** Names a job in the queue. One chunk has one job at most. */
 export function jobId({ runId, chunkNo }: Pick<ChunkJob, 'runId' | 'chunkNo'>): string {
   return `${runId}-${chunkNo}`;

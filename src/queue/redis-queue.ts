@@ -1,9 +1,9 @@
 import { createRedisBackend, DelayedError, type RedisQueueBackend } from 'bullmq';
 import { Redis } from 'ioredis';
-import { DetoxqError } from '../contract/errors.ts';
+import { DetoxqError, UsageError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { parseRedisAddress, type RedisAddress } from '../contract/redis-address.ts';
-import type { BullBackend, OpenConnection } from './bull-backend.ts';
+import { type BullBackend, KEY_PREFIX, type OpenConnection } from './bull-backend.ts';
 import type { Redelivery } from './bull-consumer.ts';
 import { createBullQueue } from './bull-queue.ts';
 import type { ChunkQueue } from './queue.ts';
@@ -25,6 +25,8 @@ export interface RedisQueueOptions {
   readonly url: string;
   /** Producers and workers of one installation share it. */
   readonly name: string;
+  /** Whose queue it is, for people. Default: not checked. */
+  readonly installation?: string;
   readonly log: Log;
   /** When jobs of a silent worker are delivered again. Default after 30 s, looked for every 10 s. */
   readonly redelivery?: Redelivery;
@@ -32,9 +34,16 @@ export interface RedisQueueOptions {
 
 /**
  * The queue on Redis or Valkey, 6.2 or newer.
- * @throws ServiceError when it cannot be reached; UsageError when `url` is no such address
+ * @throws ServiceError when it cannot be reached; UsageError when `url` is no such address, or the queue is another
+ *   installation's
  */
-export async function createRedisQueue({ url, name, log, redelivery }: RedisQueueOptions): Promise<ChunkQueue> {
+export async function createRedisQueue({
+  url,
+  name,
+  installation,
+  log,
+  redelivery,
+}: RedisQueueOptions): Promise<ChunkQueue> {
   const address = parseRedisAddress(url);
   const { where } = address;
   const translate = (error: unknown) => translateRedisError(error, where);
@@ -78,7 +87,10 @@ export async function createRedisQueue({ url, name, log, redelivery }: RedisQueu
     }, PATIENCE_MS);
     try {
       await redis.connect();
-      if (!checked) await checkServer(redis, where, log);
+      if (!checked) {
+        await checkServer(redis, where, log);
+        if (installation !== undefined) await requireOwnQueue(redis, where, name, installation);
+      }
       checked = true;
     } catch (error) {
       disconnect();
@@ -111,6 +123,18 @@ function optionsOf(address: RedisAddress) {
     ...(password === undefined ? {} : { password }),
     db: database,
   };
+}
+
+/** Two databases may name the same queue: then workers of one would throw away the jobs of the other. */
+async function requireOwnQueue(redis: Redis, where: string, name: string, installation: string): Promise<void> {
+  const key = `${KEY_PREFIX}:${name}:installation`;
+  await redis.setnx(key, installation);
+  const owner = await redis.get(key);
+  if (owner === null || owner === installation) return;
+  throw new UsageError(
+    `the queue ${name} on Redis at ${where} is that of another installation (${owner}), and this is ${installation}: ` +
+      `set DETOXQ_QUEUE to another name. If that installation is no more: redis-cli del '${key}'`,
+  );
 }
 
 /** ioredis would go on with database 0, which is another queue. */

@@ -64,12 +64,12 @@ export async function appendChunks(connection: Connection, runId: string, chunks
        SELECT * FROM unnest($2::integer[], $3::bigint[], $4::integer[], $5::bytea[])
          AS chunk (chunk_no, first_row, row_count, payload)
      )
-     INSERT INTO chunks (run_id, chunk_no, first_row, row_count, payload)
+     INSERT INTO detoxq.chunks (run_id, chunk_no, first_row, row_count, payload)
      SELECT runs.id, given.*
-     FROM runs, given
+     FROM detoxq.runs, given
      WHERE runs.id = $1 AND runs.state IN ('enqueueing', 'paused')
        AND NOT EXISTS (
-         SELECT FROM chunks JOIN given USING (chunk_no)
+         SELECT FROM detoxq.chunks JOIN given USING (chunk_no)
          WHERE chunks.run_id = $1 AND (chunks.first_row, chunks.row_count) <> (given.first_row, given.row_count)
        )
      ON CONFLICT (run_id, chunk_no) DO NOTHING
@@ -79,7 +79,7 @@ export async function appendChunks(connection: Connection, runId: string, chunks
   if (appended.length === chunks.length) return;
   const same = await connection.query(
     `SELECT chunk_no
-     FROM chunks JOIN unnest($2::integer[], $3::bigint[], $4::integer[]) AS chunk (chunk_no, first_row, row_count)
+     FROM detoxq.chunks JOIN unnest($2::integer[], $3::bigint[], $4::integer[]) AS chunk (chunk_no, first_row, row_count)
        USING (chunk_no, first_row, row_count)
      WHERE run_id = $1`,
     [runId, numbers, firstRows, rowCounts],
@@ -101,7 +101,7 @@ export async function ledgerEnd(connection: Connection, runId: string): Promise<
     `SELECT count(*) AS chunks, coalesce(sum(row_count), 0)::bigint AS rows
      FROM (
        SELECT chunk_no, row_count, row_number() OVER (ORDER BY chunk_no) - 1 AS position
-       FROM chunks WHERE run_id = $1
+       FROM detoxq.chunks WHERE run_id = $1
      ) AS numbered
      WHERE chunk_no = position`,
     [runId],
@@ -144,10 +144,10 @@ export async function claimChunks(
     const keys = left.flatMap((at) => chunks[at] ?? []);
     const values = [keys.map(({ runId }) => runId), keys.map(({ chunkNo }) => chunkNo)];
     const claimed = await connection.query<Claim & { position: number }>(
-      `UPDATE chunks SET state = 'active', claims = claims + 1, attempts = attempts + 1, worker = $3,
+      `UPDATE detoxq.chunks SET state = 'active', claims = claims + 1, attempts = attempts + 1, worker = $3,
          claimed_at = CASE WHEN retrying = 0 THEN now() ELSE claimed_at END
        FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS given (run_id, chunk_no, position)
-         JOIN runs ON runs.id = given.run_id
+         JOIN detoxq.runs ON runs.id = given.run_id
        WHERE chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no AND chunks.state <> 'done'
          AND runs.state IN ('enqueueing', 'running')
        RETURNING position, chunks.run_id AS "runId", chunks.chunk_no AS "chunkNo", claims AS "claimNo", attempts,
@@ -159,8 +159,8 @@ export async function claimChunks(
     const found = await connection.query<{ position: number; runState: RunState | null; chunkState: string | null }>(
       `SELECT position, runs.state AS "runState", chunks.state AS "chunkState"
        FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS given (run_id, chunk_no, position)
-         LEFT JOIN chunks ON chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no
-         LEFT JOIN runs ON runs.id = chunks.run_id`,
+         LEFT JOIN detoxq.chunks ON chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no
+         LEFT JOIN detoxq.runs ON runs.id = chunks.run_id`,
       values,
     );
     for (const { position, runState, chunkState } of found) {
@@ -185,7 +185,7 @@ function refusalOf(runState: RunState | null, chunkState: string | null): ClaimR
  */
 export async function releaseChunk(connection: Connection, claim: Claim): Promise<boolean> {
   const rows = await connection.query(
-    `UPDATE chunks SET state = 'queued', attempts = attempts - 1, worker = NULL
+    `UPDATE detoxq.chunks SET state = 'queued', attempts = attempts - 1, worker = NULL
      WHERE run_id = $1 AND chunk_no = $2 AND state = 'active' AND claims = $3
      RETURNING chunk_no`,
     [claim.runId, claim.chunkNo, claim.claimNo],
@@ -203,7 +203,7 @@ export async function openChunks(
   page: { readonly after: number; readonly limit: number },
 ): Promise<number[]> {
   const rows = await connection.query<{ chunkNo: number }>(
-    `SELECT chunk_no AS "chunkNo" FROM chunks
+    `SELECT chunk_no AS "chunkNo" FROM detoxq.chunks
      WHERE run_id = $1 AND chunk_no > $2 AND state <> 'done' ORDER BY chunk_no LIMIT $3`,
     [runId, page.after, page.limit],
   );
@@ -213,7 +213,7 @@ export async function openChunks(
 /** How many chunks of a run are not done; `atMost` where there are more. */
 export async function countOpenChunks(connection: Connection, runId: string, atMost: number): Promise<number> {
   const [open] = await connection.query<{ chunks: number }>(
-    `SELECT count(*) AS chunks FROM (SELECT FROM chunks WHERE run_id = $1 AND state <> 'done' LIMIT $2) AS open`,
+    `SELECT count(*) AS chunks FROM (SELECT FROM detoxq.chunks WHERE run_id = $1 AND state <> 'done' LIMIT $2) AS open`,
     [runId, atMost],
   );
   return open?.chunks ?? 0;
@@ -223,7 +223,7 @@ export async function countOpenChunks(connection: Connection, runId: string, atM
 export function readChunks(connection: Connection, runId: string, chunkNos: readonly number[]): Promise<NewChunk[]> {
   return connection.query<NewChunk>(
     `SELECT chunk_no AS "chunkNo", first_row AS "firstRow", row_count AS "rowCount", payload
-     FROM chunks WHERE run_id = $1 AND chunk_no = ANY ($2) AND payload IS NOT NULL ORDER BY chunk_no`,
+     FROM detoxq.chunks WHERE run_id = $1 AND chunk_no = ANY ($2) AND payload IS NOT NULL ORDER BY chunk_no`,
     [runId, chunkNos],
   );
 }

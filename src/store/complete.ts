@@ -48,7 +48,7 @@ const CLAIM_IS_OURS = `
  * that is null gives nulls.
  */
 const INSERT_RESULTS = `
-    INSERT INTO results (run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
+    INSERT INTO detoxq.results (run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
       similarity, scorer_id, detoxifier_id, tokens_in, tokens_out, meta)
     SELECT done.run_id, row_no, row_key, outcome, text, detoxified, toxicity_before, toxicity_after,
       similarity, coalesce(rated_by, scorer_id), CASE WHEN outcome <> 'clean' THEN detoxifier_id END,
@@ -67,14 +67,14 @@ const ERRORS = `
 
 /** One statement: of each chunk everything is written, or, when its claim is no longer the newest or it is done, nothing. */
 const COMPLETE = `${GIVEN}, done AS (
-    UPDATE chunks SET state = 'done', done_at = now(), payload = NULL, timings = given.timings,
+    UPDATE detoxq.chunks SET state = 'done', done_at = now(), payload = NULL, timings = given.timings,
       rows_clean = clean, rows_detoxified = detoxified, rows_still_toxic = still_toxic, rows_unchanged = unchanged,
       rows_rejected = rejected, row_errors = errors, toxicity_before_sum = given.toxicity_before_sum,
       toxicity_after_sum = given.toxicity_after_sum, tokens_in = given.tokens_in, tokens_out = given.tokens_out
     FROM given WHERE ${CLAIM_IS_OURS}
     RETURNING position, chunks.run_id, scorer_id, detoxifier_id
   ), written AS (${INSERT_RESULTS}), noted AS (
-    INSERT INTO row_errors (run_id, row_no, row_key, stage, code, message, attempts, source)
+    INSERT INTO detoxq.row_errors (run_id, row_no, row_key, stage, code, message, attempts, source)
     SELECT done.run_id, row_no, row_key, stage, code, message, attempts, source
     FROM ${ERRORS} JOIN done USING (position)
   )
@@ -85,7 +85,7 @@ const COMPLETE = `${GIVEN}, done AS (
  * again are counted up. All else of the chunk stays.
  */
 const COMPLETE_RETRY = `${GIVEN}, done AS (
-    UPDATE chunks SET state = 'done', payload = NULL, retrying = 0,
+    UPDATE detoxq.chunks SET state = 'done', payload = NULL, retrying = 0,
       timings = (
         SELECT jsonb_object_agg(stage, ms) FROM (
           SELECT stage, sum(ms::double precision) AS ms FROM (
@@ -102,10 +102,10 @@ const COMPLETE_RETRY = `${GIVEN}, done AS (
     FROM given WHERE ${CLAIM_IS_OURS}
     RETURNING position, chunks.run_id, scorer_id, detoxifier_id
   ), written AS (${INSERT_RESULTS}), cleared AS (
-    DELETE FROM row_errors USING unnest($17::integer[], $18::bigint[]) AS result (position, row_no) JOIN done USING (position)
+    DELETE FROM detoxq.row_errors USING unnest($17::integer[], $18::bigint[]) AS result (position, row_no) JOIN done USING (position)
     WHERE row_errors.run_id = done.run_id AND row_errors.row_no = result.row_no
   ), noted AS (
-    UPDATE row_errors SET stage = error.stage, code = error.code, message = error.message,
+    UPDATE detoxq.row_errors SET stage = error.stage, code = error.code, message = error.message,
       attempts = row_errors.attempts + error.attempts, created_at = now()
     FROM ${ERRORS} JOIN done USING (position)
     WHERE row_errors.run_id = done.run_id AND row_errors.row_no = error.row_no

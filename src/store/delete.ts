@@ -41,8 +41,10 @@ export async function deleteRun(database: Database, runId: string): Promise<void
 async function remove(connection: Connection, id: string): Promise<void> {
   await connection.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
   // Before any row is locked: a worker that completes a chunk locks its tables first, then rows.
-  await connection.query('LOCK TABLE ONLY results IN ACCESS EXCLUSIVE MODE');
-  const [run] = await connection.query<{ state: RunState }>('SELECT state FROM runs WHERE id = $1 FOR UPDATE', [id]);
+  await connection.query('LOCK TABLE ONLY detoxq.results IN ACCESS EXCLUSIVE MODE');
+  const [run] = await connection.query<{ state: RunState }>('SELECT state FROM detoxq.runs WHERE id = $1 FOR UPDATE', [
+    id,
+  ]);
   if (run === undefined) throw new UsageError(`there is no run ${id} any more`);
   if (!DELETABLE.includes(run.state)) {
     throw new UsageError(
@@ -52,11 +54,11 @@ async function remove(connection: Connection, id: string): Promise<void> {
   const [partition] = await connection.query<{ name: string }>(
     `SELECT format('%I.%I', nspname, relname) AS name
      FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
-     WHERE inhparent = 'results'::regclass AND relname = 'results_' || $1`,
+     WHERE inhparent = 'detoxq.results'::regclass AND relname = 'results_' || $1`,
     [id],
   );
   if (partition !== undefined) await connection.query(`DROP TABLE ${partition.name}`);
-  await connection.query('DELETE FROM runs WHERE id = $1', [id]);
+  await connection.query('DELETE FROM detoxq.runs WHERE id = $1', [id]);
 }
 
 function lockState(error: unknown): string {

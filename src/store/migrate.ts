@@ -3,14 +3,18 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import { quoteIdentifier } from './in-schema.ts';
+import { requireServer } from './locate.ts';
 import type { Connection, Database } from './pool.ts';
 import { sqlState } from './postgres-errors.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
-const OLDEST_SERVER = 150_000;
 /** Any number that no other program on the same database uses; spells `detoxq`. */
 const LOCK_KEY = 0x6465_746f_7871;
 const UNDEFINED_TABLE = '42P01';
+const INSUFFICIENT_PRIVILEGE = '42501';
+/** A table, a function, a type or a constraint of that name is there already. */
+const DUPLICATES = ['42P07', '42723', '42710'];
 
 interface Migration {
   /** 1, 2, … without gaps, from the file's name. */
@@ -30,17 +34,22 @@ interface Applied {
  * Brings the schema up to date: one transaction under an advisory lock, so that it is all there or not at all and
  * several at once are safe.
  *
+ * @param database the tables go to its schema, which is made when it is not there
  * @param folder with files `NNN_name.sql`; ours by default
  * @returns names of the migrations applied now
- * @throws DetoxqError when an applied file was changed since, or the schema is newer than this detoxq
+ * @throws DetoxqError when an applied file was changed since, the schema is newer than this detoxq, holds something else, or
+ *   may not be made by this user
  */
 export async function migrate(database: Database, folder: string = MIGRATIONS): Promise<string[]> {
   const migrations = await readMigrations(folder);
   return database.transaction(async (connection) => {
     await requireServer(connection);
     await connection.query('SELECT pg_advisory_xact_lock($1)', [LOCK_KEY]);
+    await makeSchema(connection, database.schema);
+    // Migrations name no schema, so that they work in every one.
+    await connection.query(`SET LOCAL search_path = ${quoteIdentifier(database.schema)}`);
     await connection.query(`
-      CREATE TABLE IF NOT EXISTS detoxq_migrations (
+      CREATE TABLE IF NOT EXISTS detoxq.detoxq_migrations (
         version integer PRIMARY KEY,
         name text NOT NULL,
         sha256 text NOT NULL,
@@ -48,8 +57,10 @@ export async function migrate(database: Database, folder: string = MIGRATIONS): 
       )`);
     const pending = pendingMigrations(migrations, await readApplied(connection));
     for (const { version, name, sql, sha256 } of pending) {
-      await connection.query(sql);
-      await connection.query('INSERT INTO detoxq_migrations (version, name, sha256) VALUES ($1, $2, $3)', [
+      await connection.query(sql).catch((error) => {
+        throw DUPLICATES.includes(sqlState(error)) ? notOurs(database.schema, error) : error;
+      });
+      await connection.query('INSERT INTO detoxq.detoxq_migrations (version, name, sha256) VALUES ($1, $2, $3)', [
         version,
         name,
         sha256,
@@ -57,6 +68,50 @@ export async function migrate(database: Database, folder: string = MIGRATIONS): 
     }
     return pending.map((migration) => migration.name);
   });
+}
+
+async function makeSchema(connection: Connection, schema: string): Promise<void> {
+  const [place] = await connection.query<{ mayUse: boolean | null; database: string; user: string }>(
+    `SELECT has_schema_privilege(oid, 'USAGE') AND has_schema_privilege(oid, 'CREATE') AS "mayUse",
+       quote_ident(current_database()) AS database, quote_ident(current_user) AS user
+     FROM (SELECT) AS one LEFT JOIN pg_namespace ON nspname = $1`,
+    [schema],
+  );
+  if (place === undefined) throw new Error('an outer join to one row gave none');
+  const { mayUse, database, user } = place;
+  const name = quoteIdentifier(schema);
+  if (mayUse === false) {
+    throw new DetoxqError(
+      `the user ${user} may not make tables in the schema ${schema}, which belongs to another user. ` +
+        `Its owner can allow it (GRANT USAGE, CREATE ON SCHEMA ${name} TO ${user};), or DETOXQ_SCHEMA names another schema`,
+    );
+  }
+  if (mayUse) return;
+  try {
+    await connection.query(`CREATE SCHEMA ${name}`);
+  } catch (error) {
+    if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+    throw new DetoxqError(
+      `the user ${user} may not make the schema ${schema} in the database ${database}. The owner of the database can make it ` +
+        `(CREATE SCHEMA ${name} AUTHORIZATION ${user};), or DETOXQ_SCHEMA names one where this user may make tables`,
+      { cause: error },
+    );
+  }
+}
+
+function notOurs(schema: string, cause: unknown): DetoxqError {
+  const said =
+    cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : 'something is there already';
+  return new DetoxqError(
+    `the schema ${schema} holds something of another program (${said}), and detoxq does not touch it: ` +
+      'set DETOXQ_SCHEMA to a schema of its own, such as DETOXQ_SCHEMA=detoxq',
+    { cause },
+  );
+}
+
+/** In Postgres's words. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
 }
 
 /**
@@ -67,7 +122,12 @@ export async function requireCurrentSchema(connection: Connection, folder: strin
   const migrations = await readMigrations(folder);
   const applied = await readApplied(connection).catch((error) => {
     if (sqlState(error) === UNDEFINED_TABLE) return [];
-    throw error;
+    if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+    throw new DetoxqError(
+      `this user may not read the tables of detoxq (${reasonOf(error)}): their owner runs \`detoxq migrate --roles\` ` +
+        'and gives the user one of the roles (SECURITY.md)',
+      { cause: error },
+    );
   });
   if (pendingMigrations(migrations, applied).length === 0) return;
   throw new ServiceError(
@@ -95,16 +155,8 @@ async function readMigrations(folder: string): Promise<Migration[]> {
   );
 }
 
-async function requireServer(connection: Connection): Promise<void> {
-  const [server] = await connection.query<{ number: number; version: string }>(
-    "SELECT current_setting('server_version_num')::integer AS number, current_setting('server_version') AS version",
-  );
-  if (server !== undefined && server.number >= OLDEST_SERVER) return;
-  throw new DetoxqError(`this is Postgres ${server?.version}: detoxq needs Postgres 15 or newer`);
-}
-
 function readApplied(connection: Connection): Promise<Applied[]> {
-  return connection.query<Applied>('SELECT version, name, sha256 FROM detoxq_migrations ORDER BY version');
+  return connection.query<Applied>('SELECT version, name, sha256 FROM detoxq.detoxq_migrations ORDER BY version');
 }
 
 function pendingMigrations(migrations: readonly Migration[], applied: readonly Applied[]): Migration[] {

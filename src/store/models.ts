@@ -6,7 +6,7 @@ export async function modelId(database: Database, model: ModelIdentity): Promise
   const identity = [model.name, model.architecture, model.digest, model.precision];
   const find = async (): Promise<number | undefined> => {
     const [row] = await database.query<{ id: number }>(
-      'SELECT id FROM models WHERE name = $1 AND architecture = $2 AND digest = $3 AND precision = $4',
+      'SELECT id FROM detoxq.models WHERE name = $1 AND architecture = $2 AND digest = $3 AND precision = $4',
       identity,
     );
     return row?.id;
@@ -14,7 +14,7 @@ export async function modelId(database: Database, model: ModelIdentity): Promise
   const known = await find();
   if (known !== undefined) return known;
   await database.query(
-    'INSERT INTO models (name, architecture, digest, precision) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
+    'INSERT INTO detoxq.models (name, architecture, digest, precision) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
     identity,
   );
   const added = await find();

@@ -3,7 +3,12 @@ import pg from 'pg';
 import { openAddress } from './postgres-connection.ts';
 import { translatePostgresError } from './postgres-errors.ts';
 
-/** Something that runs SQL: the pool, or one transaction of it. */
+/**
+ * Something that runs SQL: the pool, or one transaction of it.
+ *
+ * SQL names our tables `detoxq.runs`, `detoxq.results`, …, and `inSchema` puts another schema in place of `detoxq`. No
+ * statement of ours relies on the search path, which a pooler in transaction mode loses (docs/decisions/store-schema.md).
+ */
 export interface Connection {
   /**
    * Rows of one statement. `int8` comes as a number, `jsonb` parsed, `timestamptz` as a Date.
@@ -13,6 +18,8 @@ export interface Connection {
 }
 
 export interface Database extends Connection {
+  /** The schema that `detoxq.` in SQL stands for. */
+  readonly schema: string;
   /** Commits when `work` returns, rolls back when it throws. */
   transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
   /** Rolls back in every case: what `work` changed is gone. */
@@ -20,6 +27,9 @@ export interface Database extends Connection {
   /** Waits for statements under way, then closes every connection. */
   close(): Promise<void>;
 }
+
+/** Where the tables of a new installation are, and what SQL in this folder calls that schema. */
+export const DEFAULT_SCHEMA = 'detoxq';
 
 export interface PoolOptions {
   /** Connections at most. */
@@ -121,6 +131,7 @@ export function createPool(url: string, options: PoolOptions): Database {
   }
 
   return {
+    schema: DEFAULT_SCHEMA,
     query,
     transaction: (work) => transaction(work),
     rolledBack: (work) => transaction(work, 'ROLLBACK'),

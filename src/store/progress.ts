@@ -13,7 +13,7 @@ export async function readProgress(connection: Connection, runId: string): Promi
        rows_done AS "rowsDone", row_errors AS "rowErrors", chunks_queued AS "chunksQueued",
        chunks_active AS "chunksActive", chunks_done AS "chunksDone",
        clean, detoxified, still_toxic, unchanged, rejected
-     FROM run_progress WHERE run_id = $1`,
+     FROM detoxq.run_progress WHERE run_id = $1`,
     [runId],
   );
   if (row === undefined) throw new UsageError(`there is no run ${runId}: \`detoxq status\` lists the runs`);
@@ -61,17 +61,17 @@ export async function readSummary(connection: Connection, runId: string): Promis
          sum(toxicity_before_sum) AS before, sum(toxicity_after_sum) AS after,
          coalesce(sum(tokens_in), 0)::bigint AS tokens_in, coalesce(sum(tokens_out), 0)::bigint AS tokens_out,
          min(claimed_at) AS started_at, max(done_at) AS finished_at
-       FROM chunks WHERE run_id = $1
+       FROM detoxq.chunks WHERE run_id = $1
      ) AS ledger`,
     [run.id],
   );
   const errors = await connection.query<{ code: string; rows: number }>(
-    'SELECT code, count(*) AS rows FROM row_errors WHERE run_id = $1 GROUP BY code ORDER BY rows DESC, code',
+    'SELECT code, count(*) AS rows FROM detoxq.row_errors WHERE run_id = $1 GROUP BY code ORDER BY rows DESC, code',
     [run.id],
   );
   const timings = await connection.query<{ stage: string; ms: number }>(
     `SELECT stage, sum(ms::double precision) AS ms
-     FROM chunks, jsonb_each_text(timings) AS timing (stage, ms) WHERE run_id = $1 GROUP BY stage ORDER BY stage`,
+     FROM detoxq.chunks, jsonb_each_text(timings) AS timing (stage, ms) WHERE run_id = $1 GROUP BY stage ORDER BY stage`,
     [run.id],
   );
   if (totals === undefined) throw new Error('a query over all chunks gave no row');

@@ -1,4 +1,5 @@
 import { DetoxqError, UsageError } from '../contract/errors.ts';
+import { searchSchema } from './in-schema.ts';
 import type { Connection, Database } from './pool.ts';
 import { sqlState } from './postgres-errors.ts';
 
@@ -43,6 +44,7 @@ export async function readOnlyQuery(
 ): Promise<void> {
   await database.rolledBack(async (connection) => {
     await createReader(connection);
+    await searchSchema(connection, database.schema);
     await connection.query('SET TRANSACTION READ ONLY');
     try {
       // By default Postgres plans a cursor as if a tenth of the rows were wanted.

@@ -19,7 +19,7 @@ export function streamResults(
       `SELECT row_no AS "rowNo", row_key AS "rowKey", outcome, text, detoxified,
          toxicity_before AS "toxicityBefore", toxicity_after AS "toxicityAfter", similarity,
          tokens_in AS "tokensIn", tokens_out AS "tokensOut", meta
-       FROM results
+       FROM detoxq.results
        WHERE run_id = $1 AND row_no > $2 AND ($4::text[] IS NULL OR outcome = ANY ($4))
        ORDER BY row_no LIMIT $3`,
       [runId, after, PAGE_ROWS, outcomes ?? null],
@@ -32,7 +32,7 @@ export function streamRowErrors(connection: Connection, runId: string): AsyncIte
   return byRowNo((after) =>
     connection.query<RowError>(
       `SELECT row_no AS "rowNo", row_key AS "rowKey", stage, code, message, attempts
-       FROM row_errors WHERE run_id = $1 AND row_no > $2 ORDER BY row_no LIMIT $3`,
+       FROM detoxq.row_errors WHERE run_id = $1 AND row_no > $2 ORDER BY row_no LIMIT $3`,
       [runId, after, PAGE_ROWS],
     ),
   );

@@ -25,7 +25,7 @@ export async function countRowErrors(
   const [counts] = await connection.query<{ retryable: number; unreadable: number }>(
     `SELECT count(*) FILTER (WHERE source IS NOT NULL) AS retryable,
        count(*) FILTER (WHERE source IS NULL) AS unreadable
-     FROM row_errors WHERE run_id = $1`,
+     FROM detoxq.row_errors WHERE run_id = $1`,
     [runId],
   );
   if (counts === undefined) throw new Error('a count gave no row');
@@ -65,24 +65,26 @@ async function reopenPage(
   after: number,
 ): Promise<{ chunkNo: number; count: number }[]> {
   // The lock on the run first: it must not end between the look at its chunks and their change.
-  const [run] = await connection.query<{ state: string }>('SELECT state FROM runs WHERE id = $1 FOR UPDATE', [runId]);
+  const [run] = await connection.query<{ state: string }>('SELECT state FROM detoxq.runs WHERE id = $1 FOR UPDATE', [
+    runId,
+  ]);
   if (run === undefined) await getRun(connection, runId);
   if (run?.state === 'cancelled') {
     throw new UsageError(`run ${runId} is cancelled: its row errors stay as they are; begin a new run`);
   }
   const rows = await connection.query<OpenableRow>(
     `WITH page AS (
-       SELECT chunk_no, first_row, row_count FROM chunks
+       SELECT chunk_no, first_row, row_count FROM detoxq.chunks
        WHERE run_id = $1 AND chunk_no > $2 AND state = 'done' AND row_errors > 0
          AND EXISTS (
-           SELECT FROM row_errors
+           SELECT FROM detoxq.row_errors
            WHERE run_id = $1 AND row_no BETWEEN first_row AND first_row + row_count - 1 AND source IS NOT NULL
          )
        ORDER BY chunk_no LIMIT ${CHUNKS_PER_PAGE}
        FOR UPDATE
      )
      SELECT chunk_no AS "chunkNo", source
-     FROM page JOIN row_errors ON row_no BETWEEN first_row AND first_row + row_count - 1
+     FROM page JOIN detoxq.row_errors ON row_no BETWEEN first_row AND first_row + row_count - 1
      WHERE run_id = $1 AND source IS NOT NULL
      ORDER BY row_no`,
     [runId, after],
@@ -96,13 +98,14 @@ async function reopenPage(
     payload: packRows(sources),
   }));
   await connection.query(
-    `UPDATE chunks SET state = 'queued', attempts = 0, worker = NULL, retrying = retried.rows, payload = retried.payload
+    `UPDATE detoxq.chunks SET state = 'queued', attempts = 0, worker = NULL, retrying = retried.rows, payload = retried.payload
      FROM unnest($2::integer[], $3::integer[], $4::bytea[]) AS retried (chunk_no, rows, payload)
      WHERE run_id = $1 AND chunks.chunk_no = retried.chunk_no`,
     [runId, page.map((chunk) => chunk.chunkNo), page.map((chunk) => chunk.count), page.map((chunk) => chunk.payload)],
   );
-  await connection.query("UPDATE runs SET state = 'running', finished_at = NULL WHERE id = $1 AND state = 'done'", [
-    runId,
-  ]);
+  await connection.query(
+    "UPDATE detoxq.runs SET state = 'running', finished_at = NULL WHERE id = $1 AND state = 'done'",
+    [runId],
+  );
   return page;
 }

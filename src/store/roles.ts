@@ -1,4 +1,5 @@
 import { DetoxqError } from '../contract/errors.ts';
+import { quoteIdentifier } from './in-schema.ts';
 import type { Connection, Database } from './pool.ts';
 import { sqlState } from './postgres-errors.ts';
 
@@ -21,24 +22,24 @@ const LEDGER_COLUMNS = `run_id, chunk_no, first_row, row_count, state, claims, a
 
 /** Partitions of `results` need no grants: rights are asked of the table that a statement names. */
 const GRANTS = [
-  'SELECT ON detoxq_migrations, runs, run_progress, workers TO detoxq_producer, detoxq_worker, detoxq_reader',
-  `SELECT (${LEDGER_COLUMNS}) ON chunks TO detoxq_producer, detoxq_reader`,
+  'SELECT ON detoxq.detoxq_migrations, detoxq.runs, detoxq.run_progress, detoxq.workers TO detoxq_producer, detoxq_worker, detoxq_reader',
+  `SELECT (${LEDGER_COLUMNS}) ON detoxq.chunks TO detoxq_producer, detoxq_reader`,
 
-  'INSERT (id, name, source, settings, settings_hash) ON runs TO detoxq_producer',
-  'UPDATE (state, rows_total, chunks_total, finished_at, producer, producer_seen_at) ON runs TO detoxq_producer',
-  'EXECUTE ON FUNCTION create_results_partition(text) TO detoxq_producer',
-  'INSERT (run_id, chunk_no, first_row, row_count, payload) ON chunks TO detoxq_producer',
-  'SELECT (run_id, row_no, stage, code, attempts) ON row_errors TO detoxq_producer',
+  'INSERT (id, name, source, settings, settings_hash) ON detoxq.runs TO detoxq_producer',
+  'UPDATE (state, rows_total, chunks_total, finished_at, producer, producer_seen_at) ON detoxq.runs TO detoxq_producer',
+  'EXECUTE ON FUNCTION detoxq.create_results_partition(text) TO detoxq_producer',
+  'INSERT (run_id, chunk_no, first_row, row_count, payload) ON detoxq.chunks TO detoxq_producer',
+  'SELECT (run_id, row_no, stage, code, attempts) ON detoxq.row_errors TO detoxq_producer',
 
-  'UPDATE (state, finished_at, reconciled_at) ON runs TO detoxq_worker',
-  'SELECT, UPDATE ON chunks TO detoxq_worker',
-  'SELECT, INSERT ON models TO detoxq_worker',
-  'INSERT ON results TO detoxq_worker',
-  'SELECT, INSERT, UPDATE, DELETE ON row_errors TO detoxq_worker',
-  'INSERT, UPDATE, DELETE ON workers TO detoxq_worker',
-  'SELECT, INSERT, UPDATE, DELETE ON suspect_slices TO detoxq_worker',
+  'UPDATE (state, finished_at, reconciled_at) ON detoxq.runs TO detoxq_worker',
+  'SELECT, UPDATE ON detoxq.chunks TO detoxq_worker',
+  'SELECT, INSERT ON detoxq.models TO detoxq_worker',
+  'INSERT ON detoxq.results TO detoxq_worker',
+  'SELECT, INSERT, UPDATE, DELETE ON detoxq.row_errors TO detoxq_worker',
+  'INSERT, UPDATE, DELETE ON detoxq.workers TO detoxq_worker',
+  'SELECT, INSERT, UPDATE, DELETE ON detoxq.suspect_slices TO detoxq_worker',
 
-  'SELECT ON results, row_errors, models, detox_pairs TO detoxq_reader',
+  'SELECT ON detoxq.results, detoxq.row_errors, detoxq.models, detoxq.detox_pairs TO detoxq_reader',
 ] as const;
 
 /**
@@ -50,14 +51,12 @@ export async function createRoles(database: Database): Promise<void> {
   try {
     await database.transaction(async (connection) => {
       for (const role of ROLES) await createRole(connection, role);
-      const [schema] = await connection.query<{ name: string }>('SELECT quote_ident(current_schema()) AS name');
-      if (schema === undefined) throw new Error('there is no current schema');
       const all = ROLES.join(', ');
-      await connection.query(`GRANT USAGE ON SCHEMA ${schema.name} TO ${all}`);
+      await connection.query(`GRANT USAGE ON SCHEMA ${quoteIdentifier(database.schema)} TO ${all}`);
       // What an earlier version granted, or somebody by hand.
       await connection.query(
-        `REVOKE ALL ON detoxq_migrations, runs, run_progress, workers, chunks, models, results, row_errors, suspect_slices,
-           detox_pairs FROM ${all}`,
+        `REVOKE ALL ON detoxq.detoxq_migrations, detoxq.runs, detoxq.run_progress, detoxq.workers, detoxq.chunks,
+           detoxq.models, detoxq.results, detoxq.row_errors, detoxq.suspect_slices, detoxq.detox_pairs FROM ${all}`,
       );
       for (const grant of GRANTS) await connection.query(`GRANT ${grant}`);
     });

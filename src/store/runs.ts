@@ -45,11 +45,11 @@ export async function createRun(database: Database, { name, source, settings }: 
   for (;;) {
     const run = await database.transaction(async (connection) => {
       const [row] = await connection.query<Run>(
-        `INSERT INTO runs (id, name, source, settings, settings_hash) VALUES ($1, $2, $3, $4, $5)
+        `INSERT INTO detoxq.runs (id, name, source, settings, settings_hash) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
         [newRunId(), name, JSON.stringify(source), JSON.stringify(settings), settingsHash(settings)],
       );
-      if (row !== undefined) await connection.query('SELECT create_results_partition($1)', [row.id]);
+      if (row !== undefined) await connection.query('SELECT detoxq.create_results_partition($1)', [row.id]);
       return row;
     });
     if (run !== undefined) return run;
@@ -70,7 +70,7 @@ export async function getRun(connection: Connection, reference: string): Promise
     return run;
   }
   if (RUN_ID.test(reference)) {
-    const [run] = await connection.query<Run>(`SELECT ${COLUMNS} FROM runs WHERE id = $1`, [reference]);
+    const [run] = await connection.query<Run>(`SELECT ${COLUMNS} FROM detoxq.runs WHERE id = $1`, [reference]);
     if (run !== undefined) return run;
   }
   const named = await runsNamed(connection, reference);
@@ -88,7 +88,9 @@ export async function getRun(connection: Connection, reference: string): Promise
 export async function runsNamed(connection: Connection, name: string): Promise<Run[]> {
   // A text of Postgres holds no NUL.
   if (name.includes('\0')) return [];
-  return connection.query<Run>(`SELECT ${COLUMNS} FROM runs WHERE name = $1 ORDER BY created_at DESC, id`, [name]);
+  return connection.query<Run>(`SELECT ${COLUMNS} FROM detoxq.runs WHERE name = $1 ORDER BY created_at DESC, id`, [
+    name,
+  ]);
 }
 
 /** `2026-12-01 09:30 UTC`. */
@@ -98,13 +100,13 @@ export function minuteOf(time: Date): string {
 
 /** Newest first. */
 export function listRuns(connection: Connection, limit: number): Promise<Run[]> {
-  return connection.query<Run>(`SELECT ${COLUMNS} FROM runs ORDER BY created_at DESC, id LIMIT $1`, [limit]);
+  return connection.query<Run>(`SELECT ${COLUMNS} FROM detoxq.runs ORDER BY created_at DESC, id LIMIT $1`, [limit]);
 }
 
 /** Ids of the runs whose chunks may be worked on, oldest first. */
 export async function openRuns(connection: Connection): Promise<string[]> {
   const rows = await connection.query<{ id: string }>(
-    "SELECT id FROM runs WHERE state IN ('enqueueing', 'running') ORDER BY created_at, id",
+    "SELECT id FROM detoxq.runs WHERE state IN ('enqueueing', 'running') ORDER BY created_at, id",
   );
   return rows.map((row) => row.id);
 }
@@ -119,10 +121,10 @@ export async function finishEnqueue(
   totals: { readonly rowsTotal: number; readonly chunksTotal: number },
 ): Promise<Run> {
   const [finished] = await connection.query<Run>(
-    `UPDATE runs SET rows_total = $2, chunks_total = $3,
+    `UPDATE detoxq.runs SET rows_total = $2, chunks_total = $3,
        state = CASE WHEN state = 'enqueueing' THEN 'running' ELSE state END
      WHERE id = $1 AND state <> 'cancelled' AND coalesce(rows_total, $2) = $2 AND coalesce(chunks_total, $3) = $3
-       AND (SELECT count(*) = $3 AND coalesce(sum(row_count), 0) = $2 FROM chunks WHERE run_id = $1)
+       AND (SELECT count(*) = $3 AND coalesce(sum(row_count), 0) = $2 FROM detoxq.chunks WHERE run_id = $1)
      RETURNING ${COLUMNS}`,
     [runId, totals.rowsTotal, totals.chunksTotal],
   );
@@ -138,9 +140,9 @@ export async function finishEnqueue(
 /** Turns a run whose last chunk is done into a done one. Cheap, and safe to call at any time by anybody. */
 export async function finishRunIfDone(connection: Connection, runId: string): Promise<boolean> {
   const rows = await connection.query(
-    `UPDATE runs SET state = 'done', finished_at = now()
+    `UPDATE detoxq.runs SET state = 'done', finished_at = now()
      WHERE id = $1 AND state = 'running'
-       AND NOT EXISTS (SELECT FROM chunks WHERE run_id = $1 AND state <> 'done')
+       AND NOT EXISTS (SELECT FROM detoxq.chunks WHERE run_id = $1 AND state <> 'done')
      RETURNING id`,
     [runId],
   );
@@ -153,7 +155,7 @@ export async function finishRunIfDone(connection: Connection, runId: string): Pr
  */
 export async function beginReconciling(connection: Connection, runId: string, minAgeMs: number): Promise<boolean> {
   const rows = await connection.query(
-    `UPDATE runs SET reconciled_at = now()
+    `UPDATE detoxq.runs SET reconciled_at = now()
      WHERE id = $1 AND state IN ('enqueueing', 'running')
        AND (reconciled_at IS NULL OR reconciled_at <= now() - $2 * interval '1 millisecond'
          OR reconciled_at > now() + interval '1 minute')
@@ -177,7 +179,7 @@ export type RunChange = keyof typeof CHANGES;
 export async function changeRun(connection: Connection, runId: string, change: RunChange): Promise<Run> {
   const { from, to } = CHANGES[change];
   const [changed] = await connection.query<Run>(
-    `UPDATE runs SET state = ${to}, finished_at = CASE WHEN ${to} = 'cancelled' THEN now() END
+    `UPDATE detoxq.runs SET state = ${to}, finished_at = CASE WHEN ${to} = 'cancelled' THEN now() END
      WHERE id = $1 AND state = ANY ($2) RETURNING ${COLUMNS}`,
     [runId, from],
   );

@@ -17,7 +17,7 @@ export interface TriedSlice extends Slice {
 
 export function readSlices(connection: Connection, claim: Claim): Promise<TriedSlice[]> {
   return connection.query<TriedSlice>(
-    `SELECT first_row AS "firstRow", row_count AS "rowCount", intents, verdicts FROM suspect_slices
+    `SELECT first_row AS "firstRow", row_count AS "rowCount", intents, verdicts FROM detoxq.suspect_slices
      WHERE run_id = $1 AND chunk_no = $2 ORDER BY first_row, row_count DESC`,
     [claim.runId, claim.chunkNo],
   );
@@ -29,8 +29,8 @@ export function readSlices(connection: Connection, claim: Claim): Promise<TriedS
  */
 export async function noteIntent(connection: Connection, claim: Claim, slice: Slice): Promise<boolean> {
   const rows = await connection.query(
-    `INSERT INTO suspect_slices (run_id, chunk_no, first_row, row_count)
-     SELECT run_id, chunk_no, $4, $5 FROM chunks
+    `INSERT INTO detoxq.suspect_slices (run_id, chunk_no, first_row, row_count)
+     SELECT run_id, chunk_no, $4, $5 FROM detoxq.chunks
      WHERE run_id = $1 AND chunk_no = $2 AND state = 'active' AND claims = $3
      ON CONFLICT (run_id, chunk_no, first_row, row_count) DO UPDATE SET intents = suspect_slices.intents + 1
      RETURNING run_id`,
@@ -42,7 +42,7 @@ export async function noteIntent(connection: Connection, claim: Claim, slice: Sl
 /** Takes an intent back that nobody died of: the worker stopped in an orderly way. */
 export async function withdrawIntent(connection: Connection, claim: Claim, slice: Slice): Promise<void> {
   await connection.query(
-    `UPDATE suspect_slices SET intents = intents - 1
+    `UPDATE detoxq.suspect_slices SET intents = intents - 1
      WHERE run_id = $1 AND chunk_no = $2 AND first_row = $3 AND row_count = $4 AND verdicts IS NULL AND intents > 0`,
     [claim.runId, claim.chunkNo, slice.firstRow, slice.rowCount],
   );
@@ -56,7 +56,7 @@ export async function noteSurvived(
   verdicts: Uint8Array,
 ): Promise<void> {
   await connection.query(
-    `UPDATE suspect_slices SET verdicts = $5
+    `UPDATE detoxq.suspect_slices SET verdicts = $5
      WHERE run_id = $1 AND chunk_no = $2 AND first_row = $3 AND row_count = $4 AND verdicts IS NULL`,
     [claim.runId, claim.chunkNo, slice.firstRow, slice.rowCount, Buffer.from(verdicts)],
   );
@@ -65,7 +65,7 @@ export async function noteSurvived(
 /** Forgets the slices of a chunk that is done; those that a worker left that died in between. */
 export async function forgetSlices(connection: Connection, runId: string, chunkNo: number): Promise<void> {
   await connection.query(
-    `DELETE FROM suspect_slices USING chunks
+    `DELETE FROM detoxq.suspect_slices USING detoxq.chunks
      WHERE suspect_slices.run_id = $1 AND suspect_slices.chunk_no = $2
        AND chunks.run_id = $1 AND chunks.chunk_no = $2 AND chunks.state = 'done'`,
     [runId, chunkNo],

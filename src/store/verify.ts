@@ -96,7 +96,7 @@ async function readLedger(connection: Connection, runId: string): Promise<Ledger
          coalesce(sum(rows_still_toxic), 0)::bigint AS still_toxic,
          coalesce(sum(rows_unchanged), 0)::bigint AS unchanged,
          coalesce(sum(rows_rejected), 0)::bigint AS rejected
-       FROM chunks WHERE run_id = $1`,
+       FROM detoxq.chunks WHERE run_id = $1`,
       [runId],
     ),
   );
@@ -120,33 +120,34 @@ async function readRows(connection: Connection, runId: string, rowsTotal: number
            count(*) FILTER (WHERE outcome = 'still_toxic') AS still_toxic,
            count(*) FILTER (WHERE outcome = 'unchanged') AS unchanged,
            count(*) FILTER (WHERE outcome = 'rejected') AS rejected
-         FROM results WHERE run_id = $1
+         FROM detoxq.results WHERE run_id = $1
        ) AS result_counts, (
          SELECT count(*) AS errors, count(*) FILTER (WHERE row_no < $2) AS "errorsInside"
-         FROM row_errors WHERE run_id = $1
+         FROM detoxq.row_errors WHERE run_id = $1
        ) AS error_counts, (
          SELECT count(*) AS "doubledInside"
-         FROM row_errors JOIN results USING (run_id, row_no) WHERE run_id = $1 AND row_no < $2
+         FROM detoxq.row_errors JOIN detoxq.results USING (run_id, row_no) WHERE run_id = $1 AND row_no < $2
        ) AS double_counts`,
       [runId, rowsTotal],
     ),
   );
 }
 
-const OPEN_CHUNKS = "SELECT chunk_no FROM chunks WHERE run_id = $1 AND state <> 'done'";
+const OPEN_CHUNKS = "SELECT chunk_no FROM detoxq.chunks WHERE run_id = $1 AND state <> 'done'";
 const BROKEN_CHUNKS = `
   SELECT chunk_no FROM (
     SELECT chunk_no, first_row,
       row_number() OVER (ORDER BY chunk_no) - 1 AS right_no,
       coalesce(sum(row_count) OVER (ORDER BY chunk_no ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
         AS right_first_row
-    FROM chunks WHERE run_id = $1
+    FROM detoxq.chunks WHERE run_id = $1
   ) AS numbered
   WHERE (chunk_no, first_row) <> (right_no, right_first_row)`;
-const DOUBLED_ROWS = 'SELECT row_no FROM row_errors JOIN results USING (run_id, row_no) WHERE run_id = $1';
+const DOUBLED_ROWS =
+  'SELECT row_no FROM detoxq.row_errors JOIN detoxq.results USING (run_id, row_no) WHERE run_id = $1';
 const OUTSIDE_ROWS = `
-  SELECT row_no FROM results WHERE run_id = $1 AND row_no >= $2
-  UNION SELECT row_no FROM row_errors WHERE run_id = $1 AND row_no >= $2`;
+  SELECT row_no FROM detoxq.results WHERE run_id = $1 AND row_no >= $2
+  UNION SELECT row_no FROM detoxq.row_errors WHERE run_id = $1 AND row_no >= $2`;
 
 /** How many numbers a query of one column gives, and the first of them. */
 async function numbered(
@@ -168,8 +169,8 @@ async function readGaps(connection: Connection, runId: string, rowsTotal: number
     `SELECT row_no + 1 AS from, next AS until FROM (
        SELECT row_no, lead(row_no, 1, $2::bigint) OVER (ORDER BY row_no) AS next FROM (
          SELECT -1::bigint AS row_no
-         UNION ALL SELECT row_no FROM results WHERE run_id = $1 AND row_no < $2
-         UNION ALL SELECT row_no FROM row_errors WHERE run_id = $1 AND row_no < $2
+         UNION ALL SELECT row_no FROM detoxq.results WHERE run_id = $1 AND row_no < $2
+         UNION ALL SELECT row_no FROM detoxq.row_errors WHERE run_id = $1 AND row_no < $2
        ) AS present
      ) AS neighbours
      WHERE next > row_no + 1 ORDER BY row_no LIMIT ${NUMBERS_SHOWN}`,

@@ -34,12 +34,12 @@ export interface WorkerLife extends WorkerBeat {
 export async function beatWorker(connection: Connection, beat: WorkerBeat): Promise<void> {
   await connection.query(
     `WITH forgotten AS (
-       DELETE FROM workers WHERE name IN (
-         SELECT name FROM workers WHERE heartbeat_at < now() - interval '${FORGOTTEN_AFTER}' AND name <> $1
+       DELETE FROM detoxq.workers WHERE name IN (
+         SELECT name FROM detoxq.workers WHERE heartbeat_at < now() - interval '${FORGOTTEN_AFTER}' AND name <> $1
          FOR UPDATE SKIP LOCKED
        )
      )
-     INSERT INTO workers (name, host, pid, started_at, chunks, problem_run, problem) VALUES ($1, $2, $3, $4, $5, $6, $7)
+     INSERT INTO detoxq.workers (name, host, pid, started_at, chunks, problem_run, problem) VALUES ($1, $2, $3, $4, $5, $6, $7)
      ON CONFLICT (name) DO UPDATE SET host = excluded.host, pid = excluded.pid, started_at = excluded.started_at,
        heartbeat_at = now(), chunks = excluded.chunks, problem_run = excluded.problem_run, problem = excluded.problem`,
     [beat.name, beat.host, beat.pid, beat.startedAt, beat.chunks, beat.problem?.runId ?? null, beat.problem?.message],
@@ -48,7 +48,7 @@ export async function beatWorker(connection: Connection, beat: WorkerBeat): Prom
 
 /** A worker that ends in peace leaves no row. */
 export async function removeWorker(connection: Connection, name: string): Promise<void> {
-  await connection.query('DELETE FROM workers WHERE name = $1', [name]);
+  await connection.query('DELETE FROM detoxq.workers WHERE name = $1', [name]);
 }
 
 /** Workers that are alive, or died less than a minute ago, by name. */
@@ -58,7 +58,7 @@ export async function readWorkers(connection: Connection): Promise<WorkerLife[]>
   >(
     `SELECT name, host, pid, started_at AS "startedAt", chunks, problem_run AS "problemRun", problem,
        (greatest(0, extract(epoch FROM now() - heartbeat_at)) * 1000)::integer AS "silentMs"
-     FROM workers WHERE heartbeat_at >= now() - interval '${FORGOTTEN_AFTER}' ORDER BY name`,
+     FROM detoxq.workers WHERE heartbeat_at >= now() - interval '${FORGOTTEN_AFTER}' ORDER BY name`,
   );
   return rows.map(({ problemRun, problem, ...life }) => ({
     ...life,
@@ -72,7 +72,7 @@ export async function readWorkers(connection: Connection): Promise<WorkerLife[]>
  */
 export async function beatProducer(connection: Connection, runId: string, producer: string): Promise<RunState | null> {
   const [run] = await connection.query<{ state: RunState }>(
-    'UPDATE runs SET producer = $2, producer_seen_at = now() WHERE id = $1 RETURNING state',
+    'UPDATE detoxq.runs SET producer = $2, producer_seen_at = now() WHERE id = $1 RETURNING state',
     [runId, producer],
   );
   return run?.state ?? null;
@@ -80,7 +80,10 @@ export async function beatProducer(connection: Connection, runId: string, produc
 
 /** The producer reads no more. */
 export async function removeProducer(connection: Connection, runId: string, producer: string): Promise<void> {
-  await connection.query('UPDATE runs SET producer_seen_at = NULL WHERE id = $1 AND producer = $2', [runId, producer]);
+  await connection.query('UPDATE detoxq.runs SET producer_seen_at = NULL WHERE id = $1 AND producer = $2', [
+    runId,
+    producer,
+  ]);
 }
 
 export interface ProducerLife {
@@ -96,7 +99,7 @@ export async function readProducer(connection: Connection, runId: string): Promi
   const [life] = await connection.query<ProducerLife>(
     `SELECT producer, extract(epoch FROM now() - producer_seen_at)::double precision * 1000 AS "silentMs",
        extract(epoch FROM now() - created_at)::double precision * 1000 AS "ageMs"
-     FROM runs WHERE id = $1`,
+     FROM detoxq.runs WHERE id = $1`,
     [runId],
   );
   return life ?? null;

@@ -28,7 +28,7 @@ beforeAll(async () => {
     CREATE SEQUENCE numbers;
     SELECT lo_create(4711);`);
   await onServer(`CREATE ROLE ${OWNER} LOGIN PASSWORD 'secret'`);
-  await superuser.query(`GRANT ALL ON ALL TABLES IN SCHEMA public TO ${OWNER}`);
+  await superuser.query(`GRANT ALL ON SCHEMA detoxq TO ${OWNER}; GRANT ALL ON ALL TABLES IN SCHEMA detoxq TO ${OWNER}`);
   const url = new URL(fixture.url);
   url.username = OWNER;
   url.password = 'secret';

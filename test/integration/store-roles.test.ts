@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { appendChunks, claimChunk, ledgerEnd, readChunks } from '../../src/store/chunks.ts';
 import { completeChunk } from '../../src/store/complete.ts';
 import { deleteRun } from '../../src/store/delete.ts';
-import { requireCurrentSchema } from '../../src/store/migrate.ts';
+import { inSchema } from '../../src/store/in-schema.ts';
+import { migrate, requireCurrentSchema } from '../../src/store/migrate.ts';
 import { createPool, type Database } from '../../src/store/pool.ts';
 import { readSummary } from '../../src/store/progress.ts';
 import { streamResults, streamRowErrors } from '../../src/store/results.ts';
@@ -13,7 +14,7 @@ import { beginReconciling, changeRun, createRun, finishEnqueue, finishRunIfDone 
 import { verifyRun } from '../../src/store/verify.ts';
 import { beatProducer, beatWorker, readWorkers, removeProducer, removeWorker } from '../../src/store/workers.ts';
 import { createTestDatabase, onServer, type TestDatabase } from '../support/database.ts';
-import { outcomeOf, SETTINGS, sourceChunks } from '../support/ledger.ts';
+import { finishedRun, outcomeOf, SETTINGS, sourceChunks } from '../support/ledger.ts';
 
 let fixture: TestDatabase;
 let before: string[];
@@ -129,4 +130,15 @@ test('nobody but the owner deletes runs, and a partition is made for runs only',
   await expect(user('detoxq_producer').query("SELECT create_results_partition('rabcdefg')")).rejects.toThrow(
     'there is no run rabcdefg',
   );
+});
+
+test('rights are those of one schema', async () => {
+  const other = inSchema(fixture.database, 'team_other');
+  await migrate(other);
+  const { id } = await finishedRun(other, 4, 2);
+  const reader = inSchema(user('detoxq_reader'), 'team_other');
+  await expect(verifyRun(reader, id)).rejects.toThrow('permission denied');
+  await createRoles(other);
+  expect(await verifyRun(reader, id)).toMatchObject({ holds: true, results: 4 });
+  await expect(reader.query('DELETE FROM team_other.results')).rejects.toThrow('permission denied');
 });

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { migrate } from '../../src/store/migrate.ts';
-import { createPool, type Database } from '../../src/store/pool.ts';
+import { createPool, type Database, DEFAULT_SCHEMA } from '../../src/store/pool.ts';
 import { databaseUrl } from './services.ts';
 
 export interface TestDatabase {
@@ -13,14 +13,24 @@ export interface TestDatabase {
 }
 
 /**
- * A database of its own, with the current schema unless told otherwise. Made from `template0`, since connections of
- * others to `template1` would refuse it.
+ * A database of its own, with the current tables unless told otherwise. Made from `template0`, since connections of
+ * others to `template1` would refuse it. SQL of tests finds our tables without their schema; `plain`: it does not.
  */
-export async function createTestDatabase({ schema = true } = {}): Promise<TestDatabase> {
+export async function createTestDatabase({
+  schema = true,
+  plain = false,
+  encoding,
+}: {
+  schema?: boolean;
+  plain?: boolean;
+  encoding?: string;
+} = {}): Promise<TestDatabase> {
   const name = `detoxq_test_${process.pid}_${randomBytes(4).toString('hex')}`;
   const url = new URL(databaseUrl());
   url.pathname = `/${name}`;
-  await onServer(`CREATE DATABASE ${name} TEMPLATE template0`);
+  const form = encoding === undefined ? '' : `ENCODING '${encoding}' LOCALE_PROVIDER libc LOCALE 'C'`;
+  await onServer(`CREATE DATABASE ${name} TEMPLATE template0 ${form}`);
+  await onServer(`ALTER DATABASE ${name} SET search_path = ${plain ? '' : `${DEFAULT_SCHEMA}, `}public`);
   const pools: Database[] = [];
   const connect = () => {
     const pool = createPool(url.href, { max: 4, applicationName: name });

@@ -76,7 +76,7 @@ export async function dumpSchema(connection: Connection): Promise<string> {
     return [...definition, ...of(storage, name), ...of(indexes, name), ...of(comments, name)].join('\n');
   });
   parts.push(...functions.map(({ sql }) => sql));
-  return `-- The schema after all migrations, for reading; a test keeps it equal to them.\n\n${parts.join('\n\n')}\n`;
+  return `-- The tables after all migrations, for reading; a test keeps it equal to them.\n-- They are in the schema detoxq unless docs/operations.md says otherwise.\n\n${parts.join('\n\n')}\n`;
 }
 
 /** Postgres 15 names the table of each column, also where there is only one; later ones do not. */
