@@ -76,7 +76,9 @@ function listed(columns: readonly string[]): string {
 }
 
 function looksLikeName(column: string): boolean {
-  return column.length <= 40 && column.split(/\s+/).length <= 4 && !/[,;|\t\n"!?]|\.$/.test(column);
+  // Names may say more in brackets: "text (raw, en)".
+  const plain = column.replace(/\([^()]*\)/g, '');
+  return column.length <= 40 && column.split(/\s+/).length <= 4 && !/[,;|\t\n"!?]|\.$/.test(plain);
 }
 
 function hasWords(value: JsonValue): boolean {

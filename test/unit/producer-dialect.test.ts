@@ -249,6 +249,14 @@ describe('a delimiter that is guessed', () => {
     expect(notes.join()).toContain({ ',': '', ';': 'semicolons', '\t': 'tabs', '|': 'bars' }[delimiter]);
   });
 
+  test('a name with a comma in brackets is a name', async () => {
+    const content = 'id;text (raw, en);label\n1;what a day, really;1\n2;fine with me;0\n';
+    expect(await openPieces([content], { format: 'csv' })).toMatchObject({
+      textColumn: 'text (raw, en)',
+      idColumn: 'id',
+    });
+  });
+
   test('a .tsv file of commas is read as what it is, one column of sentences as one column', async () => {
     expect((await read('id,text\n1,a\n2,b\n', { format: 'tsv' })).notes.join()).toContain('separated by commas');
     const column = { format: 'tsv', textColumn: 'text, raw' } as const;
