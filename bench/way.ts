@@ -51,7 +51,8 @@ const lines = Buffer.concat(
   }),
 );
 const dataset: Dataset = {
-  ...{ columns: ['text'], textColumn: 'text', idColumn: null },
+  ...{ columns: ['text'], textColumn: 'text', guessedFrom: null, idColumn: null },
+  requireColumn: async (asked) => asked,
   source: { files: [], options: {} },
   bytesTotal: null,
   bytesRead: () => 0,

@@ -13,14 +13,14 @@ import type { Evaluation } from '../report/evaluation.ts';
 import { judgeRuns } from './compare-judge.ts';
 import { type Candidate, type MeasuredAll, measureAll } from './compare-measure.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
-import { sayNote } from './dialect-options.ts';
 import { enginePlace } from './engines.ts';
 import { JUDGES, openJudges } from './judges.ts';
 import type { EngineProcessOptions, RunOptions } from './options.ts';
+import { sayNote } from './say-note.ts';
 
 export interface CompareOptions extends RunOptions, EngineProcessOptions {
   readonly data?: string;
-  readonly labelColumn?: string;
+  readonly labelColumn?: string | undefined;
 }
 
 const DEFAULT_DATA = join(packageRoot, 'examples', 'comments.csv');
@@ -31,10 +31,11 @@ export async function compareSystems(
   systems: readonly ComparedSystem[],
   asked: CompareOptions,
 ): Promise<Comparison | null> {
-  const options = { ...asked, limit: asked.limit ?? DEFAULT_LIMIT };
-  const file = options.data ?? DEFAULT_DATA;
+  const file = asked.data ?? DEFAULT_DATA;
   if (file === '-') throw new UsageError('--data must be a file: it is read once for every system.');
-  const texts = await readTexts(file, options);
+  const limited = { ...asked, limit: asked.limit ?? DEFAULT_LIMIT };
+  const { texts, labelColumn } = await readTexts(file, limited);
+  const options = { ...limited, labelColumn };
   const { candidates, idle } = findCandidates(systems);
   const request = { candidates, file, options, place: enginePlace(options) };
   const measured: (MeasuredAll & Judged) | null =
@@ -50,7 +51,7 @@ export async function compareSystems(
   if (measured === null) return null;
   const { detoxifiers, scorers, failed, evaluation, unjudged } = measured;
   const all = [...detoxifiers, ...scorers];
-  const labels = readLabels(all[0]?.results ?? [], options.labelColumn);
+  const labels = readLabels(all[0]?.results ?? [], labelColumn);
   const present = systems.map(({ inspection, standIn }) => standIn ?? inspection).filter(hasTokenizer);
   return {
     data: {
@@ -72,18 +73,19 @@ export async function compareSystems(
 }
 
 /** The texts that will be measured. @throws UsageError for a label column that is not there, before anything runs */
-async function readTexts(file: string, options: CompareOptions): Promise<string[]> {
-  const { labelColumn } = options;
+async function readTexts(
+  file: string,
+  options: CompareOptions,
+): Promise<{ readonly texts: string[]; readonly labelColumn: string | undefined }> {
   const dataset = await openDataset([file], { ...options, onNote: sayNote });
   try {
-    if (labelColumn !== undefined && !dataset.columns.includes(labelColumn)) {
-      throw new UsageError(`${file}: has no column ${JSON.stringify(labelColumn)} (--label-column).`);
-    }
+    const asked = options.labelColumn;
+    const labelColumn = asked === undefined ? undefined : await dataset.requireColumn(asked, '--label-column');
     const texts: string[] = [];
     for await (const batch of dataset.batches()) {
       for (const row of batch) if (!isRejected(row)) texts.push(row.text);
     }
-    return texts;
+    return { texts, labelColumn };
   } finally {
     dataset.close();
   }

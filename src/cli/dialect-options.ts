@@ -2,7 +2,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { UsageError } from '../contract/errors.ts';
 import { type Dialect, parseDelimiter, parseEscape, parseQuote } from '../producer/dialect.ts';
 import { parseEncoding } from '../producer/encoding.ts';
-import { visible } from './format.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** How files are written, for every verb that reads files of rows. */
@@ -48,15 +47,6 @@ export function dialectOptionsGiven(dialect: Dialect): string[] {
   return (Object.keys(names) as (keyof typeof names)[]).flatMap((key) =>
     dialect[key] === undefined ? [] : [names[key]],
   );
-}
-
-const said = new Set<string>();
-
-/** Says what a dataset was guessed to be, once: a comparison opens it for each model. */
-export function sayNote(note: string): void {
-  if (said.has(note)) return;
-  said.add(note);
-  process.stderr.write(`${visible(note)}\n`);
 }
 
 function parsed<T>(parse: (value: string) => T): (value: string) => T {

@@ -1,14 +1,14 @@
 import { basename } from 'node:path';
 import { UsageError } from '../contract/errors.ts';
 import { isRejected, type JsonObject } from '../contract/row.ts';
-import { requireColumn } from '../producer/columns.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
 import type { Dialect } from '../producer/dialect.ts';
-import { FORMATS, type Format, formatOfName } from '../producer/format.ts';
+import { FORMATS, type Format, tryFormatOfName } from '../producer/format.ts';
 import { type ReadReferences, referenceReader } from '../report/run-rows.ts';
 import type { SystemRow } from '../report/system-rows.ts';
-import { givenDialect, sayNote } from './dialect-options.ts';
+import { givenDialect } from './dialect-options.ts';
 import type { EvaluatedSource } from './evaluate-sources.ts';
+import { sayNote } from './say-note.ts';
 
 export interface PairColumns extends Dialect {
   readonly srcColumn: string;
@@ -36,13 +36,12 @@ export async function openPairFiles(files: readonly string[], columns: PairColum
 }
 
 async function openPairs(file: string, name: string, asked: PairColumns): Promise<EvaluatedSource> {
-  const format = asked.format ?? formatOfName(file);
-  if (format === 'txt') {
+  if ((asked.format ?? tryFormatOfName(file)) === 'txt') {
     const formats = FORMATS.filter((other) => other !== 'txt').join(', ');
     throw new UsageError(`${file}: lines of text are no pairs: it takes columns for source and output (${formats})`);
   }
   const dataset = await openDataset([file], {
-    format,
+    format: asked.format,
     textColumn: asked.srcColumn,
     textColumnOption: '--src-column',
     ...givenDialect(asked),
@@ -50,10 +49,10 @@ async function openPairs(file: string, name: string, asked: PairColumns): Promis
   });
   try {
     const { columns } = dataset;
-    const outColumn = requireColumn(file, columns, asked.outColumn, '--out-column');
-    const references =
-      asked.refColumn?.map((column) => requireColumn(file, columns, column, '--ref-column')) ??
-      columns.filter((column) => REFERENCE.test(column));
+    const outColumn = await dataset.requireColumn(asked.outColumn, '--out-column');
+    const references: string[] = [];
+    for (const column of asked.refColumn ?? []) references.push(await dataset.requireColumn(column, '--ref-column'));
+    if (asked.refColumn === null) references.push(...columns.filter((column) => REFERENCE.test(column)));
     return {
       name,
       models: {},

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import { packageRoot } from '../config.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { Run } from '../contract/run.ts';
@@ -6,16 +5,18 @@ import type { RunSettings } from '../contract/settings.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import { readTemplate, TEXT_ALONE } from '../engine/load.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
+import { shownSource } from '../producer/no-file.ts';
 import { createRun, runsNamed } from '../store/runs.ts';
 import { calibratePrefilter } from './calibrate-prefilter.ts';
 import { calibrateScales } from './calibrate-scales.ts';
 import type { Context } from './context.ts';
-import { givenDialect, sayNote } from './dialect-options.ts';
+import { givenDialect } from './dialect-options.ts';
 import { type EnginePlace, identify } from './engines.ts';
 import { visible } from './format.ts';
 import { givenGeneration } from './generation-options.ts';
 import { precisionOf, RUN_MAX_NEW_TOKENS, type RunOptions } from './options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
+import { sayColumns, sayNote } from './say-note.ts';
 import { terminal } from './terminal.ts';
 import { toxicLabelsOf } from './toxic-labels.ts';
 import { withCandidates } from './with-candidates.ts';
@@ -43,9 +44,7 @@ export async function prepareRun(
   const find = (name: string) => findCheckpoint(name, packageRoot, context.config.home);
   const small = options.prefilter === undefined ? null : find(options.prefilter);
   const scoring = toxicLabelsOf(find(options.scorer), small, options.toxicLabel);
-  terminal.step(
-    `Reading ${files.map((file) => (file === '-' ? 'standard input' : visible(basename(file)))).join(', ')} …`,
-  );
+  terminal.step(`Reading ${files.map((file) => visible(shownSource(file))).join(', ')} …`);
   const dataset = await openDataset(files, {
     format: options.format,
     textColumn: options.textColumn,
@@ -54,6 +53,7 @@ export async function prepareRun(
     ...givenDialect(options),
     onNote: sayNote,
   });
+  sayColumns(dataset);
   const plain: RunSettings = { detoxifier, scorer, ...scoring, threshold, ...writing, similarity: 'chrf' };
   const settings = await calibrated(context, dataset, plain, { prefilter, options, place });
   if (options.name !== undefined && (await runsNamed(context.database, options.name)).length > 0) {

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { RunReport } from '../report/summary.ts';
 import { formatCount, formatDuration, formatPercent, formatRate, visible } from './format.ts';
+import { guessedText } from './say-note.ts';
 
 const EXPLAINED: Readonly<Record<string, string>> = {
   clean: 'not toxic, left as they were',
@@ -29,6 +30,7 @@ export function summaryText(report: RunReport, where: string): string {
     );
   }
   lines.push(
+    ...columnLines(report),
     `  scorer      ${modelText(report.models.scorer)}, toxic from ${report.threshold} on`,
     ...prefilterLines(report),
     `  detoxifier  ${modelText(report.models.detoxifier)}${choice(report)}`,
@@ -36,6 +38,13 @@ export function summaryText(report: RunReport, where: string): string {
     `  results     ${where}`,
   );
   return lines.join('\n');
+}
+
+function columnLines({ textColumn, textColumnGuessedFrom, idColumn, idColumnGuessed }: RunReport): string[] {
+  if (textColumn === null) return [];
+  const guessed = textColumnGuessedFrom === null ? '' : ` (${guessedText(textColumnGuessedFrom)})`;
+  const id = idColumn === null ? '' : `, id ${visible(idColumn)}${idColumnGuessed ? ' (found by its name)' : ''}`;
+  return [`  columns     text ${visible(textColumn)}${guessed}${id}`];
 }
 
 function choice({ generation }: RunReport): string {

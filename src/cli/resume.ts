@@ -4,13 +4,13 @@ import type { Run } from '../contract/run.ts';
 import { reopenDataset } from '../producer/source.ts';
 import { changeRun, getRun } from '../store/runs.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
-import { sayNote } from './dialect-options.ts';
 import { enginePlace, requireSameModels } from './engines.ts';
 import { finishJob } from './finish.ts';
 import { visible } from './format.ts';
 import { doJob } from './job.ts';
 import { addEngineOptions, type EngineProcessOptions } from './options.ts';
 import { checkExport, DETACHED_OUT, sourcesOf } from './outputs.ts';
+import { sayNote } from './say-note.ts';
 import { readLife } from './watch.ts';
 
 interface Options extends EngineProcessOptions {

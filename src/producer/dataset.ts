@@ -1,18 +1,19 @@
 import type { Readable } from 'node:stream';
-import { UsageError } from '../contract/errors.ts';
+import { DatasetError, UsageError } from '../contract/errors.ts';
 import type { ChunkRow } from '../contract/row.ts';
 import type { RunSource } from '../contract/run.ts';
 import { checkedDialect, type Dialect, requireEffect } from './dialect.ts';
-import { type ColumnChoice, type FileLayout, layoutOf, SAMPLE_ROWS } from './file-layout.ts';
+import { type ColumnChoice, EmptyFileError, type FileLayout, layoutOf, SAMPLE_ROWS } from './file-layout.ts';
 import { FORMATS, type Format, formatOfName, isFormat } from './format.ts';
 import { findInput, type Input } from './input.ts';
+import { noteOtherIds, requireColumn, settleUnseen } from './named-columns.ts';
 import { type OnNote, type ReadOptions, type RecordBatch, readRecords } from './records.ts';
 
 /** With how the files are written, where that is not to be guessed. */
 export interface DatasetOptions extends Dialect {
   /** Of all files; default: each by its ending, under `.gz` or `.zst`. Standard input needs it. */
   readonly format?: Format | undefined;
-  /** Default: `text`, `comment_text`, `comment`, `sentence`, `toxic`, `source`, or the only column of strings. */
+  /** Default: the first of the usual names (docs/input.md), or the only column of strings, unless another column holds more text. */
   readonly textColumn?: string | undefined;
   /** The option that `textColumn` came by, for messages. Default: `--text-column`. */
   readonly textColumnOption?: string | undefined;
@@ -34,7 +35,14 @@ export interface Dataset {
   readonly columns: readonly string[];
   /** Null for lines of text and bare JSON strings. */
   readonly textColumn: string | null;
+  /** Columns that the text column was guessed from; null where it was named, or there is none. */
+  readonly guessedFrom: number | null;
   readonly idColumn: string | null;
+  /**
+   * A column by its name, also one that only later rows of JSON have. @throws UsageError where there is none
+   * @param option what it was asked for by, for the message
+   */
+  requireColumn(asked: string, option: string): Promise<string>;
   /** For `runs.source`; `reopenDataset` takes it back. */
   readonly source: RunSource;
   /** Size of all files as they lie on disk; null when one is a pipe. */
@@ -56,9 +64,12 @@ interface OpenFile {
   readonly input: Input;
   readonly reading: ReadOptions;
   readonly layout: FileLayout;
+  /** Whether the layout has seen every row. */
+  readonly isWhole: boolean;
   /** Batches already taken from something that can be read once only, and the rest of it. */
   readonly taken: readonly RecordBatch[] | null;
   readonly rest: AsyncGenerator<RecordBatch> | null;
+  readonly reread: (() => AsyncGenerator<RecordBatch>) | null;
 }
 
 /**
@@ -72,53 +83,86 @@ export async function openDataset(
 ): Promise<Dataset> {
   checkOptions(files, options);
   const dialect = checkedDialect(options);
-  const formats = files.map((name) => options.format ?? formatOfName(name));
-  requireEffect(dialect, formats);
   const onNote = sayOnce(options.onNote);
   const maxTextBytes = options.maxTextBytes ?? DEFAULT_MAX_TEXT_BYTES;
+  const inputs: Input[] = [];
   const opened: OpenFile[] = [];
+  const empty: string[] = [];
   try {
-    for (const [at, name] of files.entries()) {
-      const input = await findInput(name, stdin);
-      const format = formats[at] ?? formatOfName(name);
+    for (const name of files) inputs.push(await findInput(name, stdin));
+    // An empty file has no format.
+    const formats = inputs.map(({ sizeBytes }, at) => (sizeBytes === 0 ? null : formatOf(files[at] ?? '', options)));
+    requireEffect(
+      dialect,
+      formats.filter((format) => format !== null),
+    );
+    for (const [at, input] of inputs.entries()) {
+      const format = formats[at] ?? null;
+      if (format === null) {
+        empty.push(`${input.name}: is empty (0 bytes)`);
+        continue;
+      }
       // The first file that has columns decides for the others.
       const before = opened.find((file) => file.layout.textColumn !== null)?.layout.textColumn;
       const choice = {
-        textColumn: options.textColumn ?? before ?? undefined,
+        textColumn: options.textColumn,
+        textColumnBefore: before ?? undefined,
         textColumnOption: options.textColumnOption,
         idColumn: options.idColumn,
       };
-      opened.push(await openFile(input, { format, dialect, maxTextBytes, count: { bytes: 0 }, onNote }, choice));
+      const file = await openFile(input, { format, dialect, maxTextBytes, count: { bytes: 0 }, onNote }, choice);
+      if (typeof file === 'string') empty.push(file);
+      else opened.push(file);
     }
+    rejectAllEmpty(opened.length, empty);
+    for (const reason of empty) onNote(`${reason}: left out`);
+    await settleUnseen(opened, { ...options, onNote });
+    noteOtherIds(opened, { ...options, onNote });
     const withColumns = opened.find((file) => file.layout.textColumn !== null);
     if (withColumns === undefined && (options.textColumn ?? options.idColumn) !== undefined) {
       throw new UsageError('--text-column and --id-column do not fit lines of text, which have no columns');
     }
-    return dataset(opened, { ...options, ...dialect, maxTextBytes }, withColumns?.layout ?? null);
+    return dataset(inputs, opened, { ...options, ...dialect, maxTextBytes }, withColumns?.layout ?? null);
   } catch (error) {
-    for (const file of opened) file.input.close();
+    for (const input of inputs) input.close();
     throw error;
   }
 }
 
+function formatOf(name: string, { format }: DatasetOptions): Format {
+  return format ?? formatOfName(name);
+}
+
+/** Of several files some may be empty, as parts of a distributed job often are. */
+function rejectAllEmpty(opened: number, reasons: readonly string[]): void {
+  if (opened > 0) return;
+  throw new DatasetError(reasons.length === 1 ? (reasons[0] ?? '') : `no file has a row: ${reasons.join('; ')}`);
+}
+
 function dataset(
+  inputs: readonly Input[],
   opened: readonly OpenFile[],
   options: DatasetOptions & { readonly maxTextBytes: number },
   main: FileLayout | null,
 ): Dataset {
-  const sizes = opened.map((file) => file.input.sizeBytes ?? Number.NaN);
+  const sizes = inputs.map((input) => input.sizeBytes ?? Number.NaN);
   const bytesTotal = sizes.reduce((sum, size) => sum + size, 0);
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
   return {
     columns: [...new Set(opened.flatMap((file) => file.layout.columns))],
     textColumn: main?.textColumn ?? null,
+    guessedFrom: main?.guessedFrom ?? null,
     idColumn: main?.idColumn ?? null,
+    requireColumn: (asked, option) => requireColumn(opened, asked, option, limit),
     source: {
-      files: opened.map(({ input: { path, sizeBytes, modifiedAt } }) => ({ path, sizeBytes, modifiedAt })),
+      // Empty ones too: a resume must find them empty again.
+      files: inputs.map(({ path, sizeBytes, modifiedAt }) => ({ path, sizeBytes, modifiedAt })),
       options: {
         format: options.format ?? null,
         textColumn: main?.textColumn ?? null,
+        textColumnGuessedFrom: main?.guessedFrom ?? null,
         idColumn: options.idColumn ?? null,
+        idColumnFound: options.idColumn === undefined ? (main?.idColumn ?? null) : null,
         limit: options.limit ?? null,
         maxTextBytes: options.maxTextBytes,
         delimiter: options.delimiter ?? null,
@@ -152,28 +196,32 @@ function dataset(
       }
     },
     close() {
-      for (const file of opened) file.input.close();
+      for (const input of inputs) input.close();
     },
   };
 }
 
-async function openFile(input: Input, reading: ReadOptions, choice: ColumnChoice): Promise<OpenFile> {
+/** A file, or why it is left out. */
+async function openFile(input: Input, reading: ReadOptions, choice: ColumnChoice): Promise<OpenFile | string> {
   const { count } = reading;
   const records = readRecords(input, reading);
   try {
-    const taken = await takeSample(records);
+    const { taken, isWhole } = await takeSample(records);
     const layout = layoutOf(
       input.name,
       reading,
       taken.flatMap((batch) => batch.records),
       choice,
     );
-    if (input.sizeBytes === null) return { input, reading, layout, taken, rest: records };
+    const known = { input, reading, layout, isWhole };
+    if (input.sizeBytes === null) return { ...known, taken, rest: records, reread: null };
     await records.return(undefined);
     count.bytes = 0;
-    return { input, reading, layout, taken: null, rest: null };
+    const reread = () => readRecords(input, { ...reading, count: { bytes: 0 } });
+    return { ...known, taken: null, rest: null, reread };
   } catch (error) {
     await records.return(undefined);
+    if (error instanceof EmptyFileError) return error.message;
     throw error;
   }
 }
@@ -182,18 +230,18 @@ async function openFile(input: Input, reading: ReadOptions, choice: ColumnChoice
 const SAMPLE_CHARS = 4 * 1024 * 1024;
 
 /** Enough records for a layout: the same ones in whatever pieces a pipe brings them, unless rows are very long. */
-async function takeSample(records: AsyncGenerator<RecordBatch>): Promise<RecordBatch[]> {
+async function takeSample(records: AsyncGenerator<RecordBatch>): Promise<{ taken: RecordBatch[]; isWhole: boolean }> {
   const taken: RecordBatch[] = [];
   let rows = 0;
   let chars = 0;
   while (rows < 2 || (rows <= SAMPLE_ROWS && chars < SAMPLE_CHARS)) {
     const next = await records.next();
-    if (next.done) break;
+    if (next.done) return { taken, isWhole: true };
     taken.push(next.value);
     rows += next.value.records.length;
     for (const { fields } of next.value.records) for (const field of fields) chars += field.length;
   }
-  return taken;
+  return { taken, isWhole: false };
 }
 
 async function* recordsOf(file: OpenFile): AsyncGenerator<RecordBatch> {

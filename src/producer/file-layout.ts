@@ -1,8 +1,9 @@
 import { DatasetError } from '../contract/errors.ts';
 import type { JsonValue } from '../contract/row.ts';
-import { type ColumnSample, chooseIdColumn, chooseTextColumn } from './columns.ts';
+import { type ColumnSample, chooseIdColumn, chooseTextColumn, findColumn } from './columns.ts';
 import { escapedBytes } from './decode.ts';
 import { quoteAdvice } from './dialect.ts';
+import { requireObjectPerLine } from './json-per-line.ts';
 import type { RawRecord } from './record.ts';
 import type { ReadOptions } from './records.ts';
 import { createDelimitedRowReader } from './row-delimited.ts';
@@ -15,7 +16,11 @@ export interface FileLayout {
   /** Names of the columns; empty for lines of text and bare JSON strings. */
   readonly columns: readonly string[];
   readonly textColumn: string | null;
+  /** Columns that the text column was guessed from; null where it was named, and where there are none. */
+  readonly guessedFrom: number | null;
   readonly idColumn: string | null;
+  /** Columns that were asked for and do not stand in the first rows of JSON. */
+  readonly unseen: readonly string[];
   /** Whether the first record is a header. */
   readonly hasHeader: boolean;
   readonly read: RowReader;
@@ -23,6 +28,8 @@ export interface FileLayout {
 
 export interface ColumnChoice {
   readonly textColumn: string | undefined;
+  /** What was guessed for another file of the dataset. */
+  readonly textColumnBefore?: string | undefined;
   /** The option that it came by, for messages. */
   readonly textColumnOption?: string | undefined;
   readonly idColumn: string | undefined;
@@ -31,7 +38,15 @@ export interface ColumnChoice {
 /** Rows that columns are told by. */
 export const SAMPLE_ROWS = 100;
 
-/** Throws DatasetError for a file without rows or with a broken header, UsageError when the text column is unclear. */
+/** A file without rows: of several, it is left out. */
+export class EmptyFileError extends DatasetError {}
+
+const NO_COLUMNS = { columns: [], textColumn: null, guessedFrom: null, idColumn: null, unseen: [], hasHeader: false };
+
+/**
+ * Throws EmptyFileError for a file without rows, DatasetError for one with a broken header, or that is certainly not of
+ * its format, UsageError when the text column is unclear.
+ */
 export function layoutOf(
   name: string,
   reading: ReadOptions,
@@ -41,12 +56,9 @@ export function layoutOf(
   const { format, dialect } = reading;
   const { skipLines = 0 } = dialect;
   if (records.length === 0) {
-    throw new DatasetError(`${name}: is empty (no rows${skipLines > 0 ? ` after --skip-lines ${skipLines}` : ''})`);
+    throw new EmptyFileError(`${name}: is empty (no rows${skipLines > 0 ? ` after --skip-lines ${skipLines}` : ''})`);
   }
-  if (format === 'txt') {
-    const read = createTextRowReader(name, reading);
-    return { columns: [], textColumn: null, idColumn: null, hasHeader: false, read };
-  }
+  if (format === 'txt') return { ...NO_COLUMNS, read: createTextRowReader(name, reading) };
   if (format === 'jsonl') return jsonLayout(name, records.slice(0, SAMPLE_ROWS), choice, reading);
   return delimitedLayout(name, records.slice(0, SAMPLE_ROWS + 1), choice, reading);
 }
@@ -79,23 +91,45 @@ function delimitedLayout(
   const unnamed = new Set(names.flatMap((column, index) => (column === '' ? [index] : [])));
   if (unnamed.size === names.length) throw new DatasetError(`${name}, line ${header.line}: the header has no names`);
   const columns = names.map((column, index) => (column === '' ? freeName(names, index) : column));
-  if (rows.length === 0) throw new DatasetError(`${name}: has a header and no rows`);
+  if (rows.length === 0) throw new EmptyFileError(`${name}: has a header and no rows`);
 
+  requireSomeFit(name, rows, columns.length);
   const sample: ColumnSample = {
     file: name,
     columns: columns.filter((_, index) => !unnamed.has(index)),
+    rows: rows.length,
     values: (column) => rows.map((row) => row.fields[columns.indexOf(column)] ?? ''),
   };
   const idColumn = chooseIdColumn(sample, choice.idColumn);
-  const textColumn = chooseTextColumn(sample, choice.textColumn, idColumn, choice.textColumnOption);
+  const text = chooseTextColumn(sample, textRequest(choice), idColumn);
   const layout = {
     columns,
-    textIndex: columns.indexOf(textColumn),
+    textIndex: columns.indexOf(text.column),
     idIndex: idColumn === null ? null : columns.indexOf(idColumn),
     unnamed,
   };
   const read = createDelimitedRowReader(name, layout, reading);
-  return { columns: sample.columns, textColumn, idColumn, hasHeader: true, read };
+  const { column: textColumn, guessedFrom } = text;
+  return { columns: sample.columns, textColumn, guessedFrom, idColumn, unseen: [], hasHeader: true, read };
+}
+
+/** Many rows that all have another number of fields than the header: it is not the header of these rows. */
+const MANY_ROWS = 10;
+
+function requireSomeFit(name: string, rows: readonly RawRecord[], columns: number): void {
+  const counts = rows.map(({ fields }) => fields.length);
+  if (rows.length < MANY_ROWS || rows.some(({ problem, fields }) => problem !== null || fields.length === columns))
+    return;
+  if (counts.some((count) => count > columns) && rows.some(({ fields }) => fields[columns] === '')) return;
+  const seen = [...new Set(counts)].sort((a, b) => a - b).slice(0, 5);
+  throw new DatasetError(
+    `${name}: the header has ${columns} columns, and none of the first ${rows.length} rows has (they have ${seen.join(', ')}); ` +
+      'name every column in the header, and check the delimiter (--delimiter)',
+  );
+}
+
+function textRequest({ textColumn, textColumnBefore, textColumnOption }: ColumnChoice) {
+  return { asked: textColumn, before: textColumnBefore, option: textColumnOption };
 }
 
 /** `column_3` for the third column, as pandas' unnamed index column needs one. */
@@ -111,6 +145,7 @@ function jsonLayout(
   choice: ColumnChoice,
   reading: ReadOptions,
 ): FileLayout {
+  requireObjectPerLine(name, records);
   const objects: { readonly [key: string]: JsonValue }[] = [];
   let strings = 0;
   for (const record of records) {
@@ -127,15 +162,23 @@ function jsonLayout(
   }
   if (objects.length === 0 && choice.textColumn === undefined) {
     const read = createJsonRowReader(name, { textColumn: null, idColumn: null }, reading);
-    return { columns: [], textColumn: null, idColumn: null, hasHeader: false, read };
+    return { ...NO_COLUMNS, read };
   }
   const sample: ColumnSample = {
     file: name,
     columns: [...new Set(objects.flatMap((object) => Object.keys(object)))],
+    rows: objects.length,
     values: (column) => objects.flatMap((object) => (Object.hasOwn(object, column) ? [object[column] ?? null] : [])),
   };
-  const idColumn = chooseIdColumn(sample, choice.idColumn);
-  const textColumn = chooseTextColumn(sample, choice.textColumn, idColumn, choice.textColumnOption);
+  // What was named may come later: rows of JSON need not have every column.
+  const isUnseen = (asked: string | undefined): asked is string =>
+    asked !== undefined && findColumn(sample.columns, asked) === null;
+  const { textColumn: asked, idColumn: askedId } = choice;
+  const idColumn = isUnseen(askedId) ? askedId : chooseIdColumn(sample, askedId);
+  const { column: textColumn, guessedFrom } = isUnseen(asked)
+    ? { column: asked, guessedFrom: null }
+    : chooseTextColumn(sample, textRequest(choice), idColumn);
   const read = createJsonRowReader(name, { textColumn, idColumn }, reading);
-  return { columns: sample.columns, textColumn, idColumn, hasHeader: false, read };
+  const unseen = [asked, askedId].filter(isUnseen);
+  return { columns: sample.columns, textColumn, guessedFrom, idColumn, unseen, hasHeader: false, read };
 }

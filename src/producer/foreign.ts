@@ -1,16 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { Dialect } from './dialect.ts';
 import type { Format } from './format.ts';
+import { PARQUET_TO_JSONL, pipeFrom, QUERY_SQLITE } from './pipe-from.ts';
 
 /** Bytes at the start of a file that `foreignKind` has to see: a block of a tar archive. */
 export const FOREIGN_BYTES = 512;
 
-/** How the output of another program is read. */
-export function pipeFrom(command: string, format = '…'): string {
-  return `${command} | detoxq … - --format ${format}`;
-}
-
-export const PARQUET_TO_JSONL = `duckdb -c "copy (from 'FILE') to '/dev/stdout' (format json)"`;
 const TAR = 'a tar archive';
 
 interface Kind {
@@ -58,12 +53,12 @@ const KINDS: readonly Kind[] = [
   },
   {
     noun: 'a Parquet file',
-    advice: `${CONVERT}, for example: ${pipeFrom(PARQUET_TO_JSONL, 'jsonl')}`,
+    advice: `${CONVERT}, for example: ${PARQUET_TO_JSONL}`,
     is: (head) => startsWith(head, 'PAR1') && isControl(head[4] ?? 0),
   },
   {
     noun: 'an SQLite database',
-    advice: `pipe a query: ${pipeFrom("sqlite3 -header -csv FILE 'select …'", 'csv')}`,
+    advice: `pipe a query: ${QUERY_SQLITE}`,
     is: (head) => startsWith(head, 'SQLite format 3\0'),
   },
   { noun: 'an Avro file', advice: CONVERT, is: begins('4f626a01') },

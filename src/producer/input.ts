@@ -3,6 +3,7 @@ import { access, constants, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DatasetError } from '../contract/errors.ts';
+import { whyNoFile, whyNoFolder } from './no-file.ts';
 
 /** A file, pipe or standard input that is there and readable, not opened yet. */
 export interface Input {
@@ -23,14 +24,14 @@ export interface Input {
 /** 256 KiB a read: 64 KiB made the CSV reader 12 % slower, more than 256 KiB no faster. */
 export const READ_BYTES = 256 * 1024;
 
-/** Throws DatasetError when there is nothing to read: no such file, a folder, no permission, zero bytes. */
+/** Throws DatasetError when there is nothing to read: no such file, a folder, no permission, an address. */
 export async function findInput(name: string, stdin: Readable): Promise<Input> {
   if (name === '-') return input('standard input', '-', null, null, () => stdin);
   const path = resolve(name);
   const stats = await stat(path).catch((error: unknown) => {
-    throw new DatasetError(`${name}: ${reasonOf(error)}`, { cause: error });
+    throw new DatasetError(whyNoFile(name) ?? `${name}: ${reasonOf(error)}`, { cause: error });
   });
-  if (stats.isDirectory()) throw new DatasetError(`${name}: is a folder; name the files in it, e.g. ${name}/*.csv`);
+  if (stats.isDirectory()) throw new DatasetError(await whyNoFolder(name, path));
   await access(path, constants.R_OK).catch((error: unknown) => {
     throw new DatasetError(`${name}: no permission to read it`, { cause: error });
   });
@@ -38,7 +39,6 @@ export async function findInput(name: string, stdin: Readable): Promise<Input> {
     return input(name, path, null, null, () => createReadStream(path, { highWaterMark: READ_BYTES }));
   }
   const sizeBytes = stats.size;
-  if (sizeBytes === 0) throw new DatasetError(`${name}: is empty (0 bytes)`);
   return input(name, path, sizeBytes, stats.mtime.toISOString(), () =>
     createReadStream(path, { highWaterMark: READ_BYTES }),
   );

@@ -13,7 +13,7 @@ export function createLineScanner(maxChars: number, skipBlank: boolean, firstLin
 
   function finish(rest: string, out: RawRecord[]): void {
     const tooLarge = length + rest.length > maxChars;
-    const content = kept === '' ? rest : kept + rest;
+    const content = withoutMark(kept === '' ? rest : kept + rest);
     if (tooLarge) out.push({ line, lastLine: line, fields: [], problem: 'too_large' });
     else if (!skipBlank || content.trim() !== '') out.push({ line, lastLine: line, fields: [content], problem: null });
     line += 1;
@@ -82,4 +82,9 @@ export function createLineSkipper(count: number, scanner: Scanner): Scanner {
     openQuoteLine: scanner.openQuoteLine,
     longQuote: scanner.longQuote,
   };
+}
+
+/** Of several files that were joined into one, each may begin with a byte order mark. */
+function withoutMark(line: string): string {
+  return line.charCodeAt(0) === 0xfeff ? line.slice(1) : line;
 }

@@ -1,5 +1,6 @@
 import type { GenerationOverrides } from '../contract/generation.ts';
 import { OUTCOMES } from '../contract/outcome.ts';
+import type { JsonObject, JsonValue } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
 import { generationOf } from '../contract/settings.ts';
 import type { RunSummary } from '../store/progress.ts';
@@ -10,6 +11,14 @@ export interface RunReport {
   readonly name: string | null;
   readonly state: Run['state'];
   readonly files: readonly string[];
+  /** Null for lines of text and bare JSON strings. */
+  readonly textColumn: string | null;
+  /** Columns that it was guessed from; null where it was named. */
+  readonly textColumnGuessedFrom: number | null;
+  /** Null where rows have no key. */
+  readonly idColumn: string | null;
+  /** Found by its name, and not asked for. */
+  readonly idColumnGuessed: boolean;
   readonly rows: number;
   /** Rows with an outcome or an error so far. */
   readonly rowsDone: number;
@@ -44,6 +53,7 @@ export function reportRun(run: Run, summary: RunSummary): RunReport {
     name: run.name,
     state: progress.state,
     files: run.source.files.map((file) => file.path),
+    ...columnsOf(run.source.options),
     rows: progress.rowsTotal ?? progress.rowsEnqueued,
     rowsDone: progress.rowsDone,
     outcomes: Object.fromEntries(OUTCOMES.map((outcome) => [outcome, progress.outcomes[outcome]])),
@@ -61,6 +71,21 @@ export function reportRun(run: Run, summary: RunSummary): RunReport {
     generation: generationOf(run.settings),
     prefilter: run.settings.prefilter ?? null,
     staticScales: withoutScales(run.settings.staticScales),
+  };
+}
+
+function columnsOf({
+  textColumn,
+  textColumnGuessedFrom: from,
+  idColumn: asked,
+  idColumnFound: found,
+}: JsonObject): Pick<RunReport, 'textColumn' | 'textColumnGuessedFrom' | 'idColumn' | 'idColumnGuessed'> {
+  const name = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null);
+  return {
+    textColumn: name(textColumn),
+    textColumnGuessedFrom: typeof from === 'number' ? from : null,
+    idColumn: name(asked) ?? name(found),
+    idColumnGuessed: name(asked) === null && name(found) !== null,
   };
 }
 

@@ -82,13 +82,14 @@ describe('columns', () => {
     ['label,body\n1,hello\n0,you\n', 'body', null],
     ['id,body\nc1,hello\n', 'body', 'id'],
     ['toxic,body\n0,hello you\n1,you\n', 'body', null],
-    ['source,body,score\nnews,hello you,1\n', null, null],
+    ['source,body,score\nnews,hello you,1\n', 'body', null],
+    ['source,remark,score\nnews,hello you,1\n', null, null],
     ['remark\n12\n', 'remark', null],
   ])('%j: text %s, id %s', async (content, text, id) => {
     const opening = openPieces([content], { format: 'csv' });
     if (text === null) {
       await expect(opening).rejects.toThrow(
-        /cannot tell which column holds the text; name it with --text-column. Columns: source, body, score/,
+        /cannot tell which column holds the text; name the text column with --text-column. Columns: source, remark, score/,
       );
     } else {
       expect(await opening).toMatchObject({ textColumn: text, idColumn: id });

@@ -234,6 +234,9 @@ describe('faults that end a dataset', () => {
 
   test('JSON that is not JSONL', async () => {
     await expect(openPieces(['[\n{"text":"a"},\n{"text":"b"}]\n'], { format: 'jsonl' })).rejects.toThrow(
+      /^standard input, line 1: an array begins, and JSONL has one object per line/,
+    );
+    await expect(openPieces(['7\n8\n9\n'], { format: 'jsonl' })).rejects.toThrow(
       /^standard input, line 1: none of the first 3 lines is a JSON object/,
     );
     await expect(openPieces(['id,text\n1,a\n'], { format: 'jsonl' })).rejects.toThrow(/another format is read with/);

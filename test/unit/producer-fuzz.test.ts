@@ -55,9 +55,14 @@ const encode: Record<Format, (texts: readonly string[]) => string> = {
 };
 
 /** Rows, or the error that said on purpose that the file is bad. */
-async function read(bytes: Buffer, format: Format, lengths: readonly number[]): Promise<ChunkRow[] | DetoxqError> {
+async function read(
+  bytes: Buffer,
+  format: Format,
+  lengths: readonly number[],
+  textColumn?: string,
+): Promise<ChunkRow[] | DetoxqError> {
   try {
-    return await allRows(await openPieces(cut(bytes, lengths), { format, maxTextBytes: MAX_TEXT_BYTES }));
+    return await allRows(await openPieces(cut(bytes, lengths), { format, textColumn, maxTextBytes: MAX_TEXT_BYTES }));
   } catch (error) {
     if (error instanceof DetoxqError) return error;
     throw error;
@@ -117,7 +122,7 @@ describe.each(['csv', 'tsv', 'jsonl', 'txt'] as const)('%s that went bad', (form
     async () => {
       await fc.assert(
         fc.asyncProperty(inputs.texts, inputs.lengths, async (texts, lengths) => {
-          const rows = await read(Buffer.from(encode[format](texts)), format, lengths);
+          const rows = await read(Buffer.from(encode[format](texts)), format, lengths, 'text');
           if (rows instanceof DetoxqError) throw rows;
           expect(rows.length).toBe(texts.length);
         }),

@@ -40,7 +40,7 @@ describe('what is written is read back, wherever the input is cut', () => {
           async (rows, pieces, lastLineEnd) => {
             const body = rows.map(([text, other, end]) => `${quoted(text)}${delimiter}${quoted(other)}${end}`).join('');
             const content = `text${delimiter}other\n${lastLineEnd ? body : body.replace(/\r?\n$/, '')}`;
-            const dataset = await openPieces(cut(Buffer.from(content), pieces), { format });
+            const dataset = await openPieces(cut(Buffer.from(content), pieces), { format, textColumn: 'text' });
             const expected = rows.map(([text, other], rowNo) => ({ rowNo, rowKey: null, text, meta: { other } }));
             expect(await allRows(dataset)).toEqual(expected);
           },
@@ -57,7 +57,7 @@ describe('what is written is read back, wherever the input is cut', () => {
           fc.constantFrom('\n', '\r\n', '\r'),
           async (rows, pieces, newline) => {
             const content = Papa.unparse([['text', 'other'], ...rows], { delimiter, newline });
-            const dataset = await openPieces(cut(Buffer.from(content), pieces), { format });
+            const dataset = await openPieces(cut(Buffer.from(content), pieces), { format, textColumn: 'text' });
             const read = await allRows(dataset);
             expect(read.map((row) => ('text' in row ? [row.text, row.meta?.other] : row))).toEqual(rows);
           },
@@ -74,7 +74,7 @@ describe('what is written is read back, wherever the input is cut', () => {
         lengths,
         async (rows, pieces) => {
           const content = rows.map(([text, extra, end]) => `${JSON.stringify({ text, extra })}${end}`).join('');
-          const dataset = await openPieces(cut(Buffer.from(content), pieces), { format: 'jsonl' });
+          const dataset = await openPieces(cut(Buffer.from(content), pieces), { format: 'jsonl', textColumn: 'text' });
           const expected = rows.map(([text, extra], rowNo) => {
             const value = JSON.parse(JSON.stringify(extra));
             return { rowNo, rowKey: null, text, meta: { extra: value } };
