@@ -43,7 +43,7 @@ export function addRunOptions(command: Command): Command {
   command
     .option(
       '--text-column <name>',
-      'column that holds the text (default: text, comment_text, comment, sentence, toxic, source, or the only string column)',
+      'column that holds the text (default: a usual name, such as text, comment or body, or the only string column; refused when unsure)',
     )
     .option('--id-column <name>', 'column that holds your id of a row (default: id, where there is one)')
     .addOption(new Option('--format <format>', "default: by the file's ending").choices(FORMATS));

@@ -43,8 +43,8 @@ export function summaryText(report: RunReport, where: string): string {
 function columnLines({ textColumn, textColumnGuessedFrom, idColumn, idColumnGuessed }: RunReport): string[] {
   if (textColumn === null) return [];
   const guessed = textColumnGuessedFrom === null ? '' : ` (${guessedText(textColumnGuessedFrom)})`;
-  const id = idColumn === null ? '' : `, id ${visible(idColumn)}${idColumnGuessed ? ' (found by its name)' : ''}`;
-  return [`  columns     text ${visible(textColumn)}${guessed}${id}`];
+  const id = idColumn === null ? '' : `, id: ${visible(idColumn)}${idColumnGuessed ? ' (found by its name)' : ''}`;
+  return [`  columns     text: ${visible(textColumn)}${guessed}${id}`];
 }
 
 function choice({ generation }: RunReport): string {
