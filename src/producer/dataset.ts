@@ -92,10 +92,8 @@ export async function openDataset(
     for (const name of files) inputs.push(await findInput(name, stdin));
     // An empty file has no format.
     const formats = inputs.map(({ sizeBytes }, at) => (sizeBytes === 0 ? null : formatOf(files[at] ?? '', options)));
-    requireEffect(
-      dialect,
-      formats.filter((format) => format !== null),
-    );
+    const known = formats.filter((format) => format !== null);
+    if (known.length > 0) requireEffect(dialect, known);
     for (const [at, input] of inputs.entries()) {
       const format = formats[at] ?? null;
       if (format === null) {

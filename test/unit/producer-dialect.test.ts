@@ -301,7 +301,7 @@ describe('a source that is read again', () => {
   ] as const)('with %j', async (dialect, content) => {
     const path = join(folder, 'a.csv');
     writeFileSync(path, content);
-    const first = await openDataset([path], dialect);
+    const first = await openDataset([path], { ...dialect, textColumn: 'text' });
     const rows = await allRows(first);
     expect(rows.filter((row) => 'text' in row)).toHaveLength(2);
     const again = await reopenDataset(JSON.parse(JSON.stringify(first.source)));
