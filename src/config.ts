@@ -169,11 +169,12 @@ const SECRETS = /^(DATABASE_URL|REDIS_URL|HF_TOKEN|PGPASSWORD|(HTTPS?|ALL)_PROXY
 
 /**
  * Environment of an engine process. onnxruntime sends telemetry and keeps a device id under the home folder
- * unless it is told not to before it loads. It has no business with the services and gets no passwords.
+ * unless it is told not to before it loads. It has no business with the services and gets no passwords. Its standard
+ * error is that of the command, where Node's warnings have no place.
  */
 export function engineEnvironment(): NodeJS.ProcessEnv {
   const rest = Object.entries(process.env).filter(([name]) => !SECRETS.test(name));
-  return { ...KEPT_MEMORY, ...Object.fromEntries(rest), ORT_DISABLE_TELEMETRY: '1' };
+  return { ...KEPT_MEMORY, NODE_NO_WARNINGS: '1', ...Object.fromEntries(rest), ORT_DISABLE_TELEMETRY: '1' };
 }
 
 function expandHome(path: string): string {

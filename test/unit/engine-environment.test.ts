@@ -6,12 +6,13 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test('an engine process keeps its memory and calls nobody, whatever the environment says', () => {
+test('an engine process keeps its memory, calls nobody and warns of nothing, whatever the environment says', () => {
   vi.stubEnv('ORT_DISABLE_TELEMETRY', '0');
   expect(engineEnvironment()).toMatchObject({
     MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20),
     MALLOC_TRIM_THRESHOLD_: String(4 * 2 ** 30),
     ORT_DISABLE_TELEMETRY: '1',
+    NODE_NO_WARNINGS: '1',
   });
   vi.stubEnv('MALLOC_TRIM_THRESHOLD_', '1000');
   expect(engineEnvironment()).toMatchObject({ MALLOC_TRIM_THRESHOLD_: '1000' });
