@@ -17,7 +17,7 @@ export function looksSwallowed(
   columns: number,
 ): boolean {
   if (lines >= MANY_LINES) return true;
-  if (columns < 2) return false;
+  if (columns < 2 || !content.includes(delimiter)) return false;
   const isProse = PROSE.includes(delimiter);
   // The line that the field begins on is no row, nor is a single other one; most fields are told by their second line.
   if (isProse && (lines < 2 || !isRow(secondLine(content), delimiter, columns))) return false;
