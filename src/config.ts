@@ -49,10 +49,7 @@ export interface HubConfig {
   readonly noProxy: string | undefined;
 }
 
-const text = z
-  .string()
-  .optional()
-  .transform((value) => (value === '' ? undefined : value));
+const text = z.string().optional();
 
 /** Needs no quotes, and leaves room for the name of the queue's schema; names of Postgres and of queues are none. */
 const SCHEMA_NAME = /^(?!pg_|information_schema$|detoxq_queue$)[a-z][a-z0-9_]{0,47}(?<!_jobs)$/;
@@ -87,9 +84,9 @@ const environment = z.object({
   no_proxy: text,
 });
 
-/** Reads the environment. Throws a UsageError that names the variable and what it must be. */
+/** Reads the environment; an empty variable is one that is not set. Throws a UsageError that names the variable and what it must be. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const parsed = environment.safeParse(env);
+  const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')));
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new UsageError(`The environment has a setting that cannot be used. ${problems.join('; ')}.`);

@@ -24,6 +24,7 @@ export function failureText(error: unknown, version: string): string {
 
 function systemText(error: SystemError): string {
   const { code, syscall, path } = error;
+  if (syscall === 'uv_cwd') return 'the working folder is not there any more: change to another one.';
   const what = path === undefined ? syscall : path;
   return `${what}: ${fileFault(error, path)} (${code}${path === undefined ? '' : ` in ${syscall}`})`;
 }
