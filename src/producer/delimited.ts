@@ -4,6 +4,7 @@ import { beforeReturns, firstLineEnd } from './record.ts';
 import { createUnescape, endsEscaped } from './unescape.ts';
 
 const LF = 10;
+const MARK = 0xfeff;
 const CR = 13;
 /** A record of more is `too_large`: its fields would need many times the memory of its text. */
 const MAX_FIELDS = 65_536;
@@ -114,6 +115,11 @@ export function createDelimitedScanner(marks: Marks, maxChars: number, firstLine
         partial += text.slice(from, end);
         if (end < length) state = 'quoteSeen';
         index = end + 1;
+        continue;
+      }
+      // Of several files that were joined into one, each may begin with a byte order mark.
+      if (text.charCodeAt(index) === MARK && state === 'start' && fields.length === 0) {
+        index += 1;
         continue;
       }
       if (text.charCodeAt(index) === quoteCode && state !== 'bare') {

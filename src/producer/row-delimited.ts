@@ -22,6 +22,10 @@ export function createDelimitedRowReader(name: string, layout: DelimitedLayout, 
     .map((column, index) => ({ column: column === 'detoxq' ? freeKey(taken, column) : column, index }))
     .filter(({ index }) => index !== textIndex && index !== idIndex);
 
+  const repeatsHeader = (fields: readonly string[]): boolean =>
+    fields[textIndex]?.trim() === columns[textIndex] &&
+    columns.every((column, index) => (unnamed.has(index) ? fields[index] === '' : fields[index]?.trim() === column));
+
   return (record, rowNo, suspect) => {
     const unreadable = rejectUnreadable(name, record, rowNo, suspect, reading);
     if (unreadable !== null) return unreadable;
@@ -32,6 +36,11 @@ export function createDelimitedRowReader(name: string, layout: DelimitedLayout, 
       const advice = escapes ? `; ${quoteAdvice(reading.dialect)}` : '';
       const reason = `${fields.length} fields where the header has ${columns.length}${hint}${advice}`;
       return reject(name, record, rowNo, null, 'wrong_field_count', reason);
+    }
+
+    if (columns.length > 1 && repeatsHeader(fields)) {
+      const reason = 'the header comes again; files were joined, each with its own: name them one by one instead';
+      return reject(name, record, rowNo, null, 'repeated_header', reason);
     }
 
     const repairs = suspect ? new Set<Repair>() : null;

@@ -19,6 +19,7 @@ export type ReadFault =
   | 'too_large'
   | 'bad_quotes'
   | 'wrong_field_count'
+  | 'repeated_header'
   | 'invalid_json'
   | 'missing_text'
   | 'text_not_string';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DatasetOptions, openDataset } from '../../src/producer/dataset.ts';
 import { reopenDataset } from '../../src/producer/source.ts';
-import { allRows, brief, openPieces, readRows } from '../support/datasets.ts';
+import { allRows, brief, cut, openPieces, readRows } from '../support/datasets.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -159,6 +159,21 @@ describe('byte order marks of files that were joined', () => {
       'c\ufeffd',
     ]);
   });
+
+  test.each([1, 2, 3, 1_000])(
+    'CSV, also before a quote, in pieces of %i: a header that comes again is a row error',
+    async (bytes) => {
+      const content = '\ufeffid,text\n1,a\n\ufeffid,text\n2,"b, c"\n\ufeff"3","d, e"\n4,\ufefff\n';
+      const rows = await allRows(await openPieces(cut(Buffer.from(content), [bytes]), { format: 'csv' }));
+      expect(rows.map((row) => `${row.rowKey} ${brief(row)}`)).toEqual([
+        '1 a',
+        'null [repeated_header]',
+        '2 b, c',
+        '3 d, e',
+        '4 \ufefff',
+      ]);
+    },
+  );
 });
 
 describe('what is no local file', () => {
