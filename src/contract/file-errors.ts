@@ -6,6 +6,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EACCES: 'no permission',
   EBUSY: 'it is in use',
   EDQUOT: 'the disk quota of this user is used up',
+  EEXIST: 'a file lies there already',
   EFBIG: 'the file would be larger than this process may write (see ulimit -f) or than the file system takes',
   EIO: 'the disk reports an error (EIO)',
   EISDIR: 'it is a folder',

@@ -93,10 +93,13 @@ function highest(state: string): Entry | null {
   }
 }
 
-/** Null for a file that a power loss left empty: its process is gone for certain. */
+/** Null for a file that a power loss left empty or damaged: its process is gone for certain. */
 function parse(text: string): KeeperRecord | null {
   try {
-    return JSON.parse(text);
+    const record: Partial<KeeperRecord> | null = JSON.parse(text);
+    const { process, port, token } = record ?? {};
+    if (typeof process?.pid !== 'number' || typeof process.startedAt !== 'string') return null;
+    return typeof port === 'number' && typeof token === 'string' ? { process, port, token } : null;
   } catch {
     return null;
   }
