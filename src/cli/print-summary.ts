@@ -32,6 +32,7 @@ export function summaryText(report: RunReport, where: string): string {
   lines.push(
     ...columnLines(report),
     `  scorer      ${modelText(report.models.scorer)}, toxic from ${report.threshold} on`,
+    ...thresholdLines(report),
     ...prefilterLines(report),
     `  detoxifier  ${modelText(report.models.detoxifier)}${choice(report)}`,
     ...staticLines(report),
@@ -67,6 +68,15 @@ function outcomeLines(report: RunReport): string[] {
     (row) =>
       `  ${row.label.padEnd(11)} ${formatCount(row.count).padStart(width)}  ${formatPercent(row.count, report.rowsDone).padStart(7)}  ${row.note}`,
   );
+}
+
+/** A threshold above every score finds nothing, whatever the rows are. */
+function thresholdLines({ highestToxicity, threshold }: RunReport): string[] {
+  if (highestToxicity === null) return [];
+  return [
+    `  warning     no row reached the threshold ${threshold}: the highest toxicity is ${highestToxicity.toFixed(3)}.`,
+    '              If rows are toxic all the same, run again with a lower --threshold.',
+  ];
 }
 
 function prefilterLines({ prefilter }: RunReport): string[] {

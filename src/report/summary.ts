@@ -28,6 +28,8 @@ export interface RunReport {
   /** Over the rewritten rows; null when there are none. */
   readonly toxicityBefore: number | null;
   readonly toxicityAfter: number | null;
+  /** Where no row was toxic: the highest probability of the toxic label, for the threshold may be above all that the scorer says. */
+  readonly highestToxicity: number | null;
   /** From the first claim of a chunk to the last completion; null before them. */
   readonly wallMs: number | null;
   readonly rowsPerSecond: number | null;
@@ -61,6 +63,7 @@ export function reportRun(run: Run, summary: RunSummary): RunReport {
     rowErrorsByCode: summary.rowErrorsByCode,
     toxicityBefore: summary.meanToxicityBefore,
     toxicityAfter: summary.meanToxicityAfter,
+    highestToxicity: summary.highestToxicity,
     wallMs,
     rowsPerSecond: wallMs === null || wallMs === 0 ? null : (progress.rowsDone * 1000) / wallMs,
     engineMs: summary.timingsMs,

@@ -28,6 +28,8 @@ export interface RunSummary {
   /** Mean probability of the toxic label over the rewritten rows; null when there are none. */
   readonly meanToxicityBefore: number | null;
   readonly meanToxicityAfter: number | null;
+  /** Of a run in which no row was toxic: the highest probability of the toxic label, null without one. Else null. */
+  readonly highestToxicity: number | null;
   readonly tokensIn: number;
   readonly tokensOut: number;
   readonly rowErrorsByCode: Readonly<Record<string, number>>;
@@ -48,7 +50,7 @@ interface Totals {
   readonly finishedAt: Date | null;
 }
 
-/** What came out of a run so far. Reads the ledger and the row errors, never the results. */
+/** What came out of a run so far. Reads the ledger and the row errors; the results only where all rows are clean. */
 export async function readSummary(connection: Connection, runId: string): Promise<RunSummary> {
   const run = await getRun(connection, runId);
   const [totals] = await connection.query<Totals>(
@@ -75,10 +77,22 @@ export async function readSummary(connection: Connection, runId: string): Promis
     [run.id],
   );
   if (totals === undefined) throw new Error('a query over all chunks gave no row');
+  const progress = await readProgress(connection, run.id);
   return {
-    progress: await readProgress(connection, run.id),
+    progress,
     ...totals,
+    highestToxicity: await highestToxicity(connection, progress),
     rowErrorsByCode: Object.fromEntries(errors.map(({ code, rows }) => [code, rows])),
     timingsMs: Object.fromEntries(timings.map(({ stage, ms }) => [stage, ms])),
   };
+}
+
+async function highestToxicity(connection: Connection, progress: RunProgress): Promise<number | null> {
+  const { runId, rowsDone, rowErrors, outcomes } = progress;
+  if (outcomes.clean === 0 || outcomes.clean + rowErrors < rowsDone) return null;
+  const [row] = await connection.query<{ highest: number | null }>(
+    'SELECT max(toxicity_before) AS highest FROM detoxq.results WHERE run_id = $1',
+    [runId],
+  );
+  return row?.highest ?? null;
 }
