@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { requireInputs } from '../producer/input.ts';
 import type { ProduceProgress } from '../producer/produce.ts';
 import { WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { enginePlace } from './engines.ts';
@@ -29,6 +30,7 @@ It pauses while the queue is full, so it lasts about as long as the workers do. 
 "detoxq resume RUN" continues.`,
     )
     .action(async (files: string[], options: RunOptions) => {
+      await requireInputs(files);
       process.exitCode = await withContext({ answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS }, async (context) => {
         const { dataset, create } = await prepareRun(context, files, options, enginePlace(options));
         const queue = await context.openQueue();

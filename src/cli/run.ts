@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { requireInputs } from '../producer/input.ts';
 import { WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { enginePlace } from './engines.ts';
 import { finishJob } from './finish.ts';
@@ -36,6 +37,7 @@ It works on its own rows alone: a run that was left unfinished is mentioned, and
     .action(async (files: string[], options: Options) => {
       await checkExport(options.out, readByRun(files, options));
       const place = enginePlace(options);
+      await requireInputs(files);
       process.exitCode = await withContext(
         { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
         async (context) => {

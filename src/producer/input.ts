@@ -44,6 +44,11 @@ export async function findInput(name: string, stdin: Readable): Promise<Input> {
   );
 }
 
+/** Refuses what is certainly no input, before anything is started for it. @throws DatasetError */
+export async function requireInputs(names: readonly string[]): Promise<void> {
+  for (const name of names) await findInput(name, process.stdin);
+}
+
 function input(
   name: string,
   path: string,
