@@ -233,7 +233,7 @@ try {
   console.log(`${rows.count} rows, ${rows.source}; cores ${options.cores.join(' ')} of ${machine.cpu}`);
   for (const side of measured) {
     const rate = `${median(side.rowsPerSecond).toFixed(1)} rows/s (${range(side.rowsPerSecond, 1)})`;
-    const cpu = `${median(side.cpuMsPerRow).toFixed(1)} ms of CPU time a row`;
+    const cpu = `${median(side.cpuMsPerRow).toFixed(1)} ms of CPU time per row`;
     const ratio = `× ${median(side.ratios).toFixed(2)} (CPU time × ${median(side.cpuRatios).toFixed(2)})`;
     const goal = side.goal === null ? '' : `, goal × ${side.goal}`;
     console.log(`  ${side.name}: ${rate}, ${cpu}, ${side.peakMb.toFixed(0)} MB; ${ratio}${goal}`);

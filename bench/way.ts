@@ -152,7 +152,7 @@ try {
       `enqueued at ${perSecond(result.rowsEnqueuedPerSecond)}`,
   );
   for (const [part, micros] of Object.entries(result.cpuMicrosPerRow)) {
-    console.log(`  ${part.padEnd(24)} ${micros.toFixed(1).padStart(6)} µs of CPU time a row`);
+    console.log(`  ${part.padEnd(24)} ${micros.toFixed(1).padStart(6)} µs of CPU time per row`);
   }
   console.log(`  ${'log of Postgres'.padEnd(24)} ${result.walBytesPerRow.toFixed(0).padStart(6)} bytes a row`);
   console.log(`  at most ${Math.round(result.peakMb)} MB in this process`);

@@ -19,7 +19,7 @@ export interface Config {
   readonly redisUrl: string | undefined;
   /** `DETOXQ_HOME`: embedded services, pulled checkpoints, compiled graphs. Default `.detoxq` in the working folder. */
   readonly home: string;
-  /** `DETOXQ_CHECKPOINTS`: further folders, parted by `:`, from which `worker` opens checkpoints that runs name by path. */
+  /** `DETOXQ_CHECKPOINTS`: further folders, separated by `:`, from which `worker` opens checkpoints that runs name by path. */
   readonly checkpointFolders: readonly string[];
   /** `DETOXQ_QUEUE`: name of the queue; workers and producers of one installation share it. Default: its own. */
   readonly queueName: string | undefined;

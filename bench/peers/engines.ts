@@ -1,4 +1,4 @@
-/** The contenders: our engine, and the peers as somebody who knows them would run them. */
+/** The contenders: our engine, and the peers as someone who knows them would run them. */
 import { join } from 'node:path';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
 import type { Device } from '../../src/contract/model-device.ts';

@@ -7,7 +7,7 @@ import { taken } from './taken.ts';
 
 export function jobSection(job: JobResult): string {
   const columns = [
-    ...['', 'rows/s', 'CPU time a row, ms', 'ratio to the script', 'of CPU time', 'goal'],
+    ...['', 'rows/s', 'CPU time per row, ms', 'ratio to the script', 'of CPU time', 'goal'],
     ...['rows with the outcome of detoxq without a prefilter', 'peak MB'],
   ];
   const rows = job.sides.map((side) => [
@@ -31,7 +31,7 @@ export function jobSection(job: JobResult): string {
   return `### The whole job
 
 \`npm run bench -- job\`: ${job.rows.source}; from the start of a command to its end, results in Postgres; RoBERTa-base and BART-base size, int8,
-greedy, ${count(job.rows.count)} rows, ${cores(job.cores)}, by turns with a Python script that does the same with the fastest engines there are
+greedy, ${count(job.rows.count)} rows, ${cores(job.cores)}, alternating with a Python script that does the same with the fastest engines there are
 (${taken(job)}). CPU time is that of the command and its children, without Postgres and Redis.
 
 ${table(columns, rows)}

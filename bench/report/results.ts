@@ -97,7 +97,7 @@ export interface PrecisionSpeedResult extends Taken {
     readonly rowsInATurn: number;
     readonly forms: readonly {
       readonly precision: Precision;
-      /** Processor time of int8 to that of this one: the median of a process's turns, one a process. */
+      /** Processor time of int8 to that of this one: the median of a process's turns, one per process. */
       readonly ratios: readonly number[];
       /** Rows with the tokens, or the label, of int8. */
       readonly equal: number;

@@ -21,7 +21,7 @@ ${count(Math.round(way.rowsEnqueuedPerSecond))} rows/s; ${way.walBytesPerRow.toF
 ${count(Math.round(way.peakMb))} MB in the process.
 
 ${table(
-  ['', 'µs of CPU time a row'],
+  ['', 'µs of CPU time per row'],
   rows.map(([part, micros]) => [part, micros.toFixed(1)]),
 )}
 `;

@@ -24,7 +24,7 @@ export interface EnginePlace {
   readonly device: Device;
 }
 
-/** One process a core, or one on a device. */
+/** One process per core, or one on a device. */
 export function enginePlace({ processes, device = CPU }: EngineProcessOptions): EnginePlace {
   return { processes: processes ?? (device.kind === 'cpu' ? availableParallelism() : 1), device };
 }
@@ -36,7 +36,7 @@ export async function identify(context: Context, name: string, precision: Precis
 }
 
 /**
- * Refuses to go on with other weights than a run was begun with: its results would not be comparable.
+ * Refuses to go on with other weights than a run was started with: its results would not be comparable.
  * @throws CheckpointError that names the model and both digests
  */
 export async function requireSameModels(context: Context, settings: RunSettings): Promise<void> {
@@ -45,7 +45,7 @@ export async function requireSameModels(context: Context, settings: RunSettings)
     const present = await identify(context, frozen.name, frozen.precision);
     if (present.digest === frozen.digest) continue;
     throw new CheckpointError(
-      `The checkpoint ${frozen.name} is not the one this run was begun with (sha256 ${frozen.digest.slice(0, 12)} then, ` +
+      `The checkpoint ${frozen.name} is not the one this run was started with (sha256 ${frozen.digest.slice(0, 12)} then, ` +
         `${present.digest.slice(0, 12)} now). Bring that one back, or begin a new run.`,
     );
   }

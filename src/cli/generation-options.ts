@@ -41,7 +41,7 @@ const DEFINITIONS: readonly Definition[] = [
   { name: 'eos_token_id', help: ['<ids>', 'each ends an output'], parse: tokens },
 ];
 
-/** Only where somebody looks at more than one output. */
+/** Only where someone looks at more than one output. */
 const SEQUENCES: Definition = {
   name: 'num_return_sequences',
   help: ['<outputs>', 'outputs for a text, best first'],
@@ -67,7 +67,7 @@ export function addGenerationOptions(
     .addOption(
       new Option('--prompt <template>', `puts {text} to the model in this (default: ${more.prompt})`).helpGroup(GROUP),
     )
-    .addOption(new Option('--bad-words <file>', 'words that are never produced, one a line').helpGroup(GROUP));
+    .addOption(new Option('--bad-words <file>', 'words that are never produced, one per line').helpGroup(GROUP));
 }
 
 /** The options that were given, under their Hugging Face names. Those of `--bad-words` are not among them. */

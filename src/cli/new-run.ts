@@ -91,7 +91,7 @@ async function calibrated(
   return { ...scaled, prefilter: await calibratePrefilter(context, request) };
 }
 
-/** What is asked for, with a limit: a run that nobody limits is not one that should take a checkpoint's own 1024 tokens. */
+/** What is asked for, with a limit: a run that no one limits is not one that should take a checkpoint's own 1024 tokens. */
 async function howToWrite(
   context: Context,
   { name, architecture }: ModelIdentity,

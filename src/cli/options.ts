@@ -49,7 +49,7 @@ export function addRunOptions(command: Command): Command {
     .addOption(new Option('--format <format>', "default: by the file's ending").choices(FORMATS));
   addDialectOptions(command)
     .option('--limit <rows>', 'take only the first rows', wholeNumber(1))
-    .option('--chunk-rows <rows>', 'rows a chunk: the unit of dispatch and of writing', wholeNumber(1, 10_000), 256)
+    .option('--chunk-rows <rows>', 'rows per chunk: the unit of dispatch and of writing', wholeNumber(1, 10_000), 256)
     .option('--detoxifier <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.detoxifier)
     .option('--scorer <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.scorer)
     .option(
@@ -128,7 +128,7 @@ export function deviceOption(): Option {
 
 export function addEngineOptions(command: Command): Command {
   return command
-    .option('--processes <count>', 'engine processes (default: one a core; on a GPU one)', wholeNumber(1, 1024))
+    .option('--processes <count>', 'engine processes (default: one per core; on a GPU one)', wholeNumber(1, 1024))
     .addOption(deviceOption());
 }
 

@@ -55,7 +55,7 @@ function tokenizerLines(tokenizer: TokenizerFacts): [string, string][] {
     kind ?? 'not known',
     vocabulary === null ? null : `${formatCount(vocabulary)} tokens`,
     lowercases ? 'lower-cases' : null,
-    maxTokens === null ? null : `at most ${formatCount(maxTokens)} tokens a text`,
+    maxTokens === null ? null : `at most ${formatCount(maxTokens)} tokens per text`,
     file !== null || problem !== null ? null : 'by its model type: no tokenizer on disk',
     file === null || file === 'tokenizer.json' ? null : `from ${file}`,
     problem,

@@ -17,7 +17,7 @@ fitHelp(program);
 program
   .description(
     'Cleans text corpora of toxicity: scores every row, rewrites what is toxic, scores again,\n' +
-      'and leaves one outcome a row in Postgres.',
+      'and leaves one outcome per row in Postgres.',
   )
   .version(version)
   .showSuggestionAfterError()
@@ -35,7 +35,7 @@ With DATABASE_URL and REDIS_URL set, the same verbs use those, on as many machin
 Exit codes: 0 done, 1 failed, 2 usage, 3 finished with row errors.`,
   );
 
-// Thrown where nobody can catch it: in an event of a library.
+// Thrown where no one can catch it: in an event of a library.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => process.exit(reportFailure(error, version) || 1));
 }

@@ -23,7 +23,7 @@ export function addResumeCommand(program: Command): void {
   const command = program
     .command('resume')
     .argument('<run>', 'run id, name, or latest')
-    .description('go on with a run that was interrupted, on this machine, under the settings it was begun with');
+    .description('go on with a run that was interrupted, on this machine, under the settings it was started with');
   addEngineOptions(command)
     .option('--detach', 'only end a pause, for workers and the producer that run elsewhere')
     .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')

@@ -20,7 +20,7 @@ export function addRetryCommand(program: Command): void {
   const command = program
     .command('retry')
     .argument('<run>', 'run id, name, or latest')
-    .description('try the row errors of a run again, under the settings it was begun with');
+    .description('try the row errors of a run again, under the settings it was started with');
   addEngineOptions(command)
     .option('--detach', 'only put them back to work, for workers that run elsewhere')
     .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')

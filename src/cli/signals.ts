@@ -1,5 +1,5 @@
 /**
- * Ctrl-C and SIGTERM. The first asks for a stop, through the AbortSignal: no new work, what is begun is
+ * Ctrl-C and SIGTERM. The first asks for a stop, through the AbortSignal: no new work, what is under way is
  * finished within the drain deadline, the rest is handed back. The second ends the process at once;
  * nothing is lost by it, because a chunk is written as a whole or not at all.
  */
@@ -16,7 +16,7 @@ export function listenForStop(announce: (text: string) => void, onSecond: () => 
       onSecond();
       process.exit(name === 'SIGINT' ? 130 : 143);
     }
-    announce('Stopping: finishing what is begun, then handing the rest back. Once more to stop at once.');
+    announce('Stopping: finishing what is under way, then handing the rest back. Once more to stop at once.');
     controller.abort(name);
   };
   process.on('SIGINT', onSignal);

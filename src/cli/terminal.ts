@@ -10,7 +10,7 @@ type Draw = (columns: number) => readonly string[];
  * Whatever else is written to the screen, by whom ever, takes them away first and puts them back below.
  */
 export interface Terminal {
-  /** Somebody reads standard error on a terminal. */
+  /** Someone reads standard error on a terminal. */
   readonly isTerminal: boolean;
   /** Lines can be replaced; not on a dumb terminal. */
   readonly redraws: boolean;

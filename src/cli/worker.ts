@@ -70,7 +70,7 @@ A second signal ends it at once; its chunks are delivered again when their locks
     });
 }
 
-/** False also while Postgres or Redis are away: then nobody knows. */
+/** False also while Postgres or Redis are away: then no one knows. */
 async function isEmpty({ database }: Context, queue: ChunkQueue): Promise<boolean> {
   try {
     if ((await queue.depth()) > 0) return false;

@@ -17,7 +17,7 @@ export interface Proposal {
   readonly alternatives: readonly Alternative[];
 }
 
-/** What `meta` keeps of an alternative: its scores, or why it was not to be had. */
+/** What `meta` keeps of an alternative: its scores, or why it is missing. */
 export interface AlternativeScores {
   readonly toxicity?: number;
   /** chrF of the new segment and the old, 0 to 1. */
@@ -29,7 +29,7 @@ export interface AlternativeScores {
 }
 
 export interface Choice {
-  /** The new segment, or null if none is to be had. */
+  /** The new segment, or null if there is none. */
   readonly reading: Reading | null;
   /** Its place among the alternatives. */
   readonly place: number | null;

@@ -33,7 +33,7 @@ const MOST_CHANGES = 4;
 const LEAST_GAIN = 0.02;
 
 /**
- * The rewrite of a segment in the dress of its source, and, where the model made several changes apart from each other,
+ * The rewrite of a segment in the form of its source, and, where the model made several changes apart from each other,
  * the same with only one of them and with all but one: what is not needed to make a text harmless need not be changed.
  */
 export function findCandidates(

@@ -11,7 +11,7 @@ const OPENING_QUOTES = new Set(['“', '‘', '«', '„', '‹', '¿', '¡']);
 const CLOSING_QUOTES = new Set(['”', '’', '»', '›']);
 
 /**
- * The text of a rewritten segment: `pieces` in the dress of the source. Tokens that stayed are copied with the gaps
+ * The text of a rewritten segment: `pieces` in the form of the source. Tokens that stayed are copied with the gaps
  * between them; new words are put in the case and spacing of the words that they replace.
  *
  * If every token stayed, the result is the source, byte for byte.
@@ -124,7 +124,7 @@ function isOpeningWord(form: string): boolean {
   return isWordyForm(form) && form !== LINK_FORM && form !== MENTION_FORM;
 }
 
-/** Which straight quotes open and which close, by turns; curly ones say so themselves. */
+/** Which straight quotes open and which close, in alternation; curly ones say so themselves. */
 function sidesOfQuotes(tokens: readonly Token[], raws: readonly string[]): Map<number, 'open' | 'close'> {
   const sides = new Map<number, 'open' | 'close'>();
   let isOpen = false;

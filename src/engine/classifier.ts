@@ -40,7 +40,7 @@ export interface LoadedClassifier {
   countTokens(text: string): number;
   /** Token ids of what the model reads for a text, special tokens included. */
   encode(text: string): readonly number[];
-  /** One result a text, in order. It never depends on the other texts of the call. */
+  /** One result per text, in order. It never depends on the other texts of the call. */
   classify(texts: readonly string[]): Promise<Classification[]>;
   /** Frees the session. What is under way comes to its end first. */
   close(): Promise<void>;

@@ -12,7 +12,7 @@ let limit: Promise<number> | undefined;
 /**
  * Largest magnitude that int8 weights may have on this machine. x86 processors without VNNI add pairs of u8 x s8
  * products in 16 bits and saturate at 32,767, silently: two products of 255 x 127 are 64,770. There the weights have to
- * keep to 63 (255 x 63 x 2 = 32,130). Which kernel onnxruntime takes is its own secret, so it is tried, once a process
+ * keep to 63 (255 x 63 x 2 = 32,130). Which kernel onnxruntime takes is its own secret, so it is tried, once per process
  * (a few milliseconds).
  */
 export function int8WeightLimit(): Promise<number> {

@@ -28,7 +28,7 @@ export function createGraphDecoder(options: GraphDecoderOptions): Decoder {
 
 /**
  * Hypotheses as the graph wants them: `count × width` slots, equally many for each text that still has one. Equal ones
- * share a slot. A slot that no hypothesis takes continues whatever the text had in its first slot, and nobody looks at it.
+ * share a slot. A slot that no hypothesis takes continues whatever the text had in its first slot, and no one looks at it.
  */
 interface Rectangle {
   /** For each slot the hypothesis in it; where there is none, the text's first. */

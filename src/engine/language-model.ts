@@ -32,7 +32,7 @@ export interface LoadedLanguageModel {
   countTokens(text: string): number;
   /** The token ids that are read of a text, after the cut. */
   encode(text: string): number[];
-  /** One result a text, in order. It never depends on the other texts of the call. */
+  /** One result per text, in order. It never depends on the other texts of the call. */
   logLikelihood(texts: readonly string[]): Promise<Likelihood[]>;
   /** Frees the session. What is under way comes to its end first. */
   close(): Promise<void>;

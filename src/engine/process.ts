@@ -18,7 +18,7 @@ import { ranGraph } from './session.ts';
 
 /** Verdicts are sent in messages of at most this many rows: one message a row would cost more than the text work. */
 const VERDICTS_PER_MESSAGE = 256;
-/** Fewer where they come slowly: somebody may look on. */
+/** Fewer where they come slowly: someone may look on. */
 const MESSAGE_EVERY_MS = 250;
 /** A row of a megabyte has tens of thousands of sentences: minutes without a verdict, and no hang. */
 const ALIVE_EVERY_MS = 5_000;

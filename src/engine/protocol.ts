@@ -39,7 +39,7 @@ export type RowVerdict =
   | RowResult
   | { readonly rowNo: number; readonly rowKey: string | null; readonly fault: RowFault };
 
-/** Rows as an engine process gets them: in columns, and without what it has no use for. In a pool, a row is its position. */
+/** Rows as an engine process gets them: in columns, and without what it does not need. In a pool, a row is its position. */
 export interface PoolRows {
   readonly texts: readonly string[];
   /** Left out where no row has any. */

@@ -24,7 +24,7 @@ export interface RunSizes {
 
 /** Tokens in one run: thousands of cores have work; 16,384 hidden values of 768 features are 50 MB in fp32. */
 const DEVICE_TOKENS = 16_384;
-/** Rows in one run: bounds the keys and values of a search, 18 KB a token and row for bart-base in fp16. */
+/** Rows in one run: bounds the keys and values of a search, 18 KB per token and row for bart-base in fp16. */
 const DEVICE_ROWS = 256;
 /** Lengths are multiples of it, as matrix units like them. */
 const DEVICE_LENGTH_STEP = 8;

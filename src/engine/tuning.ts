@@ -27,7 +27,7 @@ interface Entry {
   readonly measured: readonly TunedSize[];
 }
 
-/** What a size may be. A file of a later version, or one that somebody wrote by hand, must not stop a run. */
+/** What a size may be. A file of a later version, or one that someone wrote by hand, must not stop a run. */
 const LIMITS: Readonly<Record<keyof Sizes, (value: number) => boolean>> = {
   maxRunTokens: (value) => isCount(value, 1 << 16),
   maxRows: (value) => isCount(value, 1 << 12),

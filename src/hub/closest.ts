@@ -1,4 +1,4 @@
-/** Names that somebody may have meant: those within a third of the letters of the given one, the nearest first. */
+/** Names that someone may have meant: those within a third of the letters of the given one, the nearest first. */
 export function closest(name: string, known: readonly string[]): string[] {
   const wanted = name.toLowerCase();
   return known

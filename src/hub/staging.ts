@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { checkpointFolder, refFile, repositoryFolder } from '../engine/checkpoint/pulled.ts';
 
-/** A folder that a download fills. It is published as a whole, so nobody ever sees half a checkpoint. */
+/** A folder that a download fills. It is published as a whole, so no one ever sees half a checkpoint. */
 export interface Staging {
   readonly folder: string;
   /** Gives the folder its place. If another download of the same commit was faster, that one stays: they are equal. */
@@ -97,7 +97,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: somebody else's process.
+    // EPERM: someone else's process.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

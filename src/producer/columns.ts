@@ -19,7 +19,7 @@ export interface TextChoice {
   readonly guessedFrom: number | null;
 }
 
-/** In this order, when nobody names the text column. `text` and `comment_text` are rarely anything else. */
+/** In this order, when no one names the text column. `text` and `comment_text` are rarely anything else. */
 const CERTAIN = ['text', 'comment_text'];
 /** May also be a remark, a label or a name: taken only where no other of them holds about as much. */
 const USUAL = [

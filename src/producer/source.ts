@@ -7,7 +7,7 @@ import { parseEncoding } from './encoding.ts';
 import { isFormat } from './format.ts';
 
 /**
- * Whether the files of a run are still those it was begun with: same path, size and time of change.
+ * Whether the files of a run are still those it was started with: same path, size and time of change.
  * @throws DatasetError that says which file is not, or that a pipe cannot be read again
  */
 export async function checkSourceUnchanged(source: RunSource): Promise<void> {
@@ -27,7 +27,7 @@ export async function checkSourceUnchanged(source: RunSource): Promise<void> {
     if (modifiedAt !== file.modifiedAt) changes.push(`changed ${file.modifiedAt ?? 'never'} then, ${modifiedAt} now`);
     if (changes.length > 0) {
       throw new DatasetError(
-        `${name}: is not the file the run was begun with (${changes.join('; ')}), and rows of both would mix; start a new run`,
+        `${name}: is not the file the run was started with (${changes.join('; ')}), and rows of both would mix; start a new run`,
       );
     }
   }

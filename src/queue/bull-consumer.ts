@@ -11,7 +11,7 @@ import { within } from './within.ts';
 export interface Redelivery {
   /** It loses them after this long… */
   readonly lockDurationMs: number;
-  /** …and this often somebody looks for such jobs. */
+  /** …and this often someone looks for such jobs. */
   readonly checkEveryMs: number;
 }
 
@@ -124,7 +124,7 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
   };
 }
 
-/** Whether the queue no longer has a job of ours, or has given it to somebody else: no fault of the service. */
+/** Whether the queue no longer has a job of ours, or has given it to someone else: no fault of the service. */
 function isLostJob(error: Error): boolean {
   // BullMQ numbers what its scripts refuse.
   return ('code' in error && typeof error.code === 'number') || error.message.startsWith('could not renew lock');

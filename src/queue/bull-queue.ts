@@ -19,7 +19,7 @@ const JOB_OPTIONS = {
 
 /** How long connections may take to close before they are cut. */
 const CLOSE_MS = 5_000;
-/** Entries kept in the stream of events, which nobody here reads. */
+/** Entries kept in the stream of events, which no one here reads. */
 const KEPT_EVENTS = 100;
 
 /** A queue of BullMQ, the same on each backend. */

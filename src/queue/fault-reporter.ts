@@ -5,7 +5,7 @@ const SAME_FAULT_AGAIN_MS = 30_000;
 
 export interface FaultReporter {
   report(error: unknown): void;
-  /** What comes now is the end of connections that nobody needs any more. */
+  /** What comes now is the end of connections that no one needs any more. */
   end(): void;
 }
 

@@ -105,7 +105,7 @@ function tokenizers({ tokenizers: found, overlaps, data }: Comparison): Section 
   const blocks: Block[] = [
     {
       kind: 'table',
-      columns: ['checkpoint', 'tokenizer', 'tokens', 'tokens a word'],
+      columns: ['checkpoint', 'tokenizer', 'tokens', 'tokens per word'],
       rows: found.map(({ checkpoint, kind, tokens, tokensPerWord }) => [
         checkpoint,
         kind,

@@ -146,7 +146,7 @@ export function scoring({ scorers, agreements, data }: Comparison): Section | nu
   const blocks: Block[] = [
     {
       kind: 'text',
-      text: `Each in an ordinary run with the detoxifier ${first.run.models.detoxifier.name}, toxic from ${first.run.threshold} on. ms a row is engine time in the scorer, rewrites included.${standIns(scorers)}`,
+      text: `Each in an ordinary run with the detoxifier ${first.run.models.detoxifier.name}, toxic from ${first.run.threshold} on. ms per row is engine time in the scorer, rewrites included.${standIns(scorers)}`,
     },
     {
       kind: 'table',
@@ -154,7 +154,7 @@ export function scoring({ scorers, agreements, data }: Comparison): Section | nu
         'scorer',
         'run',
         'rows/s',
-        'ms a row',
+        'ms per row',
         'peak memory',
         'called toxic',
         ...(labelled ? ['AUC', 'accuracy'] : []),
@@ -184,7 +184,7 @@ export function scoring({ scorers, agreements, data }: Comparison): Section | nu
   return { heading: 'Scoring', blocks };
 }
 
-/** Who stands in for whom, as a sentence; empty where nobody does. */
+/** Who stands in for whom, as a sentence; empty where no one does. */
 function standIns(measured: readonly { readonly checkpoint: string; readonly standsFor: string | null }[]): string {
   const named = measured.filter(({ standsFor }) => standsFor !== null);
   if (named.length === 0) return '';

@@ -6,7 +6,7 @@ import { LEFT_CLEAN, NO_WORDS, type RowTally } from './system-rows.ts';
 /** Where outputs came from. */
 export interface EvaluatedSystem {
   readonly name: string;
-  /** The models that made and chose the outputs, by role; empty where nobody knows. */
+  /** The models that made and chose the outputs, by role; empty where no one knows. */
   readonly models: Readonly<Record<string, ModelIdentity>>;
 }
 

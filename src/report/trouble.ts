@@ -19,7 +19,7 @@ export function findTrouble(
     const who = producer?.producer ?? null;
     const when = producer?.silentMs == null ? 'stopped' : `was last heard of ${seconds(producer.silentMs)} ago`;
     found.push(
-      `its source was not read to its end, and nobody is reading it${who === null ? '' : ` (${who} ${when})`}; ` +
+      `its source was not read to its end, and no one is reading it${who === null ? '' : ` (${who} ${when})`}; ` +
         `go on: detoxq resume ${run.id}`,
     );
   }

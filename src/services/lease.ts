@@ -23,7 +23,7 @@ import { isRunning, type ProcessIdentity } from './process-identity.ts';
 export interface Lease {
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
-  /** Gives it back. Resolves when the servers are stopped, if nobody else uses them. */
+  /** Gives it back. Resolves when the servers are stopped, if no one else uses them. */
   release(): Promise<void>;
 }
 
@@ -143,7 +143,7 @@ function send(record: KeeperRecord, request: Request): Promise<Answer | null> {
     const socket = connect({ host: '127.0.0.1', port: record.port, allowHalfOpen: true });
     let stopping = false;
     let text = '';
-    // Not readline: its interface throws the errors of the socket again, where nobody catches them.
+    // Not readline: its interface throws the errors of the socket again, where no one catches them.
     socket.setEncoding('utf8').on('data', (data: string) => {
       const lines = (text + data).split('\n');
       text = lines.pop() ?? '';

@@ -117,7 +117,7 @@ function copyTree(source: string, target: string): void {
     mkdirSync(parent, { recursive: true });
     const { uid, mode } = lstatSync(parent);
     if (uid !== process.getuid?.() || (mode & 0o022) !== 0) {
-      throw new Error(`${parent} belongs to somebody else or can be written by others`);
+      throw new Error(`${parent} belongs to someone else or can be written by others`);
     }
     chmodSync(parent, 0o755);
     rmSync(staging, { recursive: true, force: true });

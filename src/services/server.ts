@@ -157,7 +157,7 @@ function readRecord(path: string): ServerRecord | null {
   return { process: { pid: process.pid, startedAt: process.startedAt }, port };
 }
 
-/** The wished port of 127.0.0.1 if it is free, else any. Somebody may still take it before the server does. */
+/** The wished port of 127.0.0.1 if it is free, else any. Someone may still take it before the server does. */
 async function freePort(wished = 0): Promise<number> {
   const probe = createServer();
   try {

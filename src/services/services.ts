@@ -24,7 +24,7 @@ export interface ServicesOptions extends LeaseOptions {
  * | both | external | external |
  * | neither | embedded | private one if a program is found, else none |
  * | Redis | embedded | external |
- * | Postgres | external | none: a queue that only this machine can see is no use to a database that others share |
+ * | Postgres | external | none: a queue that only this machine can see does not help a database that others share |
  */
 export async function openServices(options: ServicesOptions): Promise<Services> {
   const { home, databaseUrl, redisUrl, path, log } = options;

@@ -28,7 +28,7 @@ export interface NewChunk {
   readonly payload: Uint8Array;
 }
 
-/** The right of one worker to complete a chunk, until somebody else claims it. */
+/** The right of one worker to complete a chunk, until someone else claims it. */
 export interface Claim {
   readonly runId: string;
   readonly chunkNo: number;
@@ -117,7 +117,7 @@ export interface ChunkKey {
 }
 
 /**
- * Takes a chunk to work on it, also when somebody else has it: the queue delivers a chunk again only when it thinks
+ * Takes a chunk to work on it, also when someone else has it: the queue delivers a chunk again only when it thinks
  * that one dead.
  *
  * @param worker name for the ledger
@@ -172,7 +172,7 @@ export async function claimChunks(
   }
 }
 
-/** Null: it could be claimed. Somebody else's release or the user's change came in between, or it was asked for twice: try again. */
+/** Null: it could be claimed. Someone else's release or the user's change came in between, or it was asked for twice: try again. */
 function refusalOf(runState: RunState | null, chunkState: string | null): ClaimRefusal | null {
   if (runState === null || chunkState === null) return 'unknown';
   if (chunkState === 'done') return 'done';

@@ -44,7 +44,7 @@ const CLAIM_IS_OURS = `
 
 /**
  * Rows of those chunks only whose claim was ours. `unnest` stands in a list of columns, where arrays are taken apart as
- * rows are asked for; in FROM, each of them would be written to a table of its own first (1 µs of 5 a row). An array
+ * rows are asked for; in FROM, each of them would be written to a table of its own first (1 µs of 5 per row). An array
  * that is null gives nulls.
  */
 const INSERT_RESULTS = `

@@ -16,7 +16,7 @@ const PAUSE_MS = 500;
 /**
  * Removes a run with its results, row errors and ledger, all or nothing. What a worker still has of it is not written.
  *
- * @throws UsageError when the run is neither done nor cancelled; ServiceError when somebody reads results all the time
+ * @throws UsageError when the run is neither done nor cancelled; ServiceError when someone reads results all the time
  */
 export async function deleteRun(database: Database, runId: string): Promise<void> {
   const { id } = await getRun(database, runId);
@@ -28,7 +28,7 @@ export async function deleteRun(database: Database, runId: string): Promise<void
       if (lockState(error) !== LOCK_NOT_AVAILABLE) throw error;
       if (tries === TRIES) {
         throw new ServiceError(
-          `run ${id} cannot be deleted now: somebody reads or writes results in a transaction that does not end; ` +
+          `run ${id} cannot be deleted now: someone reads or writes results in a transaction that does not end; ` +
             'end it (pg_stat_activity shows it), then delete again',
           { cause: error },
         );

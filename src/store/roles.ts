@@ -53,7 +53,7 @@ export async function createRoles(database: Database): Promise<void> {
       for (const role of ROLES) await createRole(connection, role);
       const all = ROLES.join(', ');
       await connection.query(`GRANT USAGE ON SCHEMA ${quoteIdentifier(database.schema)} TO ${all}`);
-      // What an earlier version granted, or somebody by hand.
+      // What an earlier version granted, or someone by hand.
       await connection.query(
         `REVOKE ALL ON detoxq.detoxq_migrations, detoxq.runs, detoxq.run_progress, detoxq.workers, detoxq.chunks,
            detoxq.models, detoxq.results, detoxq.row_errors, detoxq.suspect_slices, detoxq.detox_pairs FROM ${all}`,

@@ -11,7 +11,7 @@ export interface Slice {
 export interface TriedSlice extends Slice {
   /** Times that a worker set out to try it and was not heard of again. */
   readonly intents: number;
-  /** As they were given to `noteSurvived`; null while nobody survived it. */
+  /** As they were given to `noteSurvived`; null while no one survived it. */
   readonly verdicts: Uint8Array | null;
 }
 
@@ -39,7 +39,7 @@ export async function noteIntent(connection: Connection, claim: Claim, slice: Sl
   return rows.length > 0;
 }
 
-/** Takes an intent back that nobody died of: the worker stopped in an orderly way. */
+/** Takes an intent back that no one died of: the worker stopped in an orderly way. */
 export async function withdrawIntent(connection: Connection, claim: Claim, slice: Slice): Promise<void> {
   await connection.query(
     `UPDATE detoxq.suspect_slices SET intents = intents - 1

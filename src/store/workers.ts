@@ -87,7 +87,7 @@ export async function removeProducer(connection: Connection, runId: string, prod
 }
 
 export interface ProducerLife {
-  /** Null when nobody ever read the source. */
+  /** Null when no one ever read the source. */
   readonly producer: string | null;
   /** Milliseconds since its last beat; null when it stopped in peace, or never began. */
   readonly silentMs: number | null;

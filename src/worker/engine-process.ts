@@ -57,7 +57,7 @@ export function startEngineProcess(
   const ready = new Promise<EngineIdentities>((resolve, reject) => {
     settleReady = { resolve, reject };
   });
-  // Whoever waits for `ready` sees the error; nobody waiting is not a crash of the worker.
+  // Whoever waits for `ready` sees the error; no one waiting is not a crash of the worker.
   ready.catch(() => {});
   let refused = false;
 

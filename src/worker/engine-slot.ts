@@ -17,7 +17,7 @@ import { createWatchdog } from './watchdog.ts';
  *      └──────▶ starting ◀┘                  │
  *   `refused` (the models cannot be loaded) or three deaths in a row before `ready`: hopeless, and the engines are given up.
  *
- * Only the first group in flight of a dead process is suspected: the one behind it had not been begun.
+ * Only the first group in flight of a dead process is suspected: the one behind it had not been started.
  */
 
 const MAX_DEATHS_BEFORE_READY = 3;

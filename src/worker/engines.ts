@@ -22,7 +22,7 @@ export interface EnginesOptions {
   readonly engine: EngineOptions;
   /** The weights that must be the ones loaded; others are refused. */
   readonly expected?: ExpectedWeights;
-  /** Engine processes; default one a core. */
+  /** Engine processes; default one per core. */
   readonly processes?: number;
   /** A process that is silent this long with rows in flight is killed. One that gets on says so. Default 120 s. */
   readonly hangAfterMs?: number;

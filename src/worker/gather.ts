@@ -7,7 +7,7 @@ export interface GatherOptions {
 
 /**
  * Makes one piece of work of many calls: what comes while earlier work is under way, or in the same turn of the event
- * loop, is done together. Nobody waits for others to come.
+ * loop, is done together. No one waits for others to come.
  *
  * @param work one result an item, in order; an Error in its place is what the call for that item rejects with
  */

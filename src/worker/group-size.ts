@@ -1,6 +1,6 @@
 /**
  * Groups are sized to take about this long, so that the one in work ends within a drain (25 s) and its rewrites fill a batch: with
- * models of base size, 480 rows a group (20 s) took 3 to 7 % less CPU time a row than 240 (docs/decisions/whole-job.md).
+ * models of base size, 480 rows per group (20 s) took 3 to 7 % less CPU time per row than 240 (docs/decisions/whole-job.md).
  */
 const GROUP_TARGET_MS = 20_000;
 const MIN_GROUP_ROWS = 16;

@@ -11,7 +11,7 @@ export interface Heartbeat {
   stop(): Promise<void>;
 }
 
-/** Keeps a worker's row in `workers` fresh. Costs one small statement every 5 s; faults of it are nobody's business. */
+/** Keeps a worker's row in `workers` fresh. Costs one small statement every 5 s; faults of it are no one's business. */
 export function startHeartbeat(database: Database, name: string, chunksInWork: () => number): Heartbeat {
   const life = { name, host: hostname(), pid: process.pid, startedAt: new Date() };
   let problem: WorkerProblem | null = null;

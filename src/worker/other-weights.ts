@@ -1,13 +1,13 @@
 import type { EngineIdentities } from './engine-process.ts';
 
-/** Digests of the weights that a run was begun with. */
+/** Digests of the weights that a run was started with. */
 export interface ExpectedWeights {
   readonly scorer: string;
   readonly detoxifier: string;
   readonly prefilter?: string | undefined;
 }
 
-/** What to say when other weights were loaded than the run was begun with; undefined where they are the same. */
+/** What to say when other weights were loaded than the run was started with; undefined where they are the same. */
 export function otherWeights(present: EngineIdentities, expected: ExpectedWeights | undefined): string | undefined {
   for (const role of ['scorer', 'detoxifier', 'prefilter'] as const) {
     const wanted = expected?.[role];
@@ -15,7 +15,7 @@ export function otherWeights(present: EngineIdentities, expected: ExpectedWeight
     if (wanted === undefined || loaded === undefined || loaded.digest === wanted) continue;
     return (
       `This machine's checkpoint ${loaded.name} (sha256 ${loaded.digest.slice(0, 12)}) is not the one the run ` +
-      `was begun with (${wanted.slice(0, 12)}): its results would not be comparable. Bring that checkpoint here.`
+      `was started with (${wanted.slice(0, 12)}): its results would not be comparable. Bring that checkpoint here.`
     );
   }
   return undefined;

@@ -13,7 +13,7 @@ import { createKnownVerdicts } from './known-verdicts.ts';
  * it is known already. If the first comes to a fault, or its result is not for them, they go the way themselves.
  */
 
-/** Times that a row may be alone at fault before it is given up: once could be somebody else's signal. */
+/** Times that a row may be alone at fault before it is given up: once could be someone else's signal. */
 const MAX_FAULTS_ALONE = 2;
 
 /** A row on its way through the engines. */
@@ -55,7 +55,7 @@ export interface RowQueue {
   decided(): number;
   take(count: number): RowTicket[];
   takeSuspects(): RowTicket[] | undefined;
-  /** A group that was never begun goes back to the front. */
+  /** A group that was never started goes back to the front. */
   putBack(group: RowGroup): void;
   /**
    * Ends a group: rows with a verdict are done; the others are at fault, and wait again in halves, alone,

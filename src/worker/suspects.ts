@@ -76,7 +76,7 @@ export async function trySuspect(
     const slice = { firstRow: first.rowNo, rowCount: (together.at(-1) ?? first).rowNo - first.rowNo + 1 };
     if (!(await noteIntent(database, claim, slice))) return null;
     const answers = await process(together).catch(async (error: unknown) => {
-      // Nobody died: where Postgres is away too, the row is under suspicion once too often, and blamed only after two.
+      // No one died: where Postgres is away too, the row is under suspicion once too often, and blamed only after two.
       await withdrawIntent(database, claim, slice).catch(() => {});
       throw error;
     });

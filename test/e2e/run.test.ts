@@ -115,7 +115,7 @@ describe('detoxq on a machine without services', { timeout: 240_000 }, () => {
     expect(run).toEqual({ state: 'enqueueing' });
     const resumed = await runCli(['resume', 'latest'], home.env);
     expect(resumed.code).toBe(1);
-    expect(resumed.stderr).toContain('is not the file the run was begun with');
+    expect(resumed.stderr).toContain('is not the file the run was started with');
   });
 });
 

@@ -73,7 +73,7 @@ suite('16: a source that changed before resume is refused with the reason', asyn
   const grown = await cluster.cli(['resume', run]);
   expect(grown).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/is not the file the run was begun with \(\d+ bytes then, \d+ now\)/),
+    stderr: expect.stringMatching(/is not the file the run was started with \(\d+ bytes then, \d+ now\)/),
   });
   await writeFile(rows.file, 'gone');
   expect(await cluster.cli(['resume', run])).toMatchObject({ code: 1 });

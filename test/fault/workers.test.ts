@@ -25,7 +25,7 @@ suite('1: workers killed by SIGKILL again and again, under load', async () => {
   const kills = inForm(12, 3);
   const workers: FaultWorker[] = await Promise.all([cluster.worker({ rowMs: 2 }), cluster.worker({ rowMs: 2 })]);
   for (let kill = 0; kill < kills; kill += 1) {
-    // Each dies with chunks that it has begun.
+    // Each dies with chunks that it has started.
     const victim = workers.shift();
     await cluster.until('a chunk in the victim’s hands', async () => {
       const { active, all, done } = await cluster.counts(
@@ -159,7 +159,7 @@ suite('9: SIGTERM of all workers under load: drained in time, and nothing is lef
   const run = await cluster.enqueue(rows.file);
   const queue = await cluster.queue();
   for (let time = 0; time < times; time += 1) {
-    // Every other time, what is begun takes longer than the deadline, and is handed back.
+    // Every other time, what is under way takes longer than the deadline, and is handed back.
     // A lock that no busy machine loses, and that nothing here may wait for.
     const options = time % 2 === 0 ? { rowMs: 10, lockMs: 30_000 } : { rowMs: 80, lockMs: 30_000, drainMs: 500 };
     const workers = await Promise.all([cluster.worker(options), cluster.worker(options)]);

@@ -9,7 +9,7 @@ import { canStartRedis, startPrivateRedis } from '../support/private-redis.ts';
 /*
  * How long recovery takes, with the product's own times: `npm run test:recovery`. For docs/failure-modes.md.
  *
- * Two workers with a fake engine (16 rows a chunk, 3 ms a row), so that what is measured is waiting, not work.
+ * Two workers with a fake engine (16 rows per chunk, 3 ms per row), so that what is measured is waiting, not work.
  */
 const suite = test.skipIf(!canStartRedis);
 const ROW_MS = 3;

@@ -9,7 +9,7 @@ import { SETTINGS } from '../support/ledger.ts';
 
 const cuda = { kind: 'cuda', index: 1 } as const;
 
-test('a GPU has one engine process, a CPU one a core, and both as many as asked for', () => {
+test('a GPU has one engine process, a CPU one per core, and both as many as asked for', () => {
   expect(enginePlace({})).toEqual({ processes: availableParallelism(), device: CPU });
   expect(enginePlace({ device: cuda })).toEqual({ processes: 1, device: cuda });
   expect(enginePlace({ device: cuda, processes: 2 })).toEqual({ processes: 2, device: cuda });

@@ -274,7 +274,7 @@ describe('a source that is read again', () => {
     const path = file('a.txt', 'a\n');
     const { source } = await openDataset([path], {});
     utimesSync(path, new Date(), new Date(2001, 1, 1));
-    await expect(reopenDataset(source)).rejects.toThrow(/is not the file the run was begun with \(changed .* then/);
+    await expect(reopenDataset(source)).rejects.toThrow(/is not the file the run was started with \(changed .* then/);
     writeFileSync(path, 'ab\n');
     await expect(reopenDataset(source)).rejects.toThrow(/2 bytes then, 3 now/);
     rmSync(path);

@@ -119,7 +119,7 @@ describe('vocabularies', () => {
     ]);
   });
 
-  it('give tokens a word without special tokens', () => {
+  it('give tokens per word without special tokens', () => {
     const counts = countTokens(join(packageRoot, 'models', 'nano-roberta'), 6000, ['the cat', 'the', '']);
     expect(counts).toEqual({ words: 3, tokens: 3 });
     expect(() => countTokens(folderWith({}), 6000, ['the'])).toThrow(/has no tokenizer/);

@@ -58,7 +58,7 @@ export function isGenerationOption(name: string): boolean {
 }
 
 /**
- * Refuses what is not implemented and would change the result, what nobody knows, and what the caller asks for without
+ * Refuses what is not implemented and would change the result, what no one knows, and what the caller asks for without
  * effect: transformers warns of that and goes on.
  */
 export function checkGenerationOptions(options: Options): void {

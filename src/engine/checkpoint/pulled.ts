@@ -65,7 +65,7 @@ export function parseHubName(text: string): HubName | null {
   return { id, revision: revision ?? null };
 }
 
-/** What Git allows in the name of a branch or tag, less what nobody uses. */
+/** What Git allows in the name of a branch or tag, less what no one uses. */
 function isRevision(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$/.test(text) && !text.includes('..');
 }

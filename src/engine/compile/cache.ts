@@ -75,7 +75,7 @@ async function publish(temporary: string, folder: string, cacheFolder: string): 
     } catch (error) {
       if (!isTaken(error)) throw error;
     }
-    // Somebody else was faster, or what lies there is broken.
+    // Someone else was faster, or what lies there is broken.
     if (await isIntact(folder, cacheFolder)) return;
     const broken = `${temporary}-broken`;
     await rename(folder, broken).catch(ignoreMissing);

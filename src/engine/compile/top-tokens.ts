@@ -1,7 +1,7 @@
 import type { Graph } from '../onnx/graph.ts';
 import type { LogitSlice } from './language-model-head.ts';
 
-/** Logits of tokens that somebody chose, and what the sum over the vocabulary is made from. */
+/** Logits of tokens that someone chose, and what the sum over the vocabulary is made from. */
 export interface ChosenTokens {
   /** fp32 [rows, chosen]. */
   readonly chosen: string;

@@ -12,7 +12,7 @@ export interface Description {
   readonly buffers: ReadonlyMap<string, readonly number[]>;
   /** transformers' `base_model_prefix`: a file of the headless model lacks it, one of a model with a head has it. */
   readonly base: string;
-  /** Tensors that older versions wrote and nobody reads. */
+  /** Tensors that older versions wrote and no one reads. */
   readonly obsolete: RegExp | null;
   /** The part of the model that a parameter belongs to. */
   part(name: string): Part;
@@ -62,7 +62,7 @@ export function labelsOf(fields: Fields): string[] {
   return Array.from({ length: fields.size('num_labels', 2) }, (_, i) => `LABEL_${i}`);
 }
 
-/** More are no model but a mistake, or somebody's joke: a tree of so many would not fit into memory. */
+/** More are no model but a mistake, or someone's joke: a tree of so many would not fit into memory. */
 const MOST_LAYERS = 1000;
 
 /** How many layers a stack has. @throws CheckpointError for more than any model has */

@@ -43,7 +43,7 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
     return nothing(` yet: its weights are not here${isAlias(name) ? `; detoxq models pull ${name}` : ''}`);
   const lacks = weights.check?.missing ?? [];
   const headless = lacks.some((tensor) => tensor.startsWith('classifier.'));
-  // A headless checkpoint of the family has no pooler either, or one that nobody reads.
+  // A headless checkpoint of the family has no pooler either, or one that no one reads.
   const broken = lacks.filter((tensor) => !/^classifier\.|(^|\.)pooler\./.test(tensor));
   if (weights.check !== null && weights.check.mismatched.length > 0)
     return nothing(': its weights do not fit its config');

@@ -9,7 +9,7 @@ interface Sample {
   readonly logprob: number;
 }
 
-/** Independent outputs of one row, each a token at a time: sampling, and greedy search if the best is always chosen. */
+/** Independent outputs of one row, each one token at a time: sampling, and greedy search if the best is always chosen. */
 export function createSamples(count: number, choose: Choose, limits: RowLimits): RowSearch {
   let running: Sample[] = Array.from({ length: count }, (_, number) => ({ number, tokens: [], logprob: 0 }));
   const done: Hypothesis[] = [];

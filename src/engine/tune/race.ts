@@ -12,7 +12,7 @@ export interface RaceOptions<T> {
   readonly standard: T;
   /** Does the work with a candidate and gives its rate: more is better. */
   measure(candidate: T): Promise<number>;
-  /** No round is begun after so much time. */
+  /** No round is started after so much time. */
   readonly budgetMs: number;
 }
 
