@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Run, RunProgress } from '../contract/run.ts';
 import { readProgress } from '../store/progress.ts';
 import { changeRun, getRun, type RunChange } from '../store/runs.ts';
+import { asCalled } from './as-called.ts';
 import { canAsk, describeRun, isConfirmed, isLatest } from './chosen-run.ts';
 import { withContext } from './context.ts';
 import { formatCount } from './format.ts';
@@ -54,7 +55,7 @@ function add(program: Command, verb: Extract<RunChange, 'pause' | 'cancel'>, wor
       const run = await changeRun(database, found.id, verb);
       const { rowsDone } = await readProgress(database, run.id);
       if (json) process.stdout.write(`${JSON.stringify({ run: run.id, state: run.state, rowsDone })}\n`);
-      else process.stdout.write(`${wording.say(run, rowsDone)}\n`);
+      else process.stdout.write(`${asCalled(wording.say(run, rowsDone))}\n`);
       return 0;
     });
   });

@@ -20,7 +20,7 @@ Example:
   detoxq delete r7k2m9qd --yes
 
 Only a run that is done or cancelled can be deleted. It cannot be undone: it asks on a terminal, and --yes takes no
-"latest", which is another run a moment later.`,
+"latest", because that may be another run by then.`,
     )
     .action(async (reference: string, options: { yes?: boolean; json?: boolean }) => {
       process.exitCode = await withContext({}, async ({ database }) => {
@@ -33,7 +33,7 @@ Only a run that is done or cancelled can be deleted. It cannot be undone: it ask
         }
         if (!options.yes && !canAsk()) {
           throw new UsageError(
-            `there is no terminal to ask at. To delete ${describeRun(run, progress)}: detoxq delete ${run.id} --yes`,
+            `this is no terminal, where it could be asked. To delete ${describeRun(run, progress)}: detoxq delete ${run.id} --yes`,
           );
         }
         if (!options.yes && !(await isConfirmed(`Delete ${describeRun(run, progress)}? It cannot be undone.`))) {

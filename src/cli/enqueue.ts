@@ -26,7 +26,7 @@ Examples:
   run=$(detoxq enqueue comments.csv) && detoxq status $run --watch
   detoxq enqueue part-1.jsonl.zst part-2.jsonl.zst --name november
 
-It pauses while the queue is full, so it lasts about as long as the workers do. Interrupted, it leaves a run that
+It pauses while the queue is full, so it finishes about when the workers do. Interrupted, it leaves a run that
 "detoxq resume RUN" continues.`,
     )
     .action(async (files: string[], options: RunOptions) => {

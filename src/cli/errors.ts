@@ -1,12 +1,13 @@
 import { readConfig } from '../config.ts';
 import { DetoxqError } from '../contract/errors.ts';
 import { fileFault, isSystemError, type SystemError } from '../contract/file-errors.ts';
+import { asCalled } from './as-called.ts';
 import { ReaderGone } from './standard-streams.ts';
 
 /** Prints what went wrong, in one line, and returns the exit code. */
 export function reportFailure(error: unknown, version: string): number {
   if (error instanceof ReaderGone) return error.exitCode;
-  process.stderr.write(`detoxq: ${failureText(error, version)}\n`);
+  process.stderr.write(`detoxq: ${asCalled(failureText(error, version))}\n`);
   if (!(error instanceof DetoxqError) && wantsStacks()) process.stderr.write(`${stackOf(error)}\n`);
   return error instanceof DetoxqError ? error.exitCode : 1;
 }

@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { UsageError } from '../contract/errors.ts';
 import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
+import type { Run } from '../contract/run.ts';
 import { type ExportRow, exportFormat, exportToFile, mergeByRow } from '../report/export.ts';
 import type { Connection } from '../store/pool.ts';
+import { readProgress } from '../store/progress.ts';
 import { streamResults, streamRowErrors } from '../store/results.ts';
 import { getRun } from '../store/runs.ts';
 import { withContext } from './context.ts';
@@ -20,6 +22,7 @@ export function addExportCommand(program: Command): void {
     .requiredOption('--out <file>', 'where to; the ending gives the format: .jsonl, .csv, .tsv')
     .option('--csv-safe', 'for spreadsheets: an apostrophe before cells that look like a formula (=, +, -, @, tab)')
     .option('--outcome <outcomes>', `only these, separated by commas: ${[...OUTCOMES, FAILED].join(', ')}`, outcomes)
+    .option('--partial', 'also of a run that is not done: the rows that it has so far')
     .addHelpText(
       'after',
       `
@@ -27,22 +30,40 @@ Examples:
   detoxq export latest --out cleaned.csv
   detoxq export latest --out look-at-these.jsonl --outcome still_toxic,rejected,failed
 
-The column "cleaned" holds the text to go on with: the source where it was clean, the rewrite where it was
+The column "cleaned" holds the text to use: the source where it was clean, the rewrite where it was
 detoxified, and nothing where no text is known to be clean.
 
 Cells are written as they are. A spreadsheet runs cells that begin like a formula: use --csv-safe for one.`,
     )
-    .action(async (reference: string, options: { out: string; outcome?: Wanted[]; csvSafe?: boolean }) => {
+    .action(async (reference: string, options: ExportOptions) => {
       const { csvSafe = false } = options;
       await checkExport(options.out, []);
       if (exportFormat(options.out) === '.jsonl' && csvSafe) throw new UsageError('--csv-safe is for .csv and .tsv.');
       await withContext({}, async ({ database }) => {
         const run = await getRun(database, reference);
         await checkExport(options.out, sourcesOf(run));
+        await requireDone(database, run, options);
         const count = await exportToFile(options.out, exportRows(database, run.id, options.outcome), { csvSafe });
         process.stderr.write(`Wrote ${formatCount(count)} rows to ${options.out}.\n`);
       });
     });
+}
+
+interface ExportOptions {
+  readonly out: string;
+  readonly outcome?: Wanted[];
+  readonly csvSafe?: boolean;
+  readonly partial?: boolean;
+}
+
+/** @throws UsageError for a run that lacks rows, unless its user knows */
+async function requireDone(database: Connection, { id, state }: Run, { out, partial }: ExportOptions): Promise<void> {
+  if (state === 'done') return;
+  const { rowsDone, rowsTotal, rowsEnqueued } = await readProgress(database, id);
+  const total = rowsTotal === null ? `at least ${formatCount(rowsEnqueued)}` : formatCount(rowsTotal);
+  const how = `run ${id} is ${state}: ${formatCount(rowsDone)} of ${total} rows are done`;
+  if (!partial) throw new UsageError(`${how}. To export those: detoxq export ${id} --out ${out} --partial`);
+  process.stderr.write(`Note: ${how}; the others are not in the file.\n`);
 }
 
 /** The rows of a run as an export has them; all outcomes when none are named. */

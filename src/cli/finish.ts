@@ -1,7 +1,7 @@
 import { DetoxqError } from '../contract/errors.ts';
 import type { Run } from '../contract/run.ts';
 import { exportToFile } from '../report/export.ts';
-import { reportRun } from '../report/summary.ts';
+import { type RunReport, reportRun } from '../report/summary.ts';
 import { readSummary } from '../store/progress.ts';
 import { type Context, describeResults } from './context.ts';
 import { exportRows } from './export.ts';
@@ -27,18 +27,26 @@ export async function finishJob(
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } else {
     process.stdout.write(
-      `${summaryText(report, describeResults(context, run.id))}
-
-Next:
-  ${command} query "select text, detoxified from results where run_id = '${run.id}' and outcome = 'detoxified' limit 5"
-  ${command} export ${run.id} --out cleaned.csv
-  ${command} verify ${run.id}
-`,
+      `${summaryText(report, describeResults(context, run.id))}\n\nNext:\n${nextSteps(report, out)
+        .map((step) => `  ${command} ${step}\n`)
+        .join('')}`,
     );
   }
   if (failed !== null) throw failed.error;
   if (report.state === 'cancelled') return 1;
   return report.rowErrors > 0 ? WITH_ROW_ERRORS : 0;
+}
+
+/** Commands that fit what came out. */
+function nextSteps({ run, state, outcomes, rowErrors }: RunReport, out: string | undefined): string[] {
+  const query = (columns: string, table: string, more = '') =>
+    `query "select ${columns} from ${table} where run_id = '${run}'${more} limit 5"`;
+  return [
+    ...((outcomes.detoxified ?? 0) > 0 ? [query('text, detoxified', 'results', " and outcome = 'detoxified'")] : []),
+    ...(rowErrors > 0 ? [query('row_no, code, message', 'row_errors')] : []),
+    ...(out === undefined ? [`export ${run} --out cleaned.csv${state === 'done' ? '' : ' --partial'}`] : []),
+    `verify ${run}`,
+  ];
 }
 
 function failureOf(error: unknown): { readonly error: unknown } {
@@ -49,7 +57,8 @@ function failureOf(error: unknown): { readonly error: unknown } {
 export async function exportRun({ database, config }: Context, run: Run, out: string): Promise<void> {
   try {
     const count = await exportToFile(out, exportRows(database, run.id));
-    process.stderr.write(`Wrote ${formatCount(count)} rows to ${out}.\n`);
+    const rest = run.state === 'cancelled' ? ': the run is cancelled, and those that are not done are missing' : '';
+    process.stderr.write(`Wrote ${formatCount(count)} rows to ${out}${rest}.\n`);
   } catch (error) {
     if (!(error instanceof DetoxqError)) throw error;
     throw new DetoxqError(

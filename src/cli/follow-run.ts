@@ -3,6 +3,7 @@ import { DetoxqError } from '../contract/errors.ts';
 import type { RunState } from '../contract/run.ts';
 import type { Database } from '../store/pool.ts';
 import { beatProducer, removeProducer } from '../store/workers.ts';
+import { asCalled } from './as-called.ts';
 
 /** How long a pause or cancel may go unnoticed by a producer. */
 const LOOK_EVERY_MS = 1_000;
@@ -34,7 +35,9 @@ export async function followRun(database: Database, runId: string, signal: Abort
     // A service that is away is met by the producer's own writes.
     const seen = await beatProducer(database, runId, producer).catch(() => state);
     if (seen === 'paused' && state !== 'paused') {
-      process.stderr.write(`Run ${runId} is paused, and reading waits. Go on: detoxq resume ${runId} --detach\n`);
+      process.stderr.write(
+        asCalled(`Run ${runId} is paused, and reading waits. Go on: detoxq resume ${runId} --detach\n`),
+      );
     }
     state = seen;
     if (state === 'cancelled' || state === null) cancelled.abort();

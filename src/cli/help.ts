@@ -23,6 +23,8 @@ export function fitHelp(program: Command): void {
       getErrHelpWidth: () => columns,
       getOutHasColors: outputColors,
       writeOut: (text) => process.stdout.write(fitParagraphs(text, columns)),
+      // Help that was not asked for goes here, too; errors are lines already.
+      writeErr: (text) => process.stderr.write(text.startsWith('error:') ? text : fitParagraphs(text, columns)),
     })
     .configureHelp({
       minWidthToWrap: 1,

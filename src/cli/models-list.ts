@@ -11,6 +11,7 @@ import { readArchitecture } from '../engine/checkpoint/identity.ts';
 import { DEFAULT_REVISION, listPulled, type PulledCheckpoint } from '../engine/checkpoint/pulled.ts';
 import { hasTunings, sizesOfCheckpoint } from '../engine/load.ts';
 import { findTemplate, TEXT_ALONE } from '../engine/prompt.ts';
+import { asCalled } from './as-called.ts';
 import { formatBytes } from './print-inspection.ts';
 import { outputTable } from './table.ts';
 
@@ -129,6 +130,6 @@ function table(listed: readonly ListedHere[]): string {
   };
   const rows = listed.map((model) => Object.values(columns).map((cell) => cell(model)));
   const missing = listed.some(({ folder }) => folder === null);
-  const hint = missing ? '\n\nWhat is not here: detoxq models pull NAME' : '';
+  const hint = missing ? asCalled('\n\nWhat is not here: detoxq models pull NAME') : '';
   return outputTable(Object.keys(columns), rows, { overflow: 'wrap' }).trimEnd() + hint;
 }

@@ -6,7 +6,7 @@ import { findCheckpoint } from '../engine/catalog.ts';
 import { readTemplate, TEXT_ALONE } from '../engine/load.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
 import { shownSource } from '../producer/no-file.ts';
-import { createRun, runsNamed } from '../store/runs.ts';
+import { createRun, requireUsableName, runsNamed } from '../store/runs.ts';
 import { calibratePrefilter } from './calibrate-prefilter.ts';
 import { calibrateScales } from './calibrate-scales.ts';
 import type { Context } from './context.ts';
@@ -56,9 +56,7 @@ export async function prepareRun(
   sayColumns(dataset);
   const plain: RunSettings = { detoxifier, scorer, ...scoring, threshold, ...writing, similarity: 'chrf' };
   const settings = await calibrated(context, dataset, plain, { prefilter, options, place });
-  if (options.name !== undefined && (await runsNamed(context.database, options.name)).length > 0) {
-    process.stderr.write(`Another run is named ${options.name}, too: only ids tell the two apart.\n`);
-  }
+  if (options.name !== undefined) await checkName(context, options.name);
   const { files: sourceFiles, options: sourceOptions } = dataset.source;
   return {
     dataset,
@@ -71,6 +69,12 @@ export async function prepareRun(
         settings,
       }),
   };
+}
+
+async function checkName({ database }: Context, name: string): Promise<void> {
+  await requireUsableName(database, name);
+  if ((await runsNamed(database, name)).length === 0) return;
+  process.stderr.write(`Another run is named ${name}, too: use the id to name either of them.\n`);
 }
 
 /** Settings with what has to be measured on rows of the run before it begins. */

@@ -56,10 +56,10 @@ export function addRunOptions(command: Command): Command {
       '--toxic-label <name>',
       'label of the scorer that means toxic (default: toxic, or the only one that is usual)',
     )
-    .option('--threshold <probability>', 'toxic from here on, 0 to 1', probability, 0.5)
+    .option('--threshold <probability>', 'score from which on a row is toxic, 0 to 1', probability, 0.5)
     .option(
       '--prefilter <checkpoint>',
-      'a small scorer that clears rows which are surely clean, so that the scorer need not',
+      'a small scorer that clears rows which are surely clean, so that the scorer can skip them',
     )
     .option(
       '--prefilter-max-miss <share>',
@@ -76,13 +76,13 @@ export function addRunOptions(command: Command): Command {
     )
     .option(
       '--static-max-moved <share>',
-      'with int8-static: of labels and of words in rewrites, how many may be others than in int8; more is refused',
+      'with int8-static: largest share of labels and of words in rewrites that may differ from int8; more is refused',
       percentage,
       0.02,
     )
     .option(
       '--name <name>',
-      'a name for the run: other commands take it in place of the id while one run has it',
+      'a name for the run: other commands take it in place of the id, as long as only one run has it',
       runName,
     );
   return addGenerationOptions(command, {

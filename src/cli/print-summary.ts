@@ -16,7 +16,7 @@ const EXPLAINED: Readonly<Record<string, string>> = {
 export function summaryText(report: RunReport, where: string): string {
   const files = report.files.map((file) => (file === '-' ? 'standard input' : visible(basename(file)))).join(', ');
   const lines = [
-    `Run ${report.run} of ${files} is ${report.state}: ${formatCount(report.rowsDone)} of ${formatCount(report.rows)} rows` +
+    `Run ${report.run}${report.name === null ? '' : `, named ${visible(report.name)},`} of ${files} is ${report.state}: ${formatCount(report.rowsDone)} of ${formatCount(report.rows)} rows` +
       (report.wallMs === null ? '' : ` in ${formatDuration(report.wallMs)}`) +
       (report.rowsPerSecond === null ? '' : ` (${formatRate(report.rowsPerSecond)})`),
     '',

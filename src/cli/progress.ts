@@ -53,6 +53,10 @@ export function barLine(share: number, parts: readonly string[], columns: number
   return `${colors && filled > 0 ? styleText('green', done, { validateStream: false }) : done}${'░'.repeat(width - filled)} ${text}`;
 }
 
+/** Fewer rows than this say little about the others: blank ones take no time, a first batch takes the longest. */
+const LEAST_ROWS = 20;
+const LEAST_SHARE = 0.01;
+
 /** Rows/s over the samples, or null before there are two that differ. */
 export function rate(samples: readonly Sample[]): number | null {
   const first = samples[0];
@@ -62,15 +66,22 @@ export function rate(samples: readonly Sample[]): number | null {
   return ((last.rows - first.rows) * 1000) / (last.atMs - first.atMs);
 }
 
+function saysEnough(samples: readonly Sample[], total: number): boolean {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined) return false;
+  const rows = last.rows - first.rows;
+  return rows >= Math.max(LEAST_ROWS, LEAST_SHARE * total) || last.atMs - first.atMs >= RATE_WINDOW_MS;
+}
+
 function describe(progress: RunProgress, samples: readonly Sample[]): { share: number; parts: string[] } {
   const { rowsDone, rowErrors, state } = progress;
   const known = progress.rowsTotal !== null;
   const total = progress.rowsTotal ?? progress.rowsEnqueued;
   const share = total === 0 ? 0 : rowsDone / total;
-  const rowsPerSecond = rate(samples);
+  const rowsPerSecond = saysEnough(samples, total) ? rate(samples) : null;
   const parts = [
-    `${formatCount(rowsDone)} of ${known ? '' : 'at least '}${formatCount(total)} rows`,
-    known && total > 0 ? `${Math.floor(100 * share)} %` : 'still reading',
+    known ? `${formatCount(rowsDone)} of ${formatCount(total)} rows` : `${formatCount(rowsDone)} rows`,
+    known && total > 0 ? `${Math.floor(100 * share)} %` : `reading, ${formatCount(total)} so far`,
     state === 'paused' ? 'paused' : rowsPerSecond === null ? 'starting' : formatRate(rowsPerSecond),
   ];
   if (rowsPerSecond !== null && known) {

@@ -14,7 +14,7 @@ export function addQueryCommand(program: Command): void {
   program
     .command('query')
     .argument('<sql>', 'one SQL statement that reads: SELECT, WITH, VALUES, TABLE, EXPLAIN or SHOW')
-    .description('ask the results in SQL and print a table')
+    .description('query the results with SQL and print a table')
     .option('--json', 'print the rows as JSON, one object per line')
     .addHelpText(
       'after',

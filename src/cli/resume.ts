@@ -3,6 +3,7 @@ import { UsageError } from '../contract/errors.ts';
 import type { Run } from '../contract/run.ts';
 import { reopenDataset } from '../producer/source.ts';
 import { changeRun, getRun } from '../store/runs.ts';
+import { asCalled } from './as-called.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { enginePlace, requireSameModels } from './engines.ts';
 import { finishJob } from './finish.ts';
@@ -23,7 +24,7 @@ export function addResumeCommand(program: Command): void {
   const command = program
     .command('resume')
     .argument('<run>', 'run id, name, or latest')
-    .description('go on with a run that was interrupted, on this machine, under the settings it was started with');
+    .description('go on with a run that was interrupted, on this machine, with its original settings');
   addEngineOptions(command)
     .option('--detach', 'only end a pause, for workers and the producer that run elsewhere')
     .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')
@@ -74,7 +75,7 @@ async function detach(context: Context, found: Run, { json }: Options): Promise<
   if (json) process.stdout.write(`${JSON.stringify({ run: run.id, state: run.state, trouble })}\n`);
   else {
     process.stdout.write(`Run ${run.id} is ${run.state}.\n`);
-    for (const reason of trouble) process.stderr.write(`Run ${run.id}: ${visible(reason)}\n`);
+    for (const reason of trouble) process.stderr.write(`Run ${run.id}: ${visible(asCalled(reason))}\n`);
   }
   return 0;
 }

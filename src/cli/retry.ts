@@ -20,7 +20,7 @@ export function addRetryCommand(program: Command): void {
   const command = program
     .command('retry')
     .argument('<run>', 'run id, name, or latest')
-    .description('try the row errors of a run again, under the settings it was started with');
+    .description('try the row errors of a run again, with its original settings');
   addEngineOptions(command)
     .option('--detach', 'only put them back to work, for workers that run elsewhere')
     .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')
@@ -33,7 +33,7 @@ Examples:
   detoxq retry r7k2m9qd --detach && detoxq status r7k2m9qd --watch
 
 A row error stays until a result takes its place. Rows that could not be read (stage "read") are not tried again:
-their text never came in. Mend the source and begin a new run with them.`,
+their text was never stored. Fix the source, and start a new run with them.`,
     )
     .action(async (reference: string, options: Options) => {
       if (options.detach && options.out !== undefined) throw new UsageError(DETACHED_OUT);

@@ -18,14 +18,14 @@ Other verbs start the services they need and stop them at their end. Started her
     .command('start')
     .description('start them and leave them running')
     .action(async () => {
-      const { home, searchPath, logLevel } = readConfig();
+      const { home, searchPath, logLevel, command } = readConfig();
       const status = await keepServices({
         home,
         path: searchPath,
         log: openLog(logLevel ?? 'warn'),
         needs: { postgres: true, redis: true },
       });
-      process.stderr.write(`${describe(status)}\nThey run until: detoxq services stop\n`);
+      process.stderr.write(`${places(status)}. They run until: ${command} services stop\n`);
     });
   services
     .command('stop')
@@ -71,8 +71,12 @@ Other verbs start the services they need and stop them at their end. Started her
 }
 
 /** Where they listen, without passwords. */
-function describe(status: ServicesStatus): string {
+function places({ databaseUrl, redisUrl }: ServicesStatus): string {
   const at = (url: string | null): string => (url === null ? 'not running' : `on ${new URL(url).host}`);
+  return `Postgres ${at(databaseUrl)}, Redis ${at(redisUrl)}`;
+}
+
+function describe(status: ServicesStatus): string {
   const users = `${status.leases} ${status.leases === 1 ? 'command uses' : 'commands use'} them`;
-  return `Postgres ${at(status.databaseUrl)}, Redis ${at(status.redisUrl)}; ${users}${status.kept ? ', and they are kept running' : ''}.`;
+  return `${places(status)}; ${users}${status.kept ? ', and they are kept running' : ''}.`;
 }

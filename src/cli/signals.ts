@@ -16,7 +16,7 @@ export function listenForStop(announce: (text: string) => void, onSecond: () => 
       onSecond();
       process.exit(name === 'SIGINT' ? 130 : 143);
     }
-    announce('Stopping: finishing what is under way, then handing the rest back. Once more to stop at once.');
+    announce('Stopping: finishing current work, then handing the rest back. Press again to stop at once.');
     controller.abort(name);
   };
   process.on('SIGINT', onSignal);

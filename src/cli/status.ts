@@ -3,6 +3,7 @@ import { DetoxqError, UsageError } from '../contract/errors.ts';
 import { reportRun } from '../report/summary.ts';
 import { readProgress, readSummary } from '../store/progress.ts';
 import { getRun, listRuns } from '../store/runs.ts';
+import { asCalled } from './as-called.ts';
 import { type Context, describeResults, withContext } from './context.ts';
 import { visible } from './format.ts';
 import { summaryText } from './print-summary.ts';
@@ -74,7 +75,7 @@ async function list({ database }: Context, { json }: StatusOptions): Promise<voi
     return;
   }
   if (rows.length === 0) {
-    process.stderr.write('There is no run yet. Begin one: detoxq run FILE\n');
+    process.stderr.write(asCalled('There is no run yet. Start one: detoxq run FILE\n'));
     return;
   }
   const header = ['run', 'name', 'state', 'created', 'rows', 'done', 'errors', 'chunks waiting', 'in work'];
@@ -105,6 +106,6 @@ async function show(context: Context, reference: string, { json }: StatusOptions
     return;
   }
   const chunks = `  chunks      ${chunksDone} done, ${chunksActive} in work, ${chunksQueued} waiting`;
-  const stuck = trouble.map((reason) => `  stuck       ${visible(reason)}\n`).join('');
+  const stuck = trouble.map((reason) => `  stuck       ${visible(asCalled(reason))}\n`).join('');
   process.stdout.write(`${summaryText(report, describeResults(context, run.id))}\n${chunks}\n${stuck}`);
 }

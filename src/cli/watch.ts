@@ -4,6 +4,7 @@ import type { Run, RunProgress, RunState } from '../contract/run.ts';
 import { findTrouble, seconds } from '../report/trouble.ts';
 import { readProgress } from '../store/progress.ts';
 import { readProducer, readWorkers, SILENT_MS, type WorkerLife } from '../store/workers.ts';
+import { asCalled } from './as-called.ts';
 import type { Context } from './context.ts';
 import { formatCount, visible } from './format.ts';
 import { createProgressDisplay } from './progress.ts';
@@ -38,7 +39,7 @@ export async function watchRun(context: Context, run: Run): Promise<void> {
     for (;;) {
       const life = await readLife(context, run);
       if (!terminal.redraws) {
-        const trouble = life.trouble.map((reason) => `Run ${run.id}: ${visible(reason)}\n`).join('');
+        const trouble = life.trouble.map((reason) => `Run ${run.id}: ${visible(asCalled(reason))}\n`).join('');
         if (trouble !== saidTrouble) process.stderr.write(trouble);
         saidTrouble = trouble;
       }
@@ -71,7 +72,7 @@ export function detailLines({ progress, workers, trouble }: RunLife): string[] {
         `${worker.silentMs > SILENT_MS ? 'silent for' : 'heard of'} ${seconds(worker.silentMs)}${worker.silentMs > SILENT_MS ? '' : ' ago'}`,
     ),
   ];
-  return [...lines, ...trouble.map((reason) => `  stuck    ${visible(reason)}`)];
+  return [...lines, ...trouble.map((reason) => `  stuck    ${visible(asCalled(reason))}`)];
 }
 
 function plural(count: number, what: string): string {

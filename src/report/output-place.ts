@@ -108,7 +108,9 @@ function fstatOfInput(): Stats | null {
 }
 
 function isWithin(folder: string, path: string): boolean {
-  return !relative(folder, path).startsWith('..');
+  const way = relative(folder, path);
+  // A name may begin with two dots.
+  return way !== '..' && !way.startsWith(`..${sep}`);
 }
 
 /** What the rights of a folder say is not all: a disk may be read-only, full, or out of quota. */

@@ -84,6 +84,13 @@ export async function getRun(connection: Connection, reference: string): Promise
   throw new UsageError(`${named.length} runs are named ${reference}: give the id of one. ${shown.join(', ')}`);
 }
 
+/** @throws UsageError for the id of a run: the id would always win */
+export async function requireUsableName(connection: Connection, name: string): Promise<void> {
+  const taken = await connection.query('SELECT FROM detoxq.runs WHERE id = $1', [name.replaceAll('\0', '')]);
+  if (taken.length > 0)
+    throw new UsageError(`--name ${name} is the id of a run, and could never be used as a name: choose another one`);
+}
+
 /** Runs of this name, newest first. */
 export async function runsNamed(connection: Connection, name: string): Promise<Run[]> {
   // A text of Postgres holds no NUL.

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +64,21 @@ describe.skipIf(redisUrl === null)(withRedis('pause, resume, cancel and delete')
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining(`run ${run} was cancelled`) });
     expect(await runCli(['resume', run], env)).toMatchObject({ code: 2, stderr: expect.stringContaining('cancelled') });
     expect(await runCli(['retry', run, '--detach'], env)).toMatchObject({ code: 2 });
+
+    // It has not all rows, and its export says so.
+    const out = join(folder, 'out.jsonl');
+    const partly = await runCli(['export', run, '--out', out], env);
+    expect(partly).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/is cancelled: 0 of .* rows are done.*--partial/),
+    });
+    expect(existsSync(out)).toBe(false);
+    const partial = await runCli(['export', run, '--out', out, '--partial'], env);
+    expect(partial).toMatchObject({ code: 0, stderr: expect.stringContaining('the others are not in the file') });
+    expect(await runCli(['enqueue', file, '--name', run], env)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is the id of a run'),
+    });
 
     // "latest" would be another run the next time.
     const unsaid = await runCli(['delete', 'latest', '--yes'], env);
