@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { packageRoot } from '../config.ts';
+import type { OwnColumns } from '../contract/cell.ts';
 import { CheckpointError, UsageError } from '../contract/errors.ts';
 import type { Inspection } from '../contract/inspection.ts';
 import { isRejected } from '../contract/row.ts';
@@ -34,7 +35,7 @@ export async function compareSystems(
   const file = asked.data ?? DEFAULT_DATA;
   if (file === '-') throw new UsageError('--data must be a file: it is read once for every system.');
   const limited = { ...asked, limit: asked.limit ?? DEFAULT_LIMIT };
-  const { texts, labelColumn } = await readTexts(file, limited);
+  const { texts, labelColumn, own } = await readTexts(file, limited);
   const options = { ...limited, labelColumn };
   const { candidates, idle } = findCandidates(systems);
   const request = { candidates, file, options, place: enginePlace(options) };
@@ -51,7 +52,7 @@ export async function compareSystems(
   if (measured === null) return null;
   const { detoxifiers, scorers, failed, evaluation, unjudged } = measured;
   const all = [...detoxifiers, ...scorers];
-  const labels = readLabels(all[0]?.results ?? [], labelColumn);
+  const labels = readLabels(all[0]?.results ?? [], labelColumn, own);
   const present = systems.map(({ inspection, standIn }) => standIn ?? inspection).filter(hasTokenizer);
   return {
     data: {
@@ -76,7 +77,7 @@ export async function compareSystems(
 async function readTexts(
   file: string,
   options: CompareOptions,
-): Promise<{ readonly texts: string[]; readonly labelColumn: string | undefined }> {
+): Promise<{ readonly texts: string[]; readonly labelColumn: string | undefined; readonly own: OwnColumns }> {
   const dataset = await openDataset([file], { ...options, onNote: sayNote });
   try {
     const asked = options.labelColumn;
@@ -85,7 +86,7 @@ async function readTexts(
     for await (const batch of dataset.batches()) {
       for (const row of batch) if (!isRejected(row)) texts.push(row.text);
     }
-    return { texts, labelColumn };
+    return { texts, labelColumn, own: { textColumn: dataset.textColumn, idColumn: dataset.idColumn } };
   } finally {
     dataset.close();
   }

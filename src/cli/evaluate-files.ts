@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
+import { cellOf, wordsOf } from '../contract/cell.ts';
 import { UsageError } from '../contract/errors.ts';
-import { isRejected, type JsonObject } from '../contract/row.ts';
+import { isRejected } from '../contract/row.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
 import type { Dialect } from '../producer/dialect.ts';
 import { FORMATS, type Format, tryFormatOfName } from '../producer/format.ts';
@@ -57,11 +58,7 @@ async function openPairs(file: string, name: string, asked: PairColumns): Promis
       name,
       models: {},
       hasReferences: references.length > 0,
-      rows: fileRows(
-        dataset,
-        { source: dataset.textColumn ?? asked.srcColumn, output: outColumn },
-        referenceReader(references),
-      ),
+      rows: fileRows(dataset, outColumn, referenceReader(references, dataset)),
       share: () => (dataset.bytesTotal === null ? null : dataset.bytesRead() / dataset.bytesTotal),
       close: dataset.close,
     };
@@ -73,23 +70,21 @@ async function openPairs(file: string, name: string, asked: PairColumns): Promis
 
 async function* fileRows(
   dataset: Dataset,
-  columns: { readonly source: string; readonly output: string },
+  outColumn: string,
   readReferences: ReadReferences,
 ): AsyncGenerator<SystemRow> {
   for await (const rows of dataset.batches()) {
     for (const row of rows) {
       const { rowNo, rowKey } = row;
-      if (isRejected(row)) yield { kind: 'failed', rowNo, rowKey, reason: row.fault.code };
+      if (isRejected(row)) yield { kind: 'failed', rowNo, rowKey, reason: row.fault.code, message: row.fault.message };
       else {
-        const cells: JsonObject = { ...row.meta, [columns.source]: row.text };
-        const output = cells[columns.output];
         yield {
           kind: 'output',
           rowNo,
           rowKey,
           source: row.text,
-          output: typeof output === 'string' ? output : null,
-          references: readReferences(cells),
+          output: wordsOf(cellOf(row, outColumn, dataset)),
+          references: readReferences(row),
           isClean: false,
         };
       }

@@ -1,4 +1,6 @@
+import type { OwnColumns } from '../contract/cell.ts';
 import { UsageError } from '../contract/errors.ts';
+import type { JsonObject } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
 import { referenceReader, runRows } from '../report/run-rows.ts';
 import type { Connection } from '../store/pool.ts';
@@ -25,9 +27,10 @@ export async function openRuns(
 
 function runSource(connection: Connection, run: Run, references: readonly string[]): EvaluatedSource {
   const results = streamResults(connection, run.id);
+  const readReferences = referenceReader(references, ownColumns(run.source.options));
   let read = 0;
   async function* counted() {
-    for await (const row of runRows(results, streamRowErrors(connection, run.id), referenceReader(references))) {
+    for await (const row of runRows(results, streamRowErrors(connection, run.id), readReferences)) {
       read++;
       yield row;
     }
@@ -40,4 +43,9 @@ function runSource(connection: Connection, run: Run, references: readonly string
     share: () => (run.rowsTotal ? read / run.rowsTotal : null),
     close: () => {},
   };
+}
+
+function ownColumns({ textColumn, idColumn, idColumnFound }: JsonObject): OwnColumns {
+  const name = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+  return { textColumn: name(textColumn), idColumn: name(idColumn) ?? name(idColumnFound) };
 }

@@ -147,10 +147,16 @@ async function judgeSources(
         say(scored.length);
       },
     });
-    if (evaluation.rows === 0) throw new UsageError(`${names.join(' and ')}: there is no row to judge.`);
+    if (evaluation.rows === 0) throw new UsageError(noRows(names, tally));
     return reportEvaluation(evaluation, tally, sources);
   };
   return options.scores === undefined ? judge(async () => {}) : withScores(options.scores, names, judge);
+}
+
+function noRows(names: readonly string[], { leftOut, firstFault }: RowTally): string {
+  const reasons = [...leftOut].map(([reason, count]) => `${formatCount(count)} ${reason}`).join(', ');
+  const first = firstFault === undefined ? '' : ` The first that failed: ${firstFault}.`;
+  return `${names.join(' and ')}: there is no row to judge${reasons === '' ? '' : `; left out: ${reasons}`}.${first}`;
 }
 
 /** Writes the scores as they come, to a file that appears when all are there. */

@@ -1,3 +1,4 @@
+import { cellOf, type OwnColumns } from '../contract/cell.ts';
 import type { RowResult } from '../contract/outcome.ts';
 import { agreement, type Labelled, readLabel, rocCurve, type ScoresByRow } from './compare-scorers.ts';
 import type { Agreement, ComparedData, MeasuredDetoxifier, MeasuredScorer } from './comparison.ts';
@@ -73,12 +74,12 @@ export interface Labels {
 }
 
 /** Labels of the rows, from a column that travelled with them. */
-export function readLabels(results: readonly RowResult[], column: string | undefined): Labels {
+export function readLabels(results: readonly RowResult[], column: string | undefined, own: OwnColumns): Labels {
   const byRow = new Map<number, boolean>();
   if (column === undefined) return { byRow, summary: null };
-  for (const { rowNo, meta } of results) {
-    const label = readLabel(meta?.[column]);
-    if (label !== null) byRow.set(rowNo, label);
+  for (const row of results) {
+    const label = readLabel(cellOf(row, column, own));
+    if (label !== null) byRow.set(row.rowNo, label);
   }
   const toxic = [...byRow.values()].filter(Boolean).length;
   return { byRow, summary: { column, rows: byRow.size, toxic } };

@@ -2,6 +2,9 @@ import type { Difference, Estimate } from './evaluation.ts';
 import type { EvaluationReport } from './evaluation-report.ts';
 import { METRIC_NAMES, METRICS } from './metrics.ts';
 
+/** In place of the mean of no rows. */
+const NOT_MEASURED = '–';
+
 /** Names and cells of the table of figures: a line a metric, a column a system, then differences from the first. */
 export function figuresTable({ systems }: EvaluationReport): { names: string[]; rows: string[][] } {
   const [first, ...others] = systems;
@@ -93,10 +96,12 @@ function table(names: readonly string[], rows: readonly (readonly string[])[]): 
 }
 
 function estimate({ mean, low, high }: Estimate): string {
+  if (Number.isNaN(mean)) return NOT_MEASURED;
   return `${mean.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`;
 }
 
 function difference({ mean, low, high, p }: Difference): [string, string] {
+  if (Number.isNaN(mean)) return [NOT_MEASURED, NOT_MEASURED];
   return [`${signed(mean)} (${signed(low)} to ${signed(high)})`, p.toFixed(4)];
 }
 

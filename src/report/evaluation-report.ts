@@ -43,6 +43,7 @@ export function reportEvaluation(
     warnings: [
       ...systems.flatMap((system) => partialJudges(evaluation, system)),
       ...failures(tally, systems),
+      ...withoutReferences(evaluation),
       ...PARTS.flatMap((part) => cutTexts(evaluation, part)),
     ],
   };
@@ -85,6 +86,11 @@ function failures({ leftOut, failedAsCopies }: RowTally, systems: readonly Evalu
     if (copies > 0) warnings.push(`${counted(copies)} failed in ${name} only: copies of the source are judged there.`);
   });
   return warnings;
+}
+
+function withoutReferences({ chrfAgainst, chrfRows }: Evaluation): string[] {
+  if (chrfAgainst === 'source' || chrfRows > 0) return [];
+  return ['No judged row has a reference, so chrF was not measured (–): see --ref-column.'];
 }
 
 function cutTexts({ judges }: Evaluation, part: keyof Judges): string[] {

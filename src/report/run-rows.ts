@@ -1,9 +1,9 @@
+import { type Cells, cellOf, type OwnColumns, wordsOf } from '../contract/cell.ts';
 import type { RowError, RowResult } from '../contract/outcome.ts';
-import type { JsonObject, JsonValue } from '../contract/row.ts';
 import type { SystemRow } from './system-rows.ts';
 
-/** Reads the references of a row from its other columns; empty where there are none. */
-export type ReadReferences = (columns: JsonObject | null) => readonly string[];
+/** Reads the references of a row from its columns; empty where there are none. */
+export type ReadReferences = (row: Cells) => readonly string[];
 
 /**
  * What a run made of its rows, results and row errors as one sequence by row number. `unchanged` and `rejected` rows
@@ -25,7 +25,7 @@ export async function* runRows(
         rowKey: result.rowKey,
         source: result.text,
         output: result.detoxified ?? result.text,
-        references: readReferences(result.meta),
+        references: readReferences(result),
         isClean: result.outcome === 'clean',
       };
     }
@@ -35,15 +35,15 @@ export async function* runRows(
   }
 }
 
-function failedRow({ rowNo, rowKey, code }: RowError): SystemRow {
-  return { kind: 'failed', rowNo, rowKey, reason: code };
+function failedRow({ rowNo, rowKey, code, message }: RowError): SystemRow {
+  return { kind: 'failed', rowNo, rowKey, reason: code, message };
 }
 
 /** The values of `columns` that hold text. */
-export function referenceReader(columns: readonly string[]): ReadReferences {
-  return (row) => columns.map((column) => row?.[column]).filter(isText);
-}
-
-function isText(value: JsonValue | undefined): value is string {
-  return typeof value === 'string' && value.trim() !== '';
+export function referenceReader(columns: readonly string[], own: OwnColumns): ReadReferences {
+  return (row) =>
+    columns.flatMap((column) => {
+      const words = wordsOf(cellOf(row, column, own));
+      return words === null || words.trim() === '' ? [] : [words];
+    });
 }

@@ -16,8 +16,16 @@ export type SystemRow =
       /** The system found nothing to rewrite. */
       readonly isClean: boolean;
     }
-  /** A row without an output, and maybe without a text. `reason` is short and never text of the row. */
-  | { readonly kind: 'failed'; readonly rowNo: number; readonly rowKey: string | null; readonly reason: string };
+  /** A row without an output, and maybe without a text. */
+  | {
+      readonly kind: 'failed';
+      readonly rowNo: number;
+      readonly rowKey: string | null;
+      /** Short, the code of its error. */
+      readonly reason: string;
+      /** What was wrong, and where; never text of the row. */
+      readonly message: string;
+    };
 
 /** The rows of one system, every row of its source once, by row number. */
 export interface SystemInput {
@@ -34,6 +42,8 @@ export interface RowTally {
   readonly leftOut: Map<string, number>;
   /** For each system, rows that failed there and count as copies, since another system has their text. */
   readonly failedAsCopies: number[];
+  /** What was wrong with the first row that failed everywhere. */
+  firstFault?: string;
 }
 
 /** Reasons to leave a row out, beside those of failed rows. */
@@ -101,7 +111,11 @@ function joinRow(
 ): EvaluationRow | string {
   const known = rows.filter((row) => row.kind === 'output');
   const [first] = known;
-  if (first === undefined) return rows.find((row) => row.kind === 'failed')?.reason ?? NO_WORDS;
+  if (first === undefined) {
+    const failed = rows.find((row) => row.kind === 'failed');
+    if (failed !== undefined) tally.firstFault ??= failed.message;
+    return failed?.reason ?? NO_WORDS;
+  }
   const { rowNo, rowKey, source } = first;
   if (known.some((row) => row.source !== source && toModelForm(row.source) !== toModelForm(source))) {
     throw new DatasetError(

@@ -137,4 +137,13 @@ describe('detoxq evaluate', { timeout: 120_000 }, () => {
     });
     expect(await fails([file, '--scores', 'scores.xlsx'])).toMatchObject({ code: 2 });
   });
+
+  test('says why no row was judged, and where the first one failed', async () => {
+    const file = join(folder, 'quotes.csv');
+    await writeFile(file, 'src,out\n"you" are bad,x\n...,y\n"he" is bad,x\n');
+    const { code, stderr } = await runCli(['evaluate', file], env);
+    expect(code).toBe(2);
+    expect(stderr).toContain('there is no row to judge; left out: 2 bad_quotes, 1 source without words.');
+    expect(stderr).toMatch(/The first that failed: .*quotes\.csv, line 2: /);
+  });
 });

@@ -51,7 +51,13 @@ describe('files of pairs', () => {
 
   it('counts a row that cannot be read as failed, in its place', async () => {
     const { rows } = await read(await file('c.csv', 'src,out\na,b\nc\nd,e\n'));
-    expect(rows[1]).toEqual({ kind: 'failed', rowNo: 1, rowKey: null, reason: 'wrong_field_count' });
+    expect(rows[1]).toEqual({
+      kind: 'failed',
+      rowNo: 1,
+      rowKey: null,
+      reason: 'wrong_field_count',
+      message: expect.stringContaining('line 3'),
+    });
     expect(rows).toHaveLength(3);
   });
 
@@ -62,6 +68,38 @@ describe('files of pairs', () => {
     const named = { srcColumn: 'source', outColumn: 'output', refColumn: ['ref'] };
     await expect(read(path, named)).rejects.toThrow('has no column "ref" (--ref-column)');
     await expect(read(await file('d.txt', 'a line\n'))).rejects.toThrow(/d\.txt/);
+  });
+
+  it('finds a column wherever a row keeps it: one called detoxq, the id, and one called as a part of every object', async () => {
+    const content = (columns: string) => `${columns}\n4,bad tea,tea,good tea\n`;
+    const csv = await file('e.csv', content('id,src,detoxq,constructor'));
+    const [byName] = (await read(csv, { outColumn: 'detoxq', refColumn: ['constructor'] })).rows;
+    expect(byName).toMatchObject({ output: 'tea', references: ['good tea'], rowKey: '4' });
+    const [byId] = (await read(csv, { outColumn: 'id', refColumn: ['detoxq', 'id', 'src'] })).rows;
+    expect(byId).toMatchObject({ output: '4', references: ['tea', '4', 'bad tea'] });
+    const both = await file('f.csv', content('detoxq_,src,detoxq,ref'));
+    const [moved] = (await read(both, { outColumn: 'detoxq', refColumn: ['detoxq_'] })).rows;
+    expect(moved).toMatchObject({ output: 'tea', references: ['4'] });
+    const source = await file('g.csv', content('detoxq,src,out,ref'));
+    const [asSource] = (await read(source, { srcColumn: 'detoxq', outColumn: 'detoxq' })).rows;
+    expect(asSource).toMatchObject({ source: '4', output: '4' });
+  });
+
+  it('does the same in JSONL, reads numbers as their digits, and lacks what a row does not have', async () => {
+    const lines: Readonly<Record<string, unknown>>[] = [
+      { id: 7, src: 'a \ud800', detoxq: 'b', constructor: 12.5 },
+      { id: '', src: 's', detoxq: null, constructor: true },
+      { src: 's' },
+    ];
+    const path = await file('h.jsonl', lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const named = await read(path, { outColumn: 'detoxq', refColumn: ['id', 'constructor'] });
+    expect(named.rows.map((row) => row.kind === 'output' && [row.output, row.references])).toEqual([
+      ['b', ['7', '12.5']],
+      [null, []],
+      [null, []],
+    ]);
+    const digits = await read(path, { outColumn: 'constructor' });
+    expect(digits.rows.map((row) => row.kind === 'output' && row.output)).toEqual(['12.5', null, null]);
   });
 
   it('names files by their last part, unless two are called the same', async () => {

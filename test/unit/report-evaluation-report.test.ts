@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RowError, RowResult } from '../../src/contract/outcome.ts';
+import { readLabels } from '../../src/report/compare-measures.ts';
 import { evaluateRows } from '../../src/report/evaluation.ts';
 import { evaluationMarkdown } from '../../src/report/evaluation-markdown.ts';
 import { type EvaluatedSystem, reportEvaluation } from '../../src/report/evaluation-report.ts';
@@ -8,6 +9,8 @@ import { scoreLines } from '../../src/report/score-lines.ts';
 import type { RowScores } from '../../src/report/score-rows.ts';
 import { joinSystems, type RowTally, type SystemRow } from '../../src/report/system-rows.ts';
 import { createFakeJudges } from '../support/fake-judges.ts';
+
+const OWN = { textColumn: 'text', idColumn: null };
 
 async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items;
@@ -23,7 +26,7 @@ function result(rowNo: number, outcome: RowResult['outcome'], text: string, deto
   return {
     ...{ rowNo, rowKey: `k${rowNo}`, outcome, text, detoxified },
     ...{ toxicityBefore: 0.9, toxicityAfter: null, similarity: null, tokensIn: 1, tokensOut: 1 },
-    meta: { ref: 'a plan', other: 7, ref2: ' ' },
+    meta: { ref: 'a plan', other: [7], ref2: ' ' },
   };
 }
 
@@ -38,15 +41,19 @@ const errors: RowError[] = [
   { rowNo: 5, rowKey: null, stage: 'read', code: 'not_utf8', message: 'line 7', attempts: 1 },
 ];
 const rowsOfRun = (): AsyncGenerator<SystemRow> =>
-  runRows(each(results), each(errors), referenceReader(['ref', 'ref2', 'other', 'none']));
+  runRows(each(results), each(errors), referenceReader(['ref', 'ref2', 'other', 'none'], OWN));
 
-async function report(systems: readonly (EvaluatedSystem & { rows: AsyncIterable<SystemRow> })[]) {
+async function report(
+  systems: readonly (EvaluatedSystem & { rows: AsyncIterable<SystemRow> })[],
+  chrfAgainst: 'source' | 'references' = 'source',
+) {
   const tally: RowTally = { read: 0, leftOut: new Map(), failedAsCopies: systems.map(() => 0) };
   const scores: RowScores[] = [];
   const judges = createFakeJudges(['rotten', 'awful'], ['rotten', 'awful', 'plan', 'tea', 'the']);
   const evaluation = await evaluateRows(joinSystems(systems, 'toxic', tally), {
     systems: systems.map(({ name }) => name),
     judges,
+    chrfAgainst,
     onScores: (rows) => {
       scores.push(...rows);
     },
@@ -90,7 +97,7 @@ describe('evaluation of a run', () => {
     const other = [result(0, 'unchanged', 'rotten plan', null), ...results.slice(1)];
     const { report: two } = await report([
       { name: 'r1', models: { scorer }, rows: rowsOfRun() },
-      { name: 'r2|x', models: {}, rows: runRows(each(other), each(errors), referenceReader([])) },
+      { name: 'r2|x', models: {}, rows: runRows(each(other), each(errors), referenceReader([], OWN)) },
     ]);
     expect(JSON.parse(JSON.stringify(two))).toEqual(two);
     const text = evaluationMarkdown(two);
@@ -113,5 +120,35 @@ describe('evaluation of a run', () => {
     const [first] = (jsonl.header + jsonl.of(scores)).split('\n');
     expect(JSON.parse(first!)).toMatchObject({ row_no: 0, system: 'r1', sta: 1, fl: 1, copy: false });
     expect(() => scoreLines('scores.xlsx', [])).toThrow('the ending must be .jsonl, .csv, .tsv');
+  });
+});
+
+describe('references that no row has', () => {
+  it('are no figure: chrF is not measured, which a warning says', async () => {
+    const rows = (output: string) =>
+      each<SystemRow>([
+        { kind: 'output', rowNo: 0, rowKey: null, source: 'rotten tea', output, references: [], isClean: false },
+      ]);
+    const systems = [
+      { name: 'a', models: {}, rows: rows('tea') },
+      { name: 'b', models: {}, rows: rows('the tea') },
+    ];
+    const { report: measured } = await report(systems, 'references');
+    expect(measured.warnings).toContain(
+      'No judged row has a reference, so chrF was not measured (–): see --ref-column.',
+    );
+    expect(evaluationMarkdown(measured)).toMatch(/\| chrF \| – \| – \| – \| – \|/);
+    expect(evaluationMarkdown(measured)).not.toContain('NaN');
+  });
+});
+
+describe('columns of a run', () => {
+  it('are found wherever its rows keep them', async () => {
+    const row = { ...result(0, 'unchanged', 'rotten plan', null), meta: { detoxq: { guard: [] }, detoxq_: 'a plan' } };
+    const read = referenceReader(['detoxq', 'nr', 'post', 'guard'], { textColumn: 'post', idColumn: 'nr' });
+    expect(read(row)).toEqual(['a plan', 'k0', 'rotten plan']);
+    const labelled = { ...row, rowKey: '1' };
+    const own = { textColumn: 'post', idColumn: 'toxic' };
+    expect([...readLabels([labelled], 'toxic', own).byRow]).toEqual([[0, true]]);
   });
 });

@@ -131,7 +131,13 @@ describe('rows of systems', () => {
     references: [],
     isClean,
   });
-  const failed = (rowNo: number): SystemRow => ({ kind: 'failed', rowNo, rowKey: null, reason: 'engine_crashed' });
+  const failed = (rowNo: number): SystemRow => ({
+    kind: 'failed',
+    rowNo,
+    rowKey: null,
+    reason: 'engine_crashed',
+    message: 'a place',
+  });
 
   async function join(systems: readonly SystemRow[][], only: 'toxic' | 'all' = 'toxic') {
     const tally: RowTally = { read: 0, leftOut: new Map(), failedAsCopies: systems.map(() => 0) };
@@ -151,6 +157,7 @@ describe('rows of systems', () => {
     ]);
     expect(tally).toEqual({
       read: 5,
+      firstFault: 'a place',
       leftOut: new Map([
         [LEFT_CLEAN, 1],
         ['engine_crashed', 1],
