@@ -7,13 +7,32 @@ export interface ColumnMeasure {
   readonly chars: number;
   /** Different values, as a share of those that are not empty. */
   readonly distinct: number;
-  /** Every value is one token with a digit in it, or an address: numbers, keys, hashes, dates, links. Never true of an empty column. */
+  /**
+   * It looks like labels, types or keys: about one word per value, or the same few short values in many rows. An
+   * empty column does not.
+   */
+  readonly isLabels: boolean;
+  /** The same few short values in many rows. */
+  readonly isFewValues: boolean;
+  /** What its values are, in plural, where none is a string: "objects"; null where one is. */
+  readonly noStrings: string | null;
+  /**
+   * No value is text: every one is a token with a digit in it, or an address (numbers, keys, hashes, dates, links), or no
+   * string. Never true of an empty column.
+   */
   readonly isIds: boolean;
   /** A string that is no number and no truth value is among them: CSV has only strings. */
   readonly hasStrings: boolean;
   /** A value has several words. */
   readonly hasPhrases: boolean;
 }
+
+/** Fewer rows do not tell labels from texts by how often they come again. */
+const MANY_ROWS = 10;
+/** Words of a label at most, on average; "not toxic" is one. */
+const LABEL_WORDS = 3;
+/** About one word per row. */
+const ONE_WORD = 1.5;
 
 /** Of a value: the beginning says enough. */
 const LOOKED_AT_CHARS = 2_000;
@@ -24,21 +43,37 @@ export function measureColumn(values: readonly JsonValue[], rows: number): Colum
     const text = typeof value === 'string' ? value.trim().slice(0, LOOKED_AT_CHARS) : '';
     return text === '' ? [] : [text];
   });
-  const others = values.some((value) => typeof value === 'number' || typeof value === 'boolean');
-  const perRow = (count: (text: string) => number): number =>
-    texts.reduce((sum, text) => sum + count(text), 0) / Math.max(1, rows);
+  const others = values.some((value) => value !== null && typeof value !== 'string');
+  const sum = (count: (text: string) => number): number => texts.reduce((total, text) => total + count(text), 0);
+  const words = sum(wordsIn);
+  const different = new Set(texts).size;
+  const perText = words / Math.max(1, texts.length);
+  const isFewValues =
+    texts.length >= MANY_ROWS && different <= Math.max(5, texts.length / 10) && perText <= LABEL_WORDS;
   return {
-    words: perRow(wordsIn),
-    chars: perRow((text) => text.length),
-    distinct: texts.length === 0 ? 0 : new Set(texts).size / texts.length,
+    words: words / Math.max(1, rows),
+    chars: sum((text) => text.length) / Math.max(1, rows),
+    distinct: texts.length === 0 ? 0 : different / texts.length,
+    isFewValues,
+    isLabels: texts.length > 0 && (isFewValues || perText <= ONE_WORD),
+    noStrings: values.length === 0 || values.some((value) => typeof value === 'string') ? null : kindsOf(values),
     isIds: (texts.length > 0 || others) && texts.every(isId),
     hasStrings: texts.some((text) => !isPlain(text)),
     hasPhrases: texts.some((text) => /\S\s+\S/.test(text)),
   };
 }
 
+function kindsOf(values: readonly JsonValue[]): string {
+  const kinds = values.map((value) => {
+    if (value === null) return 'null';
+    if (Array.isArray(value)) return 'lists';
+    return typeof value === 'object' ? 'objects' : `${typeof value}s`;
+  });
+  return [...new Set(kinds)].join(' and ');
+}
+
 /** Tokens with a letter; of scripts without spaces two characters. None in what is data and no text. */
-function wordsIn(text: string): number {
+export function wordsIn(text: string): number {
   if (isId(text) || isData(text)) return 0;
   const unspaced = text.match(UNSPACED)?.length ?? 0;
   const tokens = text.replace(UNSPACED, ' ').split(/\s+/);

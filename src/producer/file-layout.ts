@@ -1,6 +1,7 @@
 import { DatasetError } from '../contract/errors.ts';
 import type { JsonValue } from '../contract/row.ts';
-import { type ColumnSample, chooseIdColumn, chooseTextColumn, findColumn } from './columns.ts';
+import { findColumn } from './column-names.ts';
+import { type ColumnSample, chooseIdColumn, chooseTextColumn } from './columns.ts';
 import { escapedBytes } from './decode.ts';
 import { quoteAdvice } from './dialect.ts';
 import { requireObjectPerLine } from './json-per-line.ts';
@@ -99,6 +100,7 @@ function delimitedLayout(
     columns: columns.filter((_, index) => !unnamed.has(index)),
     rows: rows.length,
     values: (column) => rows.map((row) => row.fields[columns.indexOf(column)] ?? ''),
+    unnamed: [...unnamed].map((index) => ({ place: index + 1, values: rows.map(({ fields }) => fields[index] ?? '') })),
   };
   const idColumn = chooseIdColumn(sample, choice.idColumn);
   const text = chooseTextColumn(sample, textRequest(choice), idColumn);

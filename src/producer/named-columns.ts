@@ -1,4 +1,4 @@
-import { findColumn, listColumns, missingColumn } from './columns.ts';
+import { findColumn, listColumns, missingColumn } from './column-names.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { Format } from './format.ts';
 import type { RecordBatch } from './records.ts';

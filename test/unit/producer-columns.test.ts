@@ -157,6 +157,59 @@ const REFUSED: readonly (readonly [string, Values[], RegExp])[] = [
     /"tweet" and "message" may each be the text/,
   ],
   ['an empty text', rowsOf(30, (at) => ({ text: '', narrative: text(at) })), /"narrative" holds more text/],
+  [
+    'labels beside another form of the name',
+    rowsOf(20, (at) => ({ review: ['positive', 'negative'][at % 2] ?? '', full_review: text(at, 8) })),
+    /"full_review" holds more text/,
+  ],
+  [
+    'labels under a certain name',
+    rowsOf(20, (at) => ({ text: ['toxic', 'neutral'][at % 2] ?? '', original_text: text(at, 8) })),
+    /"original_text" holds more text/,
+  ],
+  [
+    'slugs beside the post',
+    rowsOf(20, (at) => ({ post: `why-${WORDS[at % 16]}-${'abcdefghijklmnopqrst'[at]}`, post_message: text(at, 8) })),
+    /"post_message" holds more text/,
+  ],
+  [
+    'types beside a title',
+    rowsOf(20, (at) => ({ content: ['image', 'video'][at % 2] ?? '', title: text(at, 8) })),
+    /"title" holds more text/,
+  ],
+  [
+    'forms beside HTML',
+    rowsOf(20, (at) => ({ text: ['plain', 'rich'][at % 2] ?? '', html: `<p>${text(at, 8)}</p>` })),
+    /"html" holds more text/,
+  ],
+  [
+    'origins beside a rewrite',
+    rowsOf(20, (at) => ({ source: ['Stack Overflow', 'Reddit'][at % 2] ?? '', target_text: text(at, 8) })),
+    /"source" has a usual name, but "target_text" holds more text/,
+  ],
+  [
+    'labels of two words beside a rewrite',
+    rowsOf(20, (at) => ({ toxic: ['very toxic', 'not toxic'][at % 2] ?? '', paraphrase: text(at, 8) })),
+    /"toxic" has a usual name, but "paraphrase" holds more text/,
+  ],
+  [
+    'a label alone',
+    rowsOf(20, (at) => ({ id: at, label: ['toxic', 'ok'][at % 2] ?? '' })),
+    /"label" is the only column of strings, and holds labels/,
+  ],
+  [
+    'two rows of labels',
+    [
+      { score: 1, label: 'toxic' },
+      { score: 0, label: 'ok' },
+    ],
+    /holds labels/,
+  ],
+  [
+    'few words under an unknown name',
+    rowsOf(20, (at) => ({ score: at, verdict: ['toxic', 'fine', 'bad'][at % 3] ?? '' })),
+    /holds labels/,
+  ],
   ['links alone', rowsOf(30, (at) => ({ id: at, link: `https://example.org/${at}` })), /cannot tell/],
 ];
 
@@ -172,6 +225,44 @@ describe('the text column that is guessed', () => {
       const columns = Object.keys(rows[0] ?? {}).join(', ');
       await expect(guess(rows, format)).rejects.toThrow(new RegExp(`--text-column. Columns: ${columns}$`));
     }
+  });
+
+  test.each([
+    ['{"id":1,"content":{"rendered":"<p>you</p>"},"title":"hello my dear friend"}', '"content" are objects'],
+    ['{"text":{"0":"you idiot","1":"nice day"}}', '"text" are objects'],
+    ['{"text":["a","b"]}', '"text" are lists'],
+    ['{"rows":[{"text":"a"}]}', '"rows" are lists'],
+    ['{"text":5}', '"text" are numbers'],
+  ])('values that are no strings are refused: %s', async (line, message) => {
+    await expect(openPieces([`${line}\n${line}\n`], { format: 'jsonl' })).rejects.toThrow(
+      new RegExp(`the values of ${message}, not strings.*--text-column`),
+    );
+  });
+
+  test('numbers under a doubtful name do not hinder', async () => {
+    expect(await guess([{ toxic: 1, remark: 'you are a fool' }])).toBe('remark');
+    expect(await guess([{ post: 17, remark: 'you are a fool' }])).toBe('remark');
+  });
+
+  test.each([
+    ['Comments export,,\nid,text,label\n1,you are an idiot,1\n', 2],
+    ['id,\n1,you are an idiot\n2,have a nice day\n', 2],
+    ['id,label,\n1,toxic,you are an idiot\n2,ok,have a nice day\n', 3],
+    ['text,label,\ntoxic,1,you are an idiot of the worst kind\n', 3],
+    ['id,text,\n1,ok,you are an idiot of the worst kind\n', 3],
+  ])('a column without a name that holds the words is a rival: %j', async (content, place) => {
+    await expect(openPieces([content], { format: 'csv' })).rejects.toThrow(
+      new RegExp(`the header has no name for column ${place}, .*--skip-lines 1`),
+    );
+  });
+
+  test('columns without a name that hold less hinder nothing', async () => {
+    for (const content of [
+      ',text,\n0,hello you,ok\n1,you fool,x\n',
+      ',remark\n0,hello you\n',
+      'text,\nyou idiot,\nhello,\n',
+    ])
+      expect((await openPieces([content], { format: 'csv' })).textColumn).toMatch(/text|remark/);
   });
 
   test('says how many columns it was guessed from; one that was named is no guess', async () => {
