@@ -94,7 +94,7 @@ export async function createRedisQueue({
       checked = true;
     } catch (error) {
       disconnect();
-      throw translate(error instanceof DetoxqError ? error : (fault ?? new Error(CLOSED_AT_ONCE)));
+      throw translate(causeOf(error, fault));
     } finally {
       clearTimeout(patience);
     }
@@ -128,13 +128,22 @@ function optionsOf(address: RedisAddress) {
 /** Two databases may name the same queue: then workers of one would throw away the jobs of the other. */
 async function requireOwnQueue(redis: Redis, where: string, name: string, installation: string): Promise<void> {
   const key = `${KEY_PREFIX}:${name}:installation`;
-  await redis.setnx(key, installation);
-  const owner = await redis.get(key);
+  let owner = await redis.get(key);
+  if (owner === installation) return;
+  // A write: one that is refused where memory is full.
+  if (owner === null) await redis.setnx(key, installation);
+  owner = await redis.get(key);
   if (owner === null || owner === installation) return;
   throw new UsageError(
     `the queue ${name} on Redis at ${where} is that of another installation (${owner}), and this is ${installation}: ` +
       `set DETOXQ_QUEUE to another name. If that installation is no more: redis-cli del '${key}'`,
   );
+}
+
+/** Why a connection could not be opened: what a command was answered, else what the connection ended with. */
+function causeOf(error: unknown, fault: unknown): unknown {
+  if (error instanceof DetoxqError || (error instanceof Error && error.name === 'ReplyError')) return error;
+  return fault ?? new Error(CLOSED_AT_ONCE);
 }
 
 /** ioredis would go on with database 0, which is another queue. */

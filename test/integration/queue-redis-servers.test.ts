@@ -138,6 +138,42 @@ describe.skipIf(!canStartRedis)('servers that are not what a queue needs', () =>
     await queue.obliterate();
   });
 
+  test.each([
+    ['the command that asks what it is', ['~*', '&*', '+@all', '-info']],
+    ['the keys', ['~other*', '&*', '+@all']],
+    ['every command', ['~*', '&*', '-@all']],
+  ])('a user who may not use %s is told so', async (_, rules) => {
+    const admin = new Redis(at(':hunter2@'));
+    onTestFinished(() => admin.disconnect());
+    await admin.acl('SETUSER', 'narrow', 'reset', 'on', '>hunter4', ...rules);
+    const queue = createRedisQueue({
+      url: at('narrow:hunter4@'),
+      name: 'servers-test',
+      installation: 'database a, schema b',
+      log: createTestLog().log,
+    });
+    await expect(queue).rejects.toThrow(/this user may not do what a queue needs: check its ACL$/);
+  });
+
+  test('a Redis that is full is told so', async () => {
+    const full = await startPrivateRedis(['--maxmemory-policy', 'noeviction']);
+    onTestFinished(() => full.remove());
+    const admin = new Redis(full.url);
+    onTestFinished(() => admin.disconnect());
+    const options = { url: full.url, name: 'servers-test', installation: 'database a, schema b' };
+    await admin.config('SET', 'maxmemory', '1');
+    await expect(createRedisQueue({ ...options, log: createTestLog().log })).rejects.toThrow(
+      /its memory is full: raise maxmemory, or wait until workers have caught up$/,
+    );
+    await admin.config('SET', 'maxmemory', '0');
+    await (await createRedisQueue({ ...options, log: createTestLog().log })).close();
+    await admin.config('SET', 'maxmemory', '1');
+    // Opened before, it is known to be ours: that takes no memory.
+    const queue = await createRedisQueue({ ...options, log: createTestLog().log });
+    onTestFinished(() => queue.close());
+    await expect(queue.add([jobOf(0)])).rejects.toThrow('its memory is full');
+  });
+
   test('a replica is refused at once', async () => {
     const replica = await startPrivateRedis(['--replicaof', '127.0.0.1', String(redis.port)]);
     onTestFinished(() => replica.remove());
