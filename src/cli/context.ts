@@ -1,5 +1,5 @@
 import { type Config, readConfig } from '../config.ts';
-import { ServiceError } from '../contract/errors.ts';
+import { HomeError, ServiceError } from '../contract/errors.ts';
 import { formatRoom, freeBytes } from '../contract/file-errors.ts';
 import type { Log } from '../contract/log.ts';
 import { parsePostgresAddress } from '../contract/postgres-address.ts';
@@ -96,9 +96,10 @@ const LEAST_FREE_BYTES = 16 << 20;
 
 /** Servers say that they cannot write, or end; on whose disk that is, and how full it is, they do not say. */
 function explainFullHome(error: unknown, { home, databaseUrl, redisUrl }: Config): unknown {
-  if (!(error instanceof ServiceError) || (databaseUrl !== undefined && redisUrl !== undefined)) return error;
+  if (!(error instanceof ServiceError) || error instanceof HomeError) return error;
+  if (databaseUrl !== undefined && redisUrl !== undefined) return error;
   const free = freeBytes(home);
-  if (free === null || free >= LEAST_FREE_BYTES || error.message.includes(' free)')) return error;
+  if (free === null || free >= LEAST_FREE_BYTES) return error;
   return new ServiceError(
     `${error.message.replace(/\.?$/, '.')} The disk of ${home}, where the embedded services keep their data, is full ` +
       `(${formatRoom(free)} free): make room there, or give DETOXQ_HOME a folder on a disk with more. Rows that are done are kept.`,

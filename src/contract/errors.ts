@@ -21,6 +21,9 @@ export class ServiceError extends DetoxqError {
   override readonly name = 'ServiceError';
 }
 
+/** `DETOXQ_HOME` cannot be written. The message says why (on a full disk, how full it is) and what to do. */
+export class HomeError extends ServiceError {}
+
 /** A checkpoint or compiled graph is broken or of a kind that is not supported. */
 export class CheckpointError extends DetoxqError {
   override readonly name = 'CheckpointError';

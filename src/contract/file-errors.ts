@@ -71,8 +71,9 @@ export function homeAdvice(error: unknown): string {
 export function freeBytes(path: string): number | null {
   for (let at = resolve(path); ; at = dirname(at)) {
     try {
-      const { bavail, bsize } = statfsSync(at);
-      return bavail * bsize;
+      const { bavail, bsize, blocks } = statfsSync(at);
+      // `/proc` and `/sys` are on no disk.
+      return blocks === 0 ? null : bavail * bsize;
     } catch {
       if (dirname(at) === at) return null;
     }

@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HubError } from '../contract/errors.ts';
+import { makeFolder } from '../contract/make-folder.ts';
 import { type Answer, type Http, reason, Unreachable } from './http.ts';
 import { type HubFile, type Repository, refusal } from './repository.ts';
 
@@ -37,7 +38,7 @@ export async function download(request: DownloadRequest): Promise<Downloaded> {
   const { file, folder, repository } = request;
   const target = join(folder, file.name);
   const part = `${target}.part`;
-  await mkdir(dirname(target), { recursive: true });
+  makeFolder(dirname(target));
   const there = await hashesOf(target);
   if (there !== null && difference(file, file.sha256, there) === null) {
     request.onBytes(there.size);

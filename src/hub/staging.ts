@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../contract/make-folder.ts';
 import { checkpointFolder, refFile, repositoryFolder } from '../engine/checkpoint/pulled.ts';
 
 /** A folder that a download fills. It is published as a whole, so no one ever sees half a checkpoint. */
@@ -20,7 +21,7 @@ export interface Staging {
 export async function openStaging(modelsFolder: string, id: string, commit: string): Promise<Staging> {
   const repository = repositoryFolder(modelsFolder, id);
   const target = checkpointFolder(modelsFolder, id, commit);
-  await mkdir(repository, { recursive: true });
+  makeFolder(repository);
   const folder = join(repository, stagingName(commit));
   if (!(await takeOver(repository, commit, folder))) await mkdir(folder);
   return {
@@ -47,7 +48,7 @@ export async function openStaging(modelsFolder: string, id: string, commit: stri
 /** Remembers which commit a revision is. */
 export async function writeRef(modelsFolder: string, id: string, revision: string, commit: string): Promise<void> {
   const file = refFile(modelsFolder, id, revision);
-  await mkdir(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const temporary = `${file}.${randomUUID()}.tmp`;
   await writeFile(temporary, `${commit}\n`);
   await rename(temporary, file);

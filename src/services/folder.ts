@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ServiceError } from '../contract/errors.ts';
+import { HomeError } from '../contract/errors.ts';
 import { fileFault, homeAdvice, isSystemError } from '../contract/file-errors.ts';
+import { makeFolder } from '../contract/make-folder.ts';
 
 /** Where everything of the embedded services lies in a home folder. */
 export interface ServicesFolder {
@@ -27,7 +28,7 @@ export function servicesFolder(home: string): ServicesFolder {
 /** Makes the folder for state, and refuses one that others can read: it holds passwords. */
 export function makeStateFolder(folder: ServicesFolder): void {
   try {
-    mkdirSync(folder.state, { recursive: true, mode: 0o700 });
+    makeFolder(folder.state, 0o700);
     if ((statSync(folder.state).mode & 0o077) !== 0) chmodSync(folder.state, 0o700);
     const probe = join(folder.state, `probe.${process.pid}`);
     try {
@@ -36,7 +37,7 @@ export function makeStateFolder(folder: ServicesFolder): void {
       rmSync(probe, { force: true });
     }
   } catch (cause) {
-    throw new ServiceError(
+    throw new HomeError(
       `The folder ${folder.state} cannot be written: ${fileFault(cause, folder.state)}. ${homeAdvice(cause)} ` +
         'Or set DATABASE_URL and REDIS_URL.',
       { cause },

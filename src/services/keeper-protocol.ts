@@ -22,6 +22,8 @@ export type KeeperRequest =
 export interface KeeperReply {
   /** Message for a ServiceError: a server cannot be started. */
   readonly error?: string;
+  /** The error is that the home folder cannot be written. */
+  readonly homeFault?: boolean;
   /** The keeper is stopping: its process ends soon, and then another can be started. */
   readonly stopping?: boolean;
   /** Null: not started; for Redis after a lease that needs it: no redis-server or valkey-server was found. */

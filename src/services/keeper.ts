@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServiceError } from '../contract/errors.ts';
+import { isSystemError } from '../contract/file-errors.ts';
 import { errorText, readJson, type ServicesFolder, servicesFolder, startText, writeJson } from './folder.ts';
 import {
   CLAIMED,
@@ -113,7 +114,7 @@ function createKeeper({ home, path }: KeeperOptions) {
       try {
         await ensure(request.needs);
       } catch (error) {
-        socket.write(reply({ error: startText(error, home) }));
+        socket.write(reply({ error: startText(error, home), homeFault: isSystemError(error) }));
         return;
       }
     }

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ServiceError } from '../contract/errors.ts';
+import { HomeError, ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { errorText, logTail, makeStateFolder, type ServicesFolder, servicesFolder } from './folder.ts';
 import {
@@ -127,7 +127,7 @@ async function converse(options: LeaseOptions, request: Request): Promise<Answer
     if (answer !== null && !answer.isStopping()) {
       if (answer.reply.error === undefined) return answer;
       await hangUp(answer);
-      throw new ServiceError(answer.reply.error);
+      throw answer.reply.homeFault ? new HomeError(answer.reply.error) : new ServiceError(answer.reply.error);
     }
     if (answer !== null) await hangUp(answer);
     await delay(TURNOVER_POLL_MS);

@@ -4,7 +4,6 @@ import {
   cpSync,
   existsSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -14,6 +13,7 @@ import {
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { ServiceError } from '../contract/errors.ts';
+import { makeFolder } from '../contract/make-folder.ts';
 import { errorCode, errorText } from './folder.ts';
 import type { ServiceUser } from './service-user.ts';
 
@@ -114,7 +114,7 @@ function copyTree(source: string, target: string): void {
   const parent = dirname(target);
   const staging = join(parent, `new.${process.pid}`);
   try {
-    mkdirSync(parent, { recursive: true });
+    makeFolder(parent);
     const { uid, mode } = lstatSync(parent);
     if (uid !== process.getuid?.() || (mode & 0o022) !== 0) {
       throw new Error(`${parent} belongs to someone else or can be written by others`);

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { chownSync, mkdirSync, statSync } from 'node:fs';
+import { chownSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
+import { makeFolder } from '../contract/make-folder.ts';
 import type { ServicesFolder } from './folder.ts';
 import { SERVER_ENVIRONMENT, type Server, startServer } from './server.ts';
 import { type ServiceUser, serviceUser } from './service-user.ts';
@@ -19,7 +20,7 @@ export async function startRedis(folder: ServicesFolder, password: string, searc
   const user = serviceUser(folder.redisData);
   const program = await findRedis(searchPath, user);
   if (program === null) return null;
-  mkdirSync(folder.redisData, { recursive: true, mode: 0o700 });
+  makeFolder(folder.redisData, 0o700);
   if (user !== null && statSync(folder.redisData).uid === 0) chownSync(folder.redisData, user.uid, user.gid);
   return await startServer({
     name: 'redis',

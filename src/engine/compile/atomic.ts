@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '../../contract/make-folder.ts';
 
 /** Writes a file so that other processes see all of it or nothing. Creates its folder. */
 export async function writeFileAtomically(file: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const temporary = `${file}.${randomUUID()}.tmp`;
   try {
     await writeFile(temporary, content);

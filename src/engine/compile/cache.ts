@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { dirname, join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import { fileFault, homeAdvice, isSystemError } from '../../contract/file-errors.ts';
+import { makeFolder } from '../../contract/make-folder.ts';
 import { fileHash, rememberedHash } from '../checkpoint/file-hash.ts';
 
 /**
@@ -55,7 +56,7 @@ async function fill(
   make: (folder: string) => void | Promise<void>,
 ): Promise<void> {
   const parent = dirname(folder);
-  await mkdir(parent, { recursive: true });
+  makeFolder(parent);
   await removeAbandoned(parent);
   const temporary = join(parent, `tmp-${randomUUID()}`);
   await mkdir(temporary);
