@@ -11,6 +11,7 @@ import { createDelimitedRowReader } from './row-delimited.ts';
 import { createJsonRowReader, isObject, parseLine } from './row-json.ts';
 import { notEncoded, type RowReader } from './row-reader.ts';
 import { createTextRowReader } from './row-text.ts';
+import { requireNoOtherMark } from './whole-lines.ts';
 
 /** What the first records of a file say about the rest. */
 export interface FileLayout {
@@ -94,6 +95,9 @@ function delimitedLayout(
   const columns = names.map((column, index) => (column === '' ? freeName(names, index) : column));
   if (rows.length === 0) throw new EmptyFileError(`${name}: has a header and no rows`);
 
+  const isNamed = choice.textColumn !== undefined && findColumn(columns, choice.textColumn) !== null;
+  if (columns.length === 1 && reading.dialect.delimiter === undefined && !isNamed) requireNoOtherMark(name, records);
+  requireNoRowNames(name, rows, columns.length);
   requireSomeFit(name, rows, columns.length);
   const sample: ColumnSample = {
     file: name,
@@ -127,6 +131,23 @@ function requireSomeFit(name: string, rows: readonly RawRecord[], columns: numbe
   throw new DatasetError(
     `${name}: the header has ${columns} columns, and none of the first ${rows.length} rows has (they have ${seen.join(', ')}); ` +
       'name every column in the header, and check the delimiter (--delimiter)',
+  );
+}
+
+/**
+ * R's `write.table` and pandas' `index_label=False` write the names of the rows without a name above them: every row
+ * has one field more than the header, and the first is another one in each. Throws DatasetError.
+ */
+function requireNoRowNames(name: string, rows: readonly RawRecord[], columns: number): void {
+  const firsts = rows.map(({ fields }) => fields[0] ?? '');
+  if (rows.length < 2 || rows.some(({ fields }) => fields.length !== columns + 1)) return;
+  // Without an empty last one, each row is an error that says so.
+  if (!rows.some(({ fields }) => fields.at(-1) === '')) return;
+  if (new Set(firsts).size < rows.length || firsts.some((first) => /\s/.test(first.trim()))) return;
+  throw new DatasetError(
+    `${name}: every row has one field more than the header, as when its first field is the name of the row ` +
+      "(R's write.table, pandas' index); put a name for it at the start of the header, " +
+      'or, where a delimiter ends every row, one at the end of the header, too',
   );
 }
 

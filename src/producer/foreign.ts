@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { Dialect } from './dialect.ts';
-import type { Format } from './format.ts';
+import { type Format, isDelimited } from './format.ts';
 import { PARQUET_TO_JSONL, pipeFrom, QUERY_SQLITE } from './pipe-from.ts';
+import { otherTextFormat } from './text-tables.ts';
 
 /** Bytes at the start of a file that `foreignKind` has to see: a block of a tar archive. */
 export const FOREIGN_BYTES = 512;
@@ -109,7 +110,7 @@ export function foreignKind(
 ): string | null {
   const known = KINDS.find((kind) => kind.is(head));
   if (known === undefined) {
-    const noun = markup(head, format) ?? (!hasControls(dialect) && isUnknownBinary(head) ? BINARY : null);
+    const noun = markup(head, format, dialect) ?? (!hasControls(dialect) && isUnknownBinary(head) ? BINARY : null);
     return noun === null ? null : `${where(outer)}${noun}`;
   }
   const { noun, advice } = known;
@@ -130,13 +131,13 @@ function where(outer: 'gzip' | 'zstd' | null): string {
 
 const BINARY = 'binary data and no text; what is read: CSV, TSV, JSONL and text, also compressed with gzip or zstd';
 
-function markup(head: Buffer, format: Format): string | null {
+function markup(head: Buffer, format: Format, dialect: Dialect): string | null {
   // Lines of text may be lines of markup.
   if (format === 'txt') return null;
   const start = head.toString('utf8').replace(/^\ufeff?\s*(<!--.*?-->\s*)*/s, '');
   if (/^<(!doctype html|html[\s>]|head>)/i.test(start)) return `an HTML page and no ${format.toUpperCase()}, ${LOOK}`;
   if (/^<\?xml[\s?]/i.test(start)) return `XML and no ${format.toUpperCase()}, ${LOOK}`;
-  return null;
+  return isDelimited(format) ? otherTextFormat(start, dialect) : null;
 }
 
 /** Fewer say little. */
