@@ -6,7 +6,7 @@ import { parsePostgresAddress } from '../contract/postgres-address.ts';
 import { type ChunkQueue, defaultQueueName, queueSchema } from '../queue/queue.ts';
 import { openServices, type Services } from '../services/services.ts';
 import { inSchema } from '../store/in-schema.ts';
-import { locateSchema, type Place, readInstallation, resultsTable } from '../store/locate.ts';
+import { freeSchema, locateSchema, type Place, readInstallation, resultsTable } from '../store/locate.ts';
 import { migrate, requireCurrentSchema } from '../store/migrate.ts';
 import { createPool, type Database } from '../store/pool.ts';
 import { servicesStep } from './first-word.ts';
@@ -66,7 +66,7 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
     const database = inSchema(pool, place.schema);
     // The embedded database is ours alone: its schema follows the program without being asked.
     const schema = options.schema ?? (services.postgres === 'embedded' ? 'apply' : 'check');
-    if (schema !== 'skip') requireOneInstallation(place);
+    if (schema !== 'skip') await requireOneInstallation(place, pool);
     if (schema === 'check') await requireCurrentSchema(database);
     // Looked at first: a user who may not change the schema can run on one that is up to date.
     if (schema === 'apply' && !(await isCurrent(database))) await migrate(database);
@@ -108,12 +108,14 @@ function explainFullHome(error: unknown, { home, databaseUrl, redisUrl }: Config
 }
 
 /** Only `migrate` begins a second installation: a verb that forgot a setting must not look into an empty one. */
-function requireOneInstallation({ schema, found, others }: Place): void {
+async function requireOneInstallation({ schema, found, others }: Place, pool: Database): Promise<void> {
   const [other] = others;
   if (found || other === undefined) return;
+  const free = await freeSchema(pool, schema);
+  const setting = free === schema ? '' : `DETOXQ_SCHEMA=${free} `;
   throw new ServiceError(
     `the schema ${schema} of this database has no tables of detoxq; there is an installation in ${others.join(', ')}: ` +
-      `to use it, set DETOXQ_SCHEMA=${other}; to make another one in ${schema}, run \`detoxq migrate\``,
+      `to use it, set DETOXQ_SCHEMA=${other}; to make another one in ${free}, run \`${setting}detoxq migrate\``,
   );
 }
 

@@ -83,6 +83,25 @@ async function readServer(connection: Connection, setting: string | undefined): 
   return server;
 }
 
+/**
+ * Where another installation can be made: `wanted`, unless something is in it; else the first of `detoxq`, `detoxq_2`, … that
+ * does not exist.
+ */
+export async function freeSchema(connection: Connection, wanted: string): Promise<string> {
+  const taken = await connection.query<{ name: string; empty: boolean }>(
+    `SELECT nspname::text AS name, NOT EXISTS (
+       SELECT FROM pg_catalog.pg_depend
+       WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = pg_namespace.oid
+     ) AS empty
+     FROM pg_catalog.pg_namespace`,
+  );
+  const there = new Map(taken.map(({ name, empty }) => [name, empty]));
+  if (there.get(wanted) !== false) return wanted;
+  let free: string = DEFAULT_SCHEMA;
+  for (let number = 2; there.has(free); number += 1) free = `${DEFAULT_SCHEMA}_${number}`;
+  return free;
+}
+
 /** How people name the table of results: without a schema where it has none of its own. */
 export function resultsTable(schema: string): string {
   if (schema === FORMER_SCHEMA) return 'results';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
 import { quoteIdentifier } from './in-schema.ts';
-import { requireServer } from './locate.ts';
+import { freeSchema, requireServer } from './locate.ts';
 import type { Connection, Database } from './pool.ts';
 import { sqlState } from './postgres-errors.ts';
 
@@ -45,6 +45,8 @@ export async function migrate(database: Database, folder: string = MIGRATIONS): 
   return database.transaction(async (connection) => {
     await requireServer(connection);
     await connection.query('SELECT pg_advisory_xact_lock($1)', [LOCK_KEY]);
+    // Looked for now: a transaction that failed answers no question.
+    const free = await freeSchema(connection, database.schema);
     await makeSchema(connection, database.schema);
     // Migrations name no schema, so that they work in every one.
     await connection.query(`SET LOCAL search_path = ${quoteIdentifier(database.schema)}`);
@@ -58,7 +60,7 @@ export async function migrate(database: Database, folder: string = MIGRATIONS): 
     const pending = pendingMigrations(migrations, await readApplied(connection));
     for (const { version, name, sql, sha256 } of pending) {
       await connection.query(sql).catch((error) => {
-        throw DUPLICATES.includes(sqlState(error)) ? notOurs(database.schema, error) : error;
+        throw DUPLICATES.includes(sqlState(error)) ? notOurs(database.schema, free, error) : error;
       });
       await connection.query('INSERT INTO detoxq.detoxq_migrations (version, name, sha256) VALUES ($1, $2, $3)', [
         version,
@@ -99,12 +101,12 @@ async function makeSchema(connection: Connection, schema: string): Promise<void>
   }
 }
 
-function notOurs(schema: string, cause: unknown): DetoxqError {
+function notOurs(schema: string, free: string, cause: unknown): DetoxqError {
   const said =
     cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : 'something is there already';
   return new DetoxqError(
     `the schema ${schema} holds something of another program (${said}), and detoxq does not touch it: ` +
-      'set DETOXQ_SCHEMA to a schema of its own, such as DETOXQ_SCHEMA=detoxq',
+      `set DETOXQ_SCHEMA to a schema of its own, such as DETOXQ_SCHEMA=${free}`,
     { cause },
   );
 }

@@ -4,13 +4,14 @@ import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { DetoxqError, UsageError } from '../../src/contract/errors.ts';
 import { deleteRun } from '../../src/store/delete.ts';
 import { inSchema } from '../../src/store/in-schema.ts';
-import { locateSchema, readInstallation, resultsTable } from '../../src/store/locate.ts';
+import { freeSchema, locateSchema, readInstallation, resultsTable } from '../../src/store/locate.ts';
 import { migrate, requireCurrentSchema } from '../../src/store/migrate.ts';
 import { createPool, type Database } from '../../src/store/pool.ts';
 import { readSummary } from '../../src/store/progress.ts';
 import { readOnlyQuery } from '../../src/store/read-only-query.ts';
 import { createRun, listRuns } from '../../src/store/runs.ts';
 import { verifyRun } from '../../src/store/verify.ts';
+import { runCli } from '../support/cli.ts';
 import { createTestDatabase, onServer, type TestDatabase } from '../support/database.ts';
 import { finishedRun, SETTINGS } from '../support/ledger.ts';
 
@@ -91,6 +92,34 @@ test('tables of another program in the schema that was named are not touched', a
   expect(error).toBeInstanceOf(DetoxqError);
   expect(error.message).toMatch(/schema public holds something of another program .*"runs".* DETOXQ_SCHEMA=detoxq$/);
   expect(await database.query("SELECT to_regclass('detoxq_migrations') AS ledger")).toEqual([{ ledger: null }]);
+});
+
+test.each([
+  ['detoxq', ['detoxq'], 'detoxq_2'],
+  ['public', ['public', 'detoxq', 'detoxq_2'], 'detoxq_3'],
+])("where the schema %s is another program's, one that is free is suggested", async (wanted, taken, free) => {
+  const { database } = await plainDatabase();
+  for (const schema of taken) {
+    await database.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+    await database.query(`CREATE TABLE ${schema}.runs (id integer)`);
+  }
+  await expect(migrate(inSchema(database, wanted))).rejects.toThrow(new RegExp(`such as DETOXQ_SCHEMA=${free}$`));
+  await migrate(inSchema(database, free));
+  expect(await freeSchema(database, 'elsewhere')).toBe('elsewhere');
+  await database.query('CREATE SCHEMA elsewhere');
+  expect(await freeSchema(database, 'elsewhere')).toBe('elsewhere');
+});
+
+test('status suggests a free schema for another installation', async () => {
+  const { database, url } = await plainDatabase();
+  await migrate(inSchema(database, 'team'));
+  const env = { DATABASE_URL: url, REDIS_URL: 'redis://127.0.0.1:1' };
+  expect((await runCli(['status'], env)).stderr).toContain('to make another one in detoxq, run `detoxq migrate`');
+  await database.query('CREATE SCHEMA detoxq');
+  await database.query('CREATE FUNCTION detoxq.f() RETURNS integer LANGUAGE sql AS $$SELECT 1$$');
+  expect((await runCli(['status'], env)).stderr).toContain(
+    'to make another one in detoxq_2, run `DETOXQ_SCHEMA=detoxq_2 detoxq migrate`',
+  );
 });
 
 test('two installations in one database know nothing of each other', async () => {
