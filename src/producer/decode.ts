@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createByteReader } from './decode-bytes.ts';
-import { type FixedEncoding, isLong, type LongEncoding } from './encoding.ts';
+import { createPairReader } from './decode-pairs.ts';
+import { type FixedEncoding, isLong, isPair, type LongEncoding } from './encoding.ts';
 
 /**
  * Bytes in pieces to text in pieces. A byte that the encoding does not have becomes the lone surrogate U+DC00 + byte
@@ -74,6 +75,7 @@ function pieceReader(encoding: FixedEncoding, onInvalid: () => void): PieceReade
       (bytes) => readUtf16(swapped(bytes), onInvalid),
     );
   }
+  if (isPair(encoding)) return createPairReader(encoding, UNKNOWN_BYTES, onInvalid);
   return isLong(encoding) ? longReader(encoding, onInvalid) : createByteReader(encoding, onInvalid);
 }
 
@@ -118,14 +120,18 @@ function swapped(bytes: Buffer): Buffer {
   return bytes.length % 2 === 0 ? even : Buffer.concat([even, bytes.subarray(-1)]);
 }
 
-/** By the decoder of the platform. U+FFFD, which these encodings do not need, says where bytes are no character. */
+/**
+ * By the decoder of the platform. U+FFFD, which these encodings do not need, says where bytes are no character; so do
+ * characters for private use, unless the encoding is one of all of Unicode.
+ */
 function longReader(encoding: LongEncoding, onInvalid: () => void): PieceReader {
   const decoder = new TextDecoder(encoding);
+  const unknown = encoding === 'gb18030' ? /\ufffd/ : /[\ufffd\ue000-\uf8ff]/;
   return (bytes, last) => {
     const text = decoder.decode(bytes, { stream: !last });
-    if (!text.includes('\ufffd')) return text;
+    if (!unknown.test(text)) return text;
     onInvalid();
-    return text.replaceAll('\ufffd', UNKNOWN_BYTES);
+    return text.replaceAll(new RegExp(unknown, 'g'), UNKNOWN_BYTES);
   };
 }
 

@@ -9,8 +9,10 @@ const BYTE_ENCODINGS = [
   'macintosh',
   'ibm866',
 ] as const;
-/** Encodings of East Asia, with one to four bytes per character. */
-const LONG_ENCODINGS = ['shift_jis', 'euc-jp', 'gb18030', 'big5', 'euc-kr'] as const;
+/** Encodings of East Asia with one or two bytes per character. */
+const PAIR_ENCODINGS = ['shift_jis', 'big5', 'big5-hkscs', 'euc-kr'] as const;
+/** Others of East Asia, with up to four bytes per character. */
+const LONG_ENCODINGS = ['euc-jp', 'gb18030'] as const;
 
 export const ENCODINGS = [
   'utf-8',
@@ -20,12 +22,18 @@ export const ENCODINGS = [
   'windows-1252',
   'iso-8859-1',
   ...BYTE_ENCODINGS,
+  ...PAIR_ENCODINGS,
   ...LONG_ENCODINGS,
 ] as const;
 export type Encoding = (typeof ENCODINGS)[number];
 /** An encoding whose byte order is known. */
 export type FixedEncoding = Exclude<Encoding, 'utf-16'>;
+export type PairEncoding = (typeof PAIR_ENCODINGS)[number];
 export type LongEncoding = (typeof LONG_ENCODINGS)[number];
+
+export function isPair(encoding: Encoding): encoding is PairEncoding {
+  return PAIR_ENCODINGS.some((pair) => pair === encoding);
+}
 
 export function isLong(encoding: Encoding): encoding is LongEncoding {
   return LONG_ENCODINGS.some((long) => long === encoding);
@@ -62,12 +70,21 @@ const ALIASES: Readonly<Record<string, Encoding>> = {
   cp932: 'shift_jis',
   windows31j: 'shift_jis',
   ms932: 'shift_jis',
+  windows932: 'shift_jis',
   gbk: 'gb18030',
   gb2312: 'gb18030',
   cp936: 'gb18030',
+  ms936: 'gb18030',
+  windows936: 'gb18030',
   cp950: 'big5',
+  ms950: 'big5',
+  windows950: 'big5',
+  hkscs: 'big5-hkscs',
   cp949: 'euc-kr',
+  ms949: 'euc-kr',
+  windows949: 'euc-kr',
   uhc: 'euc-kr',
+  ksc5601: 'euc-kr',
 };
 
 /** @throws UsageError, with a list of what there is */
@@ -78,7 +95,12 @@ export function parseEncoding(value: string): Encoding {
     ENCODINGS.find((encoding) => plainOf(encoding) === plain) ??
     ENCODINGS.find((encoding) => plainOf(encoding) === plain.replace(/^(?:cp|win)(?=125\d$)/, 'windows')) ??
     ENCODINGS.find((encoding) => plainOf(encoding) === plain.replace(/^(?:cs)?iso8859(?=\d)|^8859(?=\d)/, 'iso8859'));
-  if (found === undefined) throw new UsageError(`It must be one of ${ENCODINGS.join(', ')}.`);
+  if (found === undefined) {
+    throw new UsageError(
+      `It must be one of ${ENCODINGS.join(', ')}. Convert others first: ` +
+        'iconv -f NAME -t UTF-8 FILE | detoxq run - --format csv',
+    );
+  }
   return found;
 }
 

@@ -76,7 +76,8 @@ export function rejectUnreadable(
 export function notEncoded({ encoding }: Dialect, bytes?: string): string {
   const which = bytes === undefined ? '' : ` (${bytes})`;
   if (encoding === undefined) return `is not UTF-8${which}; name its encoding, for example --encoding windows-1252`;
-  return `is not ${encoding}${which}, as --encoding says; name another one`;
+  const other = encoding === 'big5' ? ', perhaps big5-hkscs' : '';
+  return `is not ${encoding}${which}, as --encoding says; name another one${other}`;
 }
 
 /** True when the text has more than `maxTextBytes` bytes as UTF-8. */
