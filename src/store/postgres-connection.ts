@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { ServiceError } from '../contract/errors.ts';
 import { type PostgresAddress, parsePostgresAddress } from '../contract/postgres-address.ts';
 import { passwordFromFile } from './password-file.ts';
@@ -56,6 +57,11 @@ function passwordOf(address: PostgresAddress): string {
   if (found !== undefined) return found;
   throw new ServiceError(
     `Postgres at ${where} cannot be used: it asks for a password, and the address has no password: ` +
-      'add it to DATABASE_URL (postgres://user:password@…), or set PGPASSWORD',
+      'add it to DATABASE_URL (postgres://user:password@…), or set PGPASSWORD' +
+      (passwordFile === undefined ? '' : `. The password file ${passwordFile} ${whyNone(passwordFile)}`),
   );
+}
+
+function whyNone(passwordFile: string): string {
+  return existsSync(passwordFile) ? 'has no line that fits' : 'does not exist';
 }

@@ -2,6 +2,10 @@ import pg from 'pg';
 import { CERTIFICATE_ADVICE } from '../contract/certificates.ts';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
 
+const BROKEN_OFF =
+  'the connection broke off: where it never works, check DATABASE_URL (host, port, sslmode): is it Postgres? ' +
+  'Otherwise Postgres ended; see its log';
+
 const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there: is Postgres running, and is DATABASE_URL right?',
   ENOTFOUND: 'that host is unknown: check DATABASE_URL',
@@ -10,8 +14,12 @@ const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
   EACCES: 'this user may not open that socket: run detoxq as another user, or check DATABASE_URL',
   ETIMEDOUT: 'it does not answer: check DATABASE_URL and the network',
   EHOSTUNREACH: 'there is no way to that host: check DATABASE_URL and the network',
+  ECONNRESET: BROKEN_OFF,
+  EPIPE: BROKEN_OFF,
   ...CERTIFICATE_ADVICE,
-  '28P01': 'user or password is wrong: check DATABASE_URL',
+  '28P01':
+    'user or password is wrong: check DATABASE_URL; where it has no password, check PGPASSWORD, or else the password file ' +
+    '(PGPASSFILE or ~/.pgpass)',
   '28000': 'this user may not connect: check DATABASE_URL and pg_hba.conf',
   '3D000': 'that database does not exist: create it, or check DATABASE_URL',
   '53100': 'its disk is full: free some space',
@@ -40,8 +48,21 @@ const ADVICE_BY_TEXT: readonly (readonly [RegExp, string])[] = [
     /timeout expired|due to connection timeout|timeout exceeded when trying to connect/,
     'it does not answer: check DATABASE_URL (host and port) and the network',
   ],
+  [/^Connection terminated/, BROKEN_OFF],
+  [
+    /^too many connections for role/,
+    'its user has as many connections as that role may have: start fewer workers, or raise the limit ' +
+      '(ALTER ROLE … CONNECTION LIMIT)',
+  ],
+  [
+    /^too many connections for database/,
+    'that database has as many connections as it may have: start fewer workers, or raise the limit ' +
+      '(ALTER DATABASE … CONNECTION LIMIT)',
+  ],
   [/disconnected before secure TLS/, 'it broke TLS off: is it Postgres, and (with sslnegotiation=direct) 17 or newer?'],
 ];
+
+const INSUFFICIENT_PRIVILEGE = '42501';
 
 /** SQLSTATEs (or their classes) after which the same statement may succeed: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const TRANSIENT_STATES = /^(08|28|3D000|40|53|55P03|57P|58|25006)/;
@@ -55,8 +76,9 @@ const TRANSIENT_STATES = /^(08|28|3D000|40|53|55P03|57P|58|25006)/;
 export function translatePostgresError(error: unknown, where: string, hadValues: boolean): DetoxqError {
   if (error instanceof DetoxqError) return error;
   const code = codeOf(error);
-  if (!(error instanceof pg.DatabaseError) || TRANSIENT_STATES.test(code)) {
-    const reason = adviceFor(error, code);
+  const refused = error instanceof pg.DatabaseError ? refusedSession(error) : undefined;
+  if (!(error instanceof pg.DatabaseError) || refused !== undefined || TRANSIENT_STATES.test(code)) {
+    const reason = refused ?? adviceFor(error, code);
     return new ServiceError(`Postgres at ${where} cannot be used: ${reason}`, { cause: error });
   }
   if (hadValues) {
@@ -67,9 +89,39 @@ export function translatePostgresError(error: unknown, where: string, hadValues:
     error.stack = '';
   }
   const place = [error.table, error.column, error.constraint].filter((part) => part !== undefined).join(', ');
-  return new DetoxqError(`Postgres refused a statement: ${error.message} (${code}${place && `; ${place}`})`, {
+  const advice = code === INSUFFICIENT_PRIVILEGE ? `: ${rightsAdvice(error.message)}` : '';
+  return new DetoxqError(`Postgres refused a statement: ${error.message} (${code}${place && `; ${place}`})${advice}`, {
     cause: error,
   });
+}
+
+/** Why Postgres opened no session for a user that it knows. */
+function refusedSession({ severity, code, message }: pg.DatabaseError): string | undefined {
+  if (severity !== 'FATAL') return undefined;
+  if (/parameter/.test(message)) {
+    return 'it refuses a setting that DATABASE_URL has in options: check its name and its value, or leave it out';
+  }
+  if (code !== INSUFFICIENT_PRIVILEGE) return undefined;
+  return 'this user may not connect to that database: its owner can allow it (GRANT CONNECT ON DATABASE … TO …)';
+}
+
+function rightsAdvice(message: string): string {
+  const database = /^permission denied for database (.+)$/.exec(message)?.[1];
+  if (database !== undefined) {
+    return (
+      `this user may not make a schema there, which the queue on Postgres needs: the owner of the database can allow it ` +
+      `(GRANT CREATE ON DATABASE ${quoteWhereNeeded(database)} TO …), or REDIS_URL names a Redis, which is the queue then`
+    );
+  }
+  if (message.startsWith('must be owner')) return 'run the command as the user who owns it';
+  return (
+    'the owner of the tables runs `detoxq migrate --roles` and gives this user a role: detoxq_producer to enqueue, ' +
+    "detoxq_worker to work, detoxq_reader to read (SECURITY.md); all the rest is the owner's"
+  );
+}
+
+function quoteWhereNeeded(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 function adviceFor(error: unknown, code: string): string {

@@ -68,6 +68,18 @@ test.each([
   }
 });
 
+test('a password file that does not help is named', async () => {
+  const [missing, other] = [join(folder, 'missing'), join(folder, 'other')];
+  writeFileSync(other, 'elsewhere:*:*:*:wrong\n', { mode: 0o600 });
+  for (const [file, why] of [
+    [missing, 'does not exist'],
+    [other, 'has no line that fits'],
+  ]) {
+    const { databaseUrl } = readConfig({ DATABASE_URL: `postgres://detoxq@${place}/postgres?passfile=${file}` });
+    await expect(select(databaseUrl ?? '')).rejects.toThrow(`The password file ${file} ${why}`);
+  }
+});
+
 test('PGPASSWORD, or else a password file, adds a password to an address that has none', async () => {
   const file = join(folder, 'pgpass');
   const escaped = PASSWORD.replaceAll('\\', '\\\\');
@@ -77,7 +89,7 @@ test('PGPASSWORD, or else a password file, adds a password to an address that ha
   const withBoth = readConfig({ DATABASE_URL, PGPASSFILE: file, PGPASSWORD: 'hunter3' });
   expect(await select(withFile.databaseUrl ?? '')).toBe(1);
   expect(await select(readConfig({ DATABASE_URL, PGPASSWORD: PASSWORD }).databaseUrl ?? '')).toBe(1);
-  await expect(select(withBoth.databaseUrl ?? '')).rejects.toThrow('user or password is wrong');
+  await expect(select(withBoth.databaseUrl ?? '')).rejects.toThrow(/user or password is wrong: .*check PGPASSWORD/);
   // What the address says counts.
   const own = readConfig({ DATABASE_URL: `postgres://detoxq:${encoded}@${place}/postgres`, PGPASSWORD: 'hunter3' });
   expect(await select(own.databaseUrl ?? '')).toBe(1);
