@@ -11,6 +11,19 @@ export interface Lexicon {
   readonly words: readonly string[];
   /** Lines that begin with `#` and a space. */
   readonly comments: number;
+  /** Lines that are taken as they stand, and look like something else; null where there are none. */
+  readonly doubtful: { readonly line: number; readonly form: string; readonly count: number } | null;
+}
+
+const EXPECTED = 'It must have one word or phrase on a line, without quotes, and nothing else.';
+
+/** What a line looks like, if it is not one word or phrase. */
+function otherForm(word: string): string | null {
+  if (/^\[.*[\],]$|^\{.*[},]$|^[[{]$|^".*"\s*:/.test(word)) return 'it looks like JSON';
+  if (/^(["']).*\1,?$/.test(word) || /^[“«„].*[”»“],?$/.test(word)) return 'its words stand in quotes';
+  if (word.includes('\t')) return 'it looks like a table with tabs';
+  if (/\S[,;|]/.test(word)) return 'it looks like CSV, or several words';
+  return null;
 }
 
 /**
@@ -21,6 +34,7 @@ export interface Lexicon {
 export async function readLexicon(file: string): Promise<Lexicon> {
   const words = new Set<string>();
   let comments = 0;
+  const others: { readonly line: number; readonly form: string }[] = [];
   if (file === '-') throw new UsageError('--bad-words must be a file: standard input is for rows.');
   try {
     const dataset = await openDataset([file], { format: 'txt' });
@@ -31,7 +45,11 @@ export async function readLexicon(file: string): Promise<Lexicon> {
           if (row.meta !== null) throw unreadable(file, `line ${row.rowNo + 1}: holds NUL or half a character`);
           const word = row.text.trim();
           if (COMMENT.test(word)) comments++;
-          else if (word !== '') words.add(word);
+          else if (word !== '') {
+            const form = otherForm(word);
+            if (form !== null) others.push({ line: row.rowNo + 1, form });
+            words.add(word);
+          }
         }
       }
     } finally {
@@ -42,7 +60,13 @@ export async function readLexicon(file: string): Promise<Lexicon> {
     throw unreadable(file, cause.message, cause);
   }
   if (words.size === 0) throw new UsageError(`The lexicon ${file} has no words: it must have one on a line.`);
-  return { words: [...words], comments };
+  const [first] = others;
+  // Where one line of many looks so, it may be meant.
+  if (first !== undefined && 2 * others.length > words.size) {
+    throw new UsageError(`The lexicon ${file}, line ${first.line}: ${first.form}. ${EXPECTED}`);
+  }
+  const doubtful = first === undefined ? null : { ...first, count: others.length };
+  return { words: [...words], comments, doubtful };
 }
 
 /** What to do with a source, which its message ends with, is not what to do with a lexicon. */
@@ -54,15 +78,18 @@ function unreadable(file: string, message: string, cause?: unknown): UsageError 
   );
 }
 
-/** What is said of a lexicon; null where all of it counts. */
-export function lexiconText(file: string, { words, comments }: Lexicon, unwritable: number): string | null {
+/** What is said of a lexicon: how many words are banned, what is left out, what looks wrong. */
+export function lexiconText(file: string, { words, comments, doubtful }: Lexicon, unwritable: number): string {
   const ignored = [
     ...(comments > 0 ? [`${formatCount(comments)} comment ${comments === 1 ? 'line' : 'lines'}`] : []),
     ...(unwritable > 0
       ? [`${formatCount(unwritable)} that the tokenizer has no tokens for, so that they never come`]
       : []),
   ];
-  if (ignored.length === 0) return null;
-  const used = formatCount(words.length - unwritable);
-  return `The lexicon ${visible(file)} bans ${used} words; left out: ${ignored.join('; ')}.`;
+  const used = words.length - unwritable;
+  const left = ignored.length === 0 ? '' : `; left out: ${ignored.join('; ')}`;
+  const bans = `The lexicon ${visible(file)} bans ${formatCount(used)} ${used === 1 ? 'word' : 'words'}${left}.`;
+  if (doubtful === null) return bans;
+  const more = doubtful.count > 1 ? ` (and ${formatCount(doubtful.count - 1)} more)` : '';
+  return `${bans} Line ${doubtful.line}${more} is taken as one phrase, but ${doubtful.form}. ${EXPECTED}`;
 }

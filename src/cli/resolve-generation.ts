@@ -27,7 +27,6 @@ async function bannedIds(folder: string, file: string): Promise<number[][]> {
       `The lexicon ${file} has no effect: the tokenizer of ${folder} has no tokens for any of its words.`,
     );
   }
-  const said = lexiconText(file, lexicon, unwritable.length);
-  if (said !== null) process.stderr.write(`${said}\n`);
+  process.stderr.write(`${lexiconText(file, lexicon, unwritable.length)}\n`);
   return ids;
 }

@@ -21,7 +21,11 @@ test.each<[string, Buffer]>([
   ['with CR LF and a byte order mark', Buffer.from('\ufeffdoor\r\n# a comment\r\n\r\nthat plan\r\n#tag')],
   ['in gzip', gzipSync('door\n#\nthat plan\n#tag\n')],
 ])('a lexicon has one word on a line: %s', async (_, bytes) => {
-  expect(await readLexicon(fileOf(bytes))).toEqual({ words: ['door', 'that plan', '#tag'], comments: 1 });
+  expect(await readLexicon(fileOf(bytes))).toEqual({
+    words: ['door', 'that plan', '#tag'],
+    comments: 1,
+    doubtful: null,
+  });
 });
 
 test.each<[string, Buffer, RegExp]>([
@@ -46,12 +50,34 @@ test('a lexicon that is not there', async () => {
 });
 
 test('what is left out is said, and a lexicon of which nothing is left is refused', async () => {
-  const lexicon = { words: ['a', 'b', 'c'], comments: 2 };
+  const lexicon = { words: ['a', 'b', 'c'], comments: 2, doubtful: null };
   expect(lexiconText('w.txt', lexicon, 1)).toBe(
     'The lexicon w.txt bans 2 words; left out: 2 comment lines; 1 that the tokenizer has no tokens for, so that they never come.',
   );
-  expect(lexiconText('w.txt', { ...lexicon, comments: 0 }, 0)).toBeNull();
+  expect(lexiconText('w.txt', { ...lexicon, comments: 0 }, 0)).toBe('The lexicon w.txt bans 3 words.');
   const folder = join(import.meta.dirname, '../fixtures/checkpoints/tiny-t5');
   const model = { folder, architecture: 'T5ForConditionalGeneration' };
   await expect(resolveGeneration(model, {}, fileOf('你好\n'))).rejects.toThrow('has no effect');
+});
+
+test.each<[string, RegExp]>([
+  ['door,high\nplan,low\n', /words\.txt, line 1: it looks like CSV.* one word or phrase on a line/],
+  ['word;severity\ndoor;2\n', /line 1: it looks like CSV/],
+  ['door\t1\nplan\t2\n', /line 1: it looks like a table with tabs/],
+  ['["door", "plan"]\n', /line 1: it looks like JSON/],
+  ['[\n"door",\n"plan"\n]\n', /line 1: it looks like JSON/],
+  ['{"words": ["door"]}\n', /line 1: it looks like JSON/],
+  ['# words\n"door"\n"plan"\n', /line 2: its words stand in quotes/],
+  ['\ndoor, plan, house\n', /line 2: it looks like CSV, or several words/],
+])('lines that are not one word or phrase are refused: %j', async (content, message) => {
+  await expect(readLexicon(fileOf(content))).rejects.toThrow(UsageError);
+  await expect(readLexicon(fileOf(content))).rejects.toThrow(message);
+});
+
+test('one such line among many is taken as it stands, and told', async () => {
+  const lexicon = await readLexicon(fileOf("door\nplan\nwell, well\ndon't\nd'oh!\n:-(\n"));
+  expect(lexicon.words).toHaveLength(6);
+  expect(lexiconText('w.txt', lexicon, 0)).toMatch(
+    /^The lexicon w\.txt bans 6 words\. Line 3 is taken as one phrase, but it looks like CSV, or several words\./,
+  );
 });
