@@ -20,7 +20,7 @@ import { openRuns } from './evaluate-runs.ts';
 import type { EvaluatedSource } from './evaluate-sources.ts';
 import { formatCount } from './format.ts';
 import { addJudgeOptions, type JudgeOptions, openJudges } from './judges.ts';
-import { checkpointsRead, filesRead, sourcesOf } from './outputs.ts';
+import { checkpointsRead, filesRead, readByRuns } from './outputs.ts';
 import { printEvaluation } from './print-evaluation.ts';
 
 interface Options extends JudgeOptions, Dialect {
@@ -86,7 +86,7 @@ mean: docs/evaluation.md.`,
       } else {
         await withContext({}, async ({ database }) => {
           const found = await Promise.all(runs.map((reference) => getRun(database, reference)));
-          await checkReports(options, found.flatMap(sourcesOf));
+          for (const run of found) await checkReports(options, await readByRuns(database, run));
           await evaluate(await openRuns(database, options.refColumn ?? [], runs));
         });
       }

@@ -9,7 +9,7 @@ import { streamResults, streamRowErrors } from '../store/results.ts';
 import { getRun } from '../store/runs.ts';
 import { withContext } from './context.ts';
 import { formatCount } from './format.ts';
-import { checkExport, sourcesOf } from './outputs.ts';
+import { checkExport, readByRuns } from './outputs.ts';
 
 const FAILED = 'failed';
 type Wanted = Outcome | typeof FAILED;
@@ -41,7 +41,7 @@ Cells are written as they are. A spreadsheet runs cells that begin like a formul
       if (exportFormat(options.out) === '.jsonl' && csvSafe) throw new UsageError('--csv-safe is for .csv and .tsv.');
       await withContext({}, async ({ database }) => {
         const run = await getRun(database, reference);
-        await checkExport(options.out, sourcesOf(run));
+        await checkExport(options.out, await readByRuns(database, run));
         await requireDone(database, run, options);
         const count = await exportToFile(options.out, exportRows(database, run.id, options.outcome), { csvSafe });
         process.stderr.write(`Wrote ${formatCount(count)} rows to ${options.out}.\n`);

@@ -96,9 +96,15 @@ const MAX_NAME_CHARS = 100;
 
 function runName(value: string): string {
   const name = value.trim();
-  if (name === '' || name === 'latest' || name.length > MAX_NAME_CHARS || /\p{Cc}/u.test(name)) {
+  if (
+    name === '' ||
+    name === 'latest' ||
+    name.startsWith('-') ||
+    name.length > MAX_NAME_CHARS ||
+    /\p{Cc}/u.test(name)
+  ) {
     throw new InvalidArgumentError(
-      `It must have 1 to ${MAX_NAME_CHARS} visible characters and not be "latest", which is the newest run.`,
+      `It must have 1 to ${MAX_NAME_CHARS} visible characters, not begin with "-", and not be "latest", which is the newest run.`,
     );
   }
   return name;

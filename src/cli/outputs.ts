@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { packageRoot, readConfig } from '../config.ts';
-import type { Run } from '../contract/run.ts';
+import type { Run, RunSource } from '../contract/run.ts';
 import { modelsFolder } from '../engine/catalog.ts';
 import { exportFormat } from '../report/export.ts';
 import { checkOutput, type Kept } from '../report/output-place.ts';
+import type { Connection } from '../store/pool.ts';
+import { readSources } from '../store/runs.ts';
 
 /** An option that would have no effect. */
 export const DETACHED_OUT =
@@ -24,10 +26,32 @@ export function checkpointsRead(names: readonly (string | undefined)[]): Kept[] 
 }
 
 /** The dataset of a run. */
-export function sourcesOf({ id, source }: Run): Kept[] {
+function sourcesOf({ id, source }: Run): Kept[] {
   // What was standard input then says nothing about the standard input of now.
   const files = source.files.filter(({ path }) => path !== '-');
-  return files.map(({ path }) => ({ path, what: `a source of run ${id}` }));
+  return files.map((file) => ({ path: file.path, what: `a source of run ${id}`, ...recordOf(file) }));
+}
+
+/** The datasets of other runs: a file that still is what one of them read is not replaced either. */
+async function sourcesOfOthers(database: Connection, run: Run | null): Promise<Kept[]> {
+  const sources = await readSources(database);
+  return sources
+    .filter(({ runId }) => runId !== run?.id)
+    .map((source) => ({
+      path: source.path,
+      what: `a source of run ${source.runId}`,
+      ...recordOf(source),
+      byRecordAlone: true,
+    }));
+}
+
+/** What the runs of the ledger have read, the given one first. */
+export async function readByRuns(database: Connection, run: Run | null): Promise<Kept[]> {
+  return [...(run === null ? [] : sourcesOf(run)), ...(await sourcesOfOthers(database, run))];
+}
+
+function recordOf({ sizeBytes, modifiedAt }: RunSource['files'][number]): Pick<Kept, 'recorded'> {
+  return sizeBytes === null || modifiedAt === null ? {} : { recorded: { sizeBytes, modifiedAt } };
 }
 
 /** What a new run reads. */

@@ -40,6 +40,13 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => process.exit(reportFailure(error, version) || 1));
 }
 
+/** SQL may begin with a remark (`-- …`), which looks like an option: it goes behind the `--` that ends the options. */
+function withSqlApart(argv: readonly string[]): string[] {
+  const isSql = (word: string): boolean => /^--?\s/.test(word);
+  const sql = argv[2] === 'query' ? argv.filter(isSql) : [];
+  return sql.length === 0 ? [...argv] : [...argv.filter((word) => !isSql(word)), '--', ...sql];
+}
+
 await addVerbs(program, process.argv[2]);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((verb) => verb.commands)]) {
@@ -47,7 +54,7 @@ for (const command of [program, ...program.commands, ...program.commands.flatMap
 }
 
 try {
-  await program.parseAsync();
+  await program.parseAsync(withSqlApart(process.argv));
   terminal.clear();
 } catch (error) {
   terminal.clear();

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import type { RunProgress } from '../contract/run.ts';
 import { formatCount, formatDuration, formatRate } from './format.ts';
 import { type Terminal, terminal } from './terminal.ts';
-import { clip } from './text-width.ts';
+import { clip, displayWidth } from './text-width.ts';
 
 /** Time over which the current rate is measured: long enough to hold several chunks. */
 const RATE_WINDOW_MS = 15_000;
@@ -45,9 +45,12 @@ export function createProgressDisplay(screen: Terminal = terminal): ProgressDisp
 
 /** A bar with what it stands for, no wider than the terminal; the bar itself goes first. */
 export function barLine(share: number, parts: readonly string[], columns: number, colors: boolean): string {
-  const width = columns >= 72 ? BAR_WIDTH : columns >= 56 ? NARROW_BAR_WIDTH : 0;
+  const whole = parts.join(' · ');
+  // What it stands for needs its room more than the bar.
+  const room = Math.min(BAR_WIDTH, columns - 2 - displayWidth(whole));
+  const width = room >= NARROW_BAR_WIDTH ? room : 0;
   const filled = Math.round(width * Math.min(1, Math.max(0, share)));
-  const text = clip(parts.join(' · '), columns - 1 - (width === 0 ? 0 : width + 1));
+  const text = clip(whole, columns - 1 - (width === 0 ? 0 : width + 1));
   if (width === 0) return text;
   const done = '█'.repeat(filled);
   return `${colors && filled > 0 ? styleText('green', done, { validateStream: false }) : done}${'░'.repeat(width - filled)} ${text}`;

@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import { UsageError } from '../contract/errors.ts';
-import { quoteUnsafeNumbers } from '../producer/storable.ts';
+import type { Database } from '../store/pool.ts';
 import { readOnlyQuery } from '../store/read-only-query.ts';
 import { withContext } from './context.ts';
-import { formatCount } from './format.ts';
+import { formatCount, visible } from './format.ts';
+import { type JsonMember, jsonMembers } from './json-members.ts';
 import { print } from './standard-streams.ts';
 import { outputTable } from './table.ts';
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** Rows shown in a table; `--json` gives them all. */
 const TABLE_ROWS = 1000;
 
@@ -27,24 +29,72 @@ It cannot write, whatever the statement contains. docs/sql.md has more, and the 
     )
     .action(async (sql: string, options: { json?: boolean }) => {
       if (sql.trim() === '') throw new UsageError('The SQL statement is empty.');
-      await withContext({}, async ({ database }) => {
-        if (options.json) {
-          return readOnlyQuery(database, sql, (lines) => print(`${lines.join('\n')}\n`));
-        }
-        let count = 0;
-        const shown: Record<string, unknown>[] = [];
-        await readOnlyQuery(database, sql, (lines) => {
-          count += lines.length;
-          for (const line of lines.slice(0, TABLE_ROWS - shown.length))
-            shown.push(JSON.parse(quoteUnsafeNumbers(line)));
-        });
-        const header = Object.keys(shown[0] ?? {});
-        if (header.length > 0) {
-          const cells = shown.map((row) => header.map((column) => row[column]));
-          process.stdout.write(`${outputTable(header, cells)}\n`);
-        }
-        const clipped = count > TABLE_ROWS ? `, the first ${formatCount(TABLE_ROWS)} shown; --json gives all` : '';
-        process.stderr.write(`${formatCount(count)} ${count === 1 ? 'row' : 'rows'}${clipped}\n`);
-      });
+      const stop = new AbortController();
+      const onSignal = (signal: NodeJS.Signals): void => stop.abort(signal);
+      for (const signal of SIGNALS) process.once(signal, onSignal);
+      try {
+        await withContext({}, ({ database }) => (options.json ? printJson : printTable)(database, sql, stop.signal));
+      } catch (error) {
+        if (!stop.signal.aborted) throw error;
+        process.stderr.write('Stopped; the statement is cancelled.\n');
+        process.exitCode = stop.signal.reason === 'SIGTERM' ? 143 : 130;
+      } finally {
+        for (const signal of SIGNALS) process.off(signal, onSignal);
+      }
     });
+}
+
+async function printJson(database: Database, sql: string, signal: AbortSignal): Promise<void> {
+  let checked = false;
+  await readOnlyQuery(
+    database,
+    sql,
+    (lines) => {
+      if (!checked) requireOneOfEach(jsonMembers(lines[0] ?? '{}').map(({ name }) => name));
+      checked = true;
+      return print(`${lines.join('\n')}\n`);
+    },
+    signal,
+  );
+}
+
+/** Readers of JSON keep one of two members of the same name. */
+function requireOneOfEach(names: readonly string[]): void {
+  const double = names.find((name, at) => names.indexOf(name) !== at);
+  if (double === undefined) return;
+  throw new UsageError(
+    `two columns are named "${visible(double)}", which JSON cannot tell apart: name one of them with AS`,
+  );
+}
+
+async function printTable(database: Database, sql: string, signal: AbortSignal): Promise<void> {
+  let count = 0;
+  const shown: (readonly JsonMember[])[] = [];
+  await readOnlyQuery(
+    database,
+    sql,
+    (lines) => {
+      count += lines.length;
+      shown.push(...lines.slice(0, TABLE_ROWS - shown.length).map(jsonMembers));
+    },
+    signal,
+  );
+  const header = (shown[0] ?? []).map(({ name }) => name);
+  if (header.length > 0) {
+    const cells = shown.map((row) => row.map(({ value }) => cellOf(value)));
+    process.stdout.write(`${outputTable(header, cells)}\n`);
+  }
+  const clipped = count > TABLE_ROWS ? `, the first ${formatCount(TABLE_ROWS)} shown; --json gives all` : '';
+  process.stderr.write(`${formatCount(count)} ${count === 1 ? 'row' : 'rows'}${clipped}\n`);
+}
+
+/** Decimals that a table shows; `--json` has all. */
+const TABLE_DECIMALS = 6;
+
+/** A value of JSON as a table shows it: digits as Postgres wrote them, but for long fractions, which are rounded. */
+function cellOf(value: string): unknown {
+  if (value.startsWith('"')) return JSON.parse(value);
+  if (value === 'null') return null;
+  const [, decimals = ''] = /^-?\d+\.(\d+)$/.exec(value) ?? [];
+  return decimals.length > TABLE_DECIMALS ? Number(value) : value;
 }

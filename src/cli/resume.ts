@@ -10,7 +10,7 @@ import { finishJob } from './finish.ts';
 import { visible } from './format.ts';
 import { doJob } from './job.ts';
 import { addEngineOptions, type EngineProcessOptions } from './options.ts';
-import { checkExport, DETACHED_OUT, sourcesOf } from './outputs.ts';
+import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
 import { sayNote } from './say-note.ts';
 import { readLife } from './watch.ts';
 
@@ -48,7 +48,7 @@ if its files have changed since, or the models are not the same, the run is refu
         async (context) => {
           const { database } = context;
           const found = await getRun(database, reference);
-          await checkExport(options.out, sourcesOf(found));
+          await checkExport(options.out, await readByRuns(database, found));
           if (found.state === 'done') {
             process.stderr.write(`Run ${found.id} is done already.\n`);
             return finishJob(context, found, options);

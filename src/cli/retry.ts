@@ -8,7 +8,7 @@ import { exportRun, finishJob } from './finish.ts';
 import { formatCount } from './format.ts';
 import { doJob } from './job.ts';
 import { addEngineOptions, type EngineProcessOptions } from './options.ts';
-import { checkExport, DETACHED_OUT, sourcesOf } from './outputs.ts';
+import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
 
 interface Options extends EngineProcessOptions {
   readonly detach?: boolean;
@@ -42,7 +42,7 @@ their text was never stored. Fix the source, and start a new run with them.`,
       process.exitCode = await withContext({ connections: 8 }, async (context) => {
         const { database } = context;
         const run = await getRun(database, reference);
-        await checkExport(options.out, sourcesOf(run));
+        await checkExport(options.out, await readByRuns(database, run));
         const { retryable, unreadable } = await countRowErrors(database, run.id);
         if (unreadable > 0) {
           process.stderr.write(

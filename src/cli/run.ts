@@ -6,7 +6,7 @@ import { finishJob } from './finish.ts';
 import { doJob } from './job.ts';
 import { prepareRun } from './new-run.ts';
 import { addEngineOptions, addRunOptions, type EngineProcessOptions, type RunOptions } from './options.ts';
-import { checkExport, readByRun } from './outputs.ts';
+import { checkExport, readByRun, readByRuns } from './outputs.ts';
 import { mentionUnfinished } from './unfinished.ts';
 
 interface Options extends RunOptions, EngineProcessOptions {
@@ -41,6 +41,7 @@ It works on its own rows alone: a run that was left unfinished is mentioned, and
       process.exitCode = await withContext(
         { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
         async (context) => {
+          if (options.out !== undefined) await checkExport(options.out, await readByRuns(context.database, null));
           await mentionUnfinished(context);
           const { dataset, settings, create } = await prepareRun(context, files, options, place);
           const { run, ended, exitCode } = await doJob(context, { settings, begin: create, dataset, place });

@@ -11,6 +11,10 @@ export interface Kept {
   readonly path: string;
   /** What it is, to follow "is": `a file that is read`. */
   readonly what: string;
+  /** As it was when it was read: a file with the same size and time of change is that file, whatever its name is now. */
+  readonly recorded?: { readonly sizeBytes: number; readonly modifiedAt: string };
+  /** It may have another name by now, and another file its name. */
+  readonly byRecordAlone?: boolean;
 }
 
 /** As many links as Linux follows. */
@@ -69,8 +73,12 @@ export async function checkOutput(option: string, path: string, kept: readonly K
   });
   if (there?.isDirectory()) throw refuse('this is a folder. Name a file in it.');
   if (there !== null && !there.isFile()) throw refuse('this is a pipe or a device. Name a file.');
-  for (const { path: source, what } of kept) {
-    if (await isSame(place, there, source)) throw refuse(`this is ${what}${named(path, source)}. Name another file.`);
+  for (const each of kept) {
+    const { path: source, what, byRecordAlone = false } = each;
+    if (isRecorded(there, each) || (!byRecordAlone && (await isSame(place, there, source)))) {
+      const way = byRecordAlone ? 'Name another file, or move this one away first' : 'Name another file';
+      throw refuse(`this is ${what}${named(path, source)}. ${way}.`);
+    }
   }
   if (there !== null) {
     await access(place, constants.W_OK).catch((error: unknown) => {
@@ -87,6 +95,11 @@ export async function checkOutput(option: string, path: string, kept: readonly K
 /** The other name of a file that has two. */
 function named(path: string, source: string): string {
   return source === '-' || resolve(path) === resolve(source) ? '' : ` (${source})`;
+}
+
+function isRecorded(there: Stats | null, { recorded }: Kept): boolean {
+  if (there === null || recorded === undefined || recorded.sizeBytes === 0) return false;
+  return there.size === recorded.sizeBytes && there.mtime.toISOString() === recorded.modifiedAt;
 }
 
 async function isSame(place: string, there: Stats | null, source: string): Promise<boolean> {

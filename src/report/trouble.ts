@@ -28,7 +28,7 @@ export function findTrouble(
   const unable = alive.filter(({ problem }) => problem?.runId === run.id);
   if (alive.length === 0) {
     found.push(
-      'no worker is alive; start one: detoxq worker (with the same DATABASE_URL, DETOXQ_SCHEMA, REDIS_URL and DETOXQ_QUEUE as the producer)',
+      `no worker is alive; start one: detoxq worker (with the same DATABASE_URL, DETOXQ_SCHEMA, REDIS_URL and DETOXQ_QUEUE as the producer), or work on it here: detoxq resume ${run.id}`,
     );
   } else if (unable.length === alive.length) {
     const reasons = [...new Set(unable.map(({ problem }) => problem?.message))];

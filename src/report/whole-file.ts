@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { chmod, type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DetoxqError } from '../contract/errors.ts';
 import { fileFault, isSystemError } from '../contract/file-errors.ts';
@@ -9,7 +9,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Writes a file that appears only when it is complete and on the disk (another name beside its place, then rename). What
- * lay there before stays until then, and its permissions for good. Nothing is left of a file that failed, or that a signal
+ * lay there before stays until then, and its owner and permissions for good. Nothing is left of a file that failed, or that a signal
  * broke off.
  *
  * @param path a link is followed
@@ -44,7 +44,11 @@ async function writeStaged<T>(place: string, write: (file: FileHandle) => Promis
     } finally {
       await file.close();
     }
-    if (before !== null) await chmod(unfinished, before.mode & 0o777);
+    if (before !== null) {
+      // Only the superuser may give a file away; for others it is theirs already, or becomes theirs.
+      await chown(unfinished, before.uid, before.gid).catch(() => {});
+      await chmod(unfinished, before.mode & 0o777);
+    }
     await rename(unfinished, place);
     return result;
   } catch (error) {

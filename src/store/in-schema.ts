@@ -21,7 +21,7 @@ export function inSchema(database: Database, schema: string): Database {
     ...placed(database),
     schema,
     transaction: (work) => database.transaction((connection) => work(placed(connection))),
-    rolledBack: (work) => database.rolledBack((connection) => work(placed(connection))),
+    rolledBack: (work, signal) => database.rolledBack((connection) => work(placed(connection)), signal),
   };
 }
 

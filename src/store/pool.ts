@@ -23,7 +23,11 @@ export interface Database extends Connection {
   /** Commits when `work` returns, rolls back when it throws. */
   transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
   /** Rolls back in every case: what `work` changed is gone. */
-  rolledBack<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+  rolledBack<T>(
+    work: (connection: Connection) => Promise<T>,
+    /** When it comes, the statement under way is cancelled in Postgres, and fails. */
+    signal?: AbortSignal,
+  ): Promise<T>;
   /** Waits for statements under way, then closes every connection. */
   close(): Promise<void>;
 }
@@ -112,10 +116,13 @@ export function createPool(url: string, options: PoolOptions): Database {
   async function transaction<T>(
     work: (connection: Connection) => Promise<T>,
     end: 'COMMIT' | 'ROLLBACK' = 'COMMIT',
+    signal?: AbortSignal,
   ): Promise<T> {
     const client = await connect();
+    const cancel = (): void => cancelStatement(client);
     let broken = false;
     try {
+      signal?.addEventListener('abort', cancel, { once: true });
       await run(client, 'BEGIN');
       const value = await work({ query: (text, values) => run(client, text, values) });
       await run(client, end);
@@ -126,6 +133,7 @@ export function createPool(url: string, options: PoolOptions): Database {
       });
       throw error;
     } finally {
+      signal?.removeEventListener('abort', cancel);
       release(client, broken);
     }
   }
@@ -134,7 +142,7 @@ export function createPool(url: string, options: PoolOptions): Database {
     schema: DEFAULT_SCHEMA,
     query,
     transaction: (work) => transaction(work),
-    rolledBack: (work) => transaction(work, 'ROLLBACK'),
+    rolledBack: (work, signal) => transaction(work, 'ROLLBACK', signal),
     close: () => pool.end(),
   };
 }

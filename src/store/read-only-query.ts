@@ -34,6 +34,7 @@ const READER = `
  * - For a superuser, neither of the two stops functions such as `lo_export`, which writes files of the server. The statement
  *   then runs as `pg_read_all_data`, in a SECURITY DEFINER function, where Postgres refuses to change the role back.
  *
+ * @param signal ends the statement in Postgres, too, and rejects
  * @param onRows called with rows as JSON objects, each without a line break; numbers have all the digits that Postgres has
  * @throws UsageError for a statement that does not only read; DetoxqError when Postgres refuses it otherwise
  */
@@ -41,6 +42,7 @@ export async function readOnlyQuery(
   database: Database,
   sql: string,
   onRows: (rows: readonly string[]) => void | Promise<void>,
+  signal?: AbortSignal,
 ): Promise<void> {
   await database.rolledBack(async (connection) => {
     await createReader(connection);
@@ -60,7 +62,7 @@ export async function readOnlyQuery(
     } catch (error) {
       throw explained(error);
     }
-  });
+  }, signal);
 }
 
 async function createReader(connection: Connection): Promise<void> {

@@ -110,6 +110,17 @@ export function listRuns(connection: Connection, limit: number): Promise<Run[]> 
   return connection.query<Run>(`SELECT ${COLUMNS} FROM detoxq.runs ORDER BY created_at DESC, id LIMIT $1`, [limit]);
 }
 
+/** Files that runs have read, with what is recorded of them; newest run first. */
+export function readSources(
+  connection: Connection,
+): Promise<(RunSource['files'][number] & { readonly runId: string })[]> {
+  return connection.query(
+    `SELECT id AS "runId", file->>'path' AS path, (file->>'sizeBytes')::bigint AS "sizeBytes", file->>'modifiedAt' AS "modifiedAt"
+     FROM detoxq.runs, jsonb_array_elements(source->'files') AS file
+     WHERE file->>'path' <> '-' ORDER BY created_at DESC`,
+  );
+}
+
 /** Ids of the runs whose chunks may be worked on, oldest first. */
 export async function openRuns(connection: Connection): Promise<string[]> {
   const rows = await connection.query<{ id: string }>(

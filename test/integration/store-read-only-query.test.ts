@@ -61,7 +61,8 @@ async function state(): Promise<unknown> {
       'pages', (SELECT count(*) FROM pg_largeobject),
       'roles', (SELECT md5(string_agg(rolname || rolsuper, '|' ORDER BY oid)) FROM pg_roles WHERE rolname = current_user),
       'sequence', (SELECT last_value || is_called::text FROM numbers),
-      'settings', (SELECT count(*) FROM pg_db_role_setting)) AS state`);
+      'settings', (SELECT count(*) FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase
+        WHERE datname = current_database())) AS state`);
   const session = await superuser.query(
     "SELECT current_user AS role, session_user AS login, current_setting('transaction_read_only') AS read_only, pg_backend_pid() > 0 AS alive",
   );

@@ -70,6 +70,18 @@ describe('an output', () => {
     expect(await refusal(join(folder, 'other.csv'), [join(folder, 'no', 'gone.csv')])).toBe('allowed');
   });
 
+  test('may not be what an earlier run has read, as long as it is that file', async () => {
+    const { size, mtime } = statSync(source);
+    const recorded = { sizeBytes: size, modifiedAt: mtime.toISOString() };
+    const read = { path: join(folder, 'current.csv'), what: 'a source of run r1', recorded, byRecordAlone: true };
+    await expect(checkOutput('--out', source, [read])).rejects.toThrow(
+      /this is a source of run r1 \(.*current\.csv\)\. Name another file, or move this one away first/,
+    );
+    // Written anew since then, it is another one.
+    const other = { ...read, path: source, recorded: { ...recorded, sizeBytes: size + 1 } };
+    await expect(checkOutput('--out', source, [other])).resolves.toBeUndefined();
+  });
+
   test('may not replace a file in a folder that is kept, but may join it', async () => {
     const checkpoint = join(folder, 'checkpoint');
     mkdirSync(checkpoint);
