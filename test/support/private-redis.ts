@@ -25,19 +25,26 @@ export interface PrivateRedis {
 /** A Redis for one test, that keeps nothing on disk. */
 export async function startPrivateRedis(options: readonly string[] = []): Promise<PrivateRedis> {
   const folder = mkdtempSync(join(tmpdir(), 'detoxq-redis-'));
-  const port = await freePort();
+  let port = await freePort();
   let server: ChildProcess | undefined;
-  async function start(): Promise<void> {
+  /** False when it ended by itself: another program has taken the port meanwhile. */
+  async function tryToStart(): Promise<boolean> {
     const child = spawn(
       PROGRAM ?? 'redis-server',
       ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...options],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     server = child;
+    let ready = false;
     for await (const line of createInterface({ input: child.stdout })) {
-      if (line.includes('Ready to accept connections')) break;
+      ready = line.includes('Ready to accept connections');
+      if (ready) break;
     }
     child.stdout.resume();
+    return ready;
+  }
+  async function start(): Promise<void> {
+    if (!(await tryToStart())) throw new Error(`a private Redis did not start on port ${port}`);
   }
   async function kill(): Promise<void> {
     if (server === undefined) return;
@@ -46,7 +53,11 @@ export async function startPrivateRedis(options: readonly string[] = []): Promis
     server = undefined;
     await exited;
   }
-  await start();
+  for (let tries = 1; !(await tryToStart()); tries++) {
+    server = undefined;
+    if (tries === 5) throw new Error('a private Redis does not start');
+    port = await freePort();
+  }
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
