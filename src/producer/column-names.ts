@@ -1,4 +1,5 @@
 import { UsageError } from '../contract/errors.ts';
+import type { HeaderCheck } from './header-doubt.ts';
 
 /** In this order, when no one names the text column. `text` and `comment_text` are rarely anything else. */
 export const CERTAIN = ['text', 'comment_text'];
@@ -32,18 +33,24 @@ export function findColumn(columns: readonly string[], name: string): string | n
   return columns.find((column) => column.toLowerCase() === folded) ?? null;
 }
 
+/** Columns for a message. */
+interface Listed {
+  readonly columns: readonly string[];
+  readonly header?: HeaderCheck | undefined;
+}
+
 /** @throws UsageError that a column, asked for by `option`, is not there, with those that are */
-export function missingColumn(
-  { file, columns }: { readonly file: string; readonly columns: readonly string[] },
-  asked: string,
-  option: string,
-): never {
-  throw new UsageError(`${file}: has no column "${asked}" (${option}). Columns: ${listColumns(columns)}`);
+export function missingColumn(from: Listed & { readonly file: string }, asked: string, option: string): never {
+  throw new UsageError(`${from.file}: has no column "${asked}" (${option}). Columns: ${listColumns(from)}`);
 }
 
 /** Names for a message. What does not look like a name may be text of a row, which no message may hold. */
-export function listColumns(columns: readonly string[]): string {
+export function listColumns({ columns, header }: Listed): string {
   if (columns.length === 0) return 'none';
+  if (header !== undefined && header.doubt !== 'none') {
+    const count = columns.length === 1 ? 'one' : String(columns.length);
+    return `${count}, not shown: the first line may be a row; does the file have a header?`;
+  }
   const shown = columns.slice(0, 30).map((column, index) => {
     return looksLikeName(column) ? column : `(column ${index + 1}: not a name; does the file have a header?)`;
   });

@@ -12,6 +12,7 @@ import {
   snakeCase,
   USUAL,
 } from './column-names.ts';
+import type { HeaderCheck } from './header-doubt.ts';
 import { holdsMore, RIVAL_TIMES, rivalOf, standsBeside } from './text-rivals.ts';
 
 /** A dataset's columns as its first rows show them. */
@@ -23,6 +24,8 @@ export interface ColumnSample {
   readonly rows: number;
   /** Values of a column in the first rows; JSON rows that lack it have none. */
   values(column: string): readonly JsonValue[];
+  /** Whether the names are names; those of JSON always are. */
+  readonly header?: HeaderCheck | undefined;
   /** Columns without a name in the header: their places, from 1, and their values. */
   readonly unnamed?: readonly { readonly place: number; readonly values: readonly JsonValue[] }[] | undefined;
 }
@@ -31,6 +34,8 @@ export interface TextChoice {
   readonly column: string;
   /** Columns that it was guessed from; null where it was named. */
   readonly guessedFrom: number | null;
+  /** The first line was taken as the header, and may be a row. */
+  readonly isHeaderDoubtful: boolean;
 }
 
 /** `--id-column`, or a column called `id`, or null. Throws UsageError when a named column is not there. */
@@ -51,11 +56,19 @@ export function chooseTextColumn(
     asked,
     before,
     option = '--text-column',
-  }: { asked?: string | undefined; before?: string | undefined; option?: string | undefined },
+  }: {
+    asked?: string | undefined;
+    before?: { readonly column: string; readonly file: string } | undefined;
+    option?: string | undefined;
+  },
   idColumn: string | null,
 ): TextChoice {
   if (asked !== undefined) {
-    return { column: findColumn(sample.columns, asked) ?? missingColumn(sample, asked, option), guessedFrom: null };
+    return {
+      column: findColumn(sample.columns, asked) ?? missingColumn(sample, asked, option),
+      guessedFrom: null,
+      isHeaderDoubtful: false,
+    };
   }
   const columns = new Map(
     sample.columns.map((column) => [column, measureColumn(sample.values(column), sample.rows)] as const),
@@ -63,11 +76,17 @@ export function chooseTextColumn(
   const column =
     before === undefined
       ? guessColumn(sample, columns, idColumn)
-      : (findColumn(sample.columns, before) ?? missingColumn(sample, before, option));
+      : (findColumn(sample.columns, before.column) ??
+        missingColumn(sample, before.column, `the text column of ${before.file}`));
   requireStrings(sample, columns, column);
   requireNamed(sample, columns, column);
   if (before !== undefined || isUsual(column)) requireNoRival(sample, columns, column, idColumn);
-  return { column, guessedFrom: sample.columns.length };
+  const isSure = before !== undefined || isUsual(column, [CERTAIN, USUAL]);
+  return {
+    column,
+    guessedFrom: sample.columns.length,
+    isHeaderDoubtful: !isSure && sample.header?.doubt === 'doubtful',
+  };
 }
 
 function guessColumn(
@@ -76,13 +95,15 @@ function guessColumn(
   idColumn: string | null,
 ): string {
   const named = usualColumn(sample, columns);
-  if (named !== null) return named;
-  if (!sample.columns.every(looksLikeName)) {
+  if (named !== null && isUsual(named, [CERTAIN, USUAL])) return named;
+  const { doubt, isProven } = sample.header ?? { doubt: 'none', isProven: false };
+  if (doubt === 'likely' || !(isProven || sample.columns.every(looksLikeName))) {
     throw new UsageError(
       `${sample.file}: its first line does not look like a header (names of columns). ` +
         'Put one above the data, or name the text column with --text-column, or read lines as they are with --format txt',
     );
   }
+  if (named !== null) return named;
   const [first] = sample.columns;
   if (first !== undefined && sample.columns.length === 1) return first;
   // Numbers may count something; in objects and lists under a usual name is the text.
@@ -99,7 +120,10 @@ function guessColumn(
   }
   requireNamed(sample, columns, only);
   if (measure.isFewValues || (measure.isLabels && standsBeside(only))) {
-    throw unsure(sample, `${quoted([only])} is the only column of strings, and holds labels or the like, not text`);
+    throw unsure(
+      sample,
+      `${nameOf(sample, only)} is the only column of strings, and holds labels or the like, not text`,
+    );
   }
   return only;
 }
@@ -128,9 +152,9 @@ function usualColumn(sample: ColumnSample, columns: ReadonlyMap<string, ColumnMe
   return doubtful ?? null;
 }
 
-function isUsual(column: string): boolean {
+function isUsual(column: string, lists = [CERTAIN, USUAL, DOUBTFUL]): boolean {
   const names = [column.toLowerCase(), snakeCase(column)];
-  return [CERTAIN, USUAL, DOUBTFUL].some((usual) => names.some((name) => usual.includes(name)));
+  return lists.some((usual) => names.some((name) => usual.includes(name)));
 }
 
 /** @throws UsageError where a column has values in the first rows, and none is a string: every row would fail */
@@ -151,7 +175,7 @@ function requireNamed(sample: ColumnSample, columns: ReadonlyMap<string, ColumnM
     if (own === undefined || !(own.isIds || own.isLabels ? measure.words > own.words : holdsMore(measure, own)))
       continue;
     throw new UsageError(
-      `${sample.file}: the header has no name for column ${place}, which holds more text than ${quoted([guessed])}; ` +
+      `${sample.file}: the header has no name for column ${place}, which holds more text than ${nameOf(sample, guessed)}; ` +
         'give it a name, or name the text column with --text-column; ' +
         'where the line above the header is a title, say --skip-lines 1',
     );
@@ -174,8 +198,16 @@ function requireNoRival(
   );
 }
 
-function unsure({ file, columns }: ColumnSample, why: string): UsageError {
-  return new UsageError(`${file}: ${why}; name the text column with --text-column. Columns: ${listColumns(columns)}`);
+function unsure(sample: ColumnSample, why: string): UsageError {
+  return new UsageError(
+    `${sample.file}: ${why}; name the text column with --text-column. Columns: ${listColumns(sample)}`,
+  );
+}
+
+/** For a message, which may hold no cell of a row. */
+function nameOf({ columns, header }: ColumnSample, column: string): string {
+  const isName = (header?.doubt ?? 'none') === 'none' && looksLikeName(column);
+  return isName ? quoted([column]) : `the named column ${columns.indexOf(column) + 1}`;
 }
 
 function quoted(columns: readonly string[]): string {

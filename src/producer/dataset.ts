@@ -101,10 +101,11 @@ export async function openDataset(
         continue;
       }
       // The first file that has columns decides for the others.
-      const before = opened.find((file) => file.layout.textColumn !== null)?.layout.textColumn;
+      const first = opened.find((file) => file.layout.textColumn !== null);
+      const column = first?.layout.textColumn ?? null;
       const choice = {
         textColumn: options.textColumn,
-        textColumnBefore: before ?? undefined,
+        textColumnBefore: first === undefined || column === null ? undefined : { column, file: first.input.name },
         textColumnOption: options.textColumnOption,
         idColumn: options.idColumn,
       };

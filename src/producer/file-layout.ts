@@ -4,6 +4,7 @@ import { findColumn } from './column-names.ts';
 import { type ColumnSample, chooseIdColumn, chooseTextColumn } from './columns.ts';
 import { escapedBytes } from './decode.ts';
 import { quoteAdvice } from './dialect.ts';
+import { checkHeader } from './header-doubt.ts';
 import { requireObjectPerLine } from './json-per-line.ts';
 import type { RawRecord } from './record.ts';
 import type { ReadOptions } from './records.ts';
@@ -31,7 +32,7 @@ export interface FileLayout {
 export interface ColumnChoice {
   readonly textColumn: string | undefined;
   /** What was guessed for another file of the dataset. */
-  readonly textColumnBefore?: string | undefined;
+  readonly textColumnBefore?: { readonly column: string; readonly file: string } | undefined;
   /** The option that it came by, for messages. */
   readonly textColumnOption?: string | undefined;
   readonly idColumn: string | undefined;
@@ -99,8 +100,10 @@ function delimitedLayout(
   if (columns.length === 1 && reading.dialect.delimiter === undefined && !isNamed) requireNoOtherMark(name, records);
   requireNoRowNames(name, rows, columns.length);
   requireSomeFit(name, rows, columns.length);
+  const fitting = rows.filter(({ fields }) => fields.length === columns.length);
   const sample: ColumnSample = {
     file: name,
+    header: checkHeader(names, (index) => fitting.map(({ fields }) => fields[index] ?? '')),
     columns: columns.filter((_, index) => !unnamed.has(index)),
     rows: rows.length,
     values: (column) => rows.map((row) => row.fields[columns.indexOf(column)] ?? ''),
@@ -108,6 +111,12 @@ function delimitedLayout(
   };
   const idColumn = chooseIdColumn(sample, choice.idColumn);
   const text = chooseTextColumn(sample, textRequest(choice), idColumn);
+  if (text.isHeaderDoubtful) {
+    reading.onNote(
+      `${name}: its first line was taken as the header, and may be a row; ` +
+        'where it is one, put a header above it, or read lines as they are with --format txt',
+    );
+  }
   const layout = {
     columns,
     textIndex: columns.indexOf(text.column),

@@ -36,7 +36,7 @@ export async function settleUnseen(opened: readonly SearchedFile[], options: Nam
     for (const { input, layout } of lacking) {
       options.onNote?.(
         `${input.name}: none of the first rows has "${asked}" (${option}); rows without it ${otherwise}. ` +
-          `Columns there: ${listColumns(layout.columns)}`,
+          `Columns there: ${listColumns(layout)}`,
       );
     }
   }

@@ -155,7 +155,13 @@ describe('files', () => {
       { rowNo: 3, rowKey: null, text: 'd', meta: null },
     ]);
     expect(dataset.columns).toEqual(['id', 'comment', 'text']);
-    await expect(openDataset([a, file('d.csv', 'text\nx\n')], {})).rejects.toThrow(/d\.csv: has no column "comment"/);
+    await expect(openDataset([a, file('d.csv', 'text\nx\n')], {})).rejects.toThrow(
+      /d\.csv: has no column "comment" \(the text column of .*a\.csv\)\. Columns: text$/,
+    );
+    const headless = file('e.csv', '2,more text here\n3,you fool\n');
+    await expect(openDataset([a, headless], {})).rejects.toThrow(
+      /e\.csv: has no column "comment" .*Columns: 2, not shown: the first line may be a row/,
+    );
   });
 
   test('the limit counts rows over all files; rows before a resume are read past', async () => {
