@@ -49,7 +49,9 @@ export function measureColumn(values: readonly JsonValue[], rows: number): Colum
   const different = new Set(texts).size;
   const perText = words / Math.max(1, texts.length);
   const isFewValues =
-    texts.length >= MANY_ROWS && different <= Math.max(5, texts.length / 10) && perText <= LABEL_WORDS;
+    texts.length >= MANY_ROWS &&
+    different <= Math.min(texts.length / 2, Math.max(8, texts.length / 10)) &&
+    perText <= LABEL_WORDS;
   return {
     words: words / Math.max(1, rows),
     chars: sum((text) => text.length) / Math.max(1, rows),

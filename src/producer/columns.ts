@@ -111,11 +111,16 @@ function guessColumn(
     const isNested = /objects|lists/.test(columns.get(column)?.noStrings ?? '');
     if (isNested && isUsual(column)) requireStrings(sample, columns, column);
   }
-  const [only, ...others] = sample.columns.filter(
-    (column) => column !== idColumn && columns.get(column)?.hasStrings === true,
-  );
+  const strings = sample.columns.filter((column) => column !== idColumn && columns.get(column)?.hasStrings === true);
+  // Beside times, keys and links a column of phrases is the only one of text.
+  const phrases = strings.filter((column) => {
+    const measure = columns.get(column);
+    return isUsual(column) || (measure !== undefined && measure.words > 0);
+  });
+  const [only, ...others] = strings.length > 1 ? phrases : strings;
   const measure = only === undefined ? undefined : columns.get(only);
-  if (only === undefined || measure === undefined || others.length > 0 || measure.isIds) {
+  const isUnclear = measure === undefined || measure.isIds || (strings.length > 1 && !measure.hasPhrases);
+  if (only === undefined || others.length > 0 || isUnclear) {
     throw unsure(sample, 'cannot tell which column holds the text');
   }
   requireNamed(sample, columns, only);

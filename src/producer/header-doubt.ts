@@ -58,7 +58,8 @@ export function checkHeader(header: readonly string[], values: (index: number) =
   if (isProven || isCounted) return { doubt: 'none', isProven };
   const doubts = cells.map(({ cell, below }) => doubtOfCell(cell, below));
   if (doubts.includes('likely')) return { doubt: isNamed ? 'doubtful' : 'likely', isProven };
-  const isLoneWord = cells.length === 1 && cells.every(({ cell, below }) => isWord(cell) && below.every(isWord));
+  const isLoneWord =
+    cells.length === 1 && cells.every(({ cell, below }) => wordsIn(cell) > 1 || (isWord(cell) && below.every(isWord)));
   return { doubt: !isNamed && (isLoneWord || doubts.includes('doubtful')) ? 'doubtful' : 'none', isProven };
 }
 

@@ -64,12 +64,14 @@ export function rivalOf(
   const name = snakeCase(guessed);
   const rivals = [...columns].filter(([column, measure]) => {
     if (column === guessed || column === idColumn || !holdsMore(measure, own)) return false;
-    // Beside labels, a name is no reason to think that the words belong to them.
-    if (own.isLabels) return measure.isLabels ? false : rows < 10 || measure.distinct >= RIVAL_DISTINCT * own.distinct;
+    const isShared = rows >= 10 && measure.distinct < RIVAL_DISTINCT * own.distinct;
+    if (isShared) return false;
+    // Beside labels, a name is no reason to think that the words belong to them; short texts may have a title.
+    if (own.isFewValues || (own.isLabels && rows < 10 && own.distinct < 1)) return !measure.isLabels;
     const rival = snakeCase(column);
-    if (standsBeside(column) || isNamedAfter(column, guessed)) return false;
-    if (DOUBTFUL.includes(name) && COUNTERPART.test(rival)) return false;
-    return rows < 10 || measure.distinct >= RIVAL_DISTINCT * own.distinct;
+    if (standsBeside(column)) return false;
+    if (own.isLabels) return !measure.isLabels;
+    return !isNamedAfter(column, guessed) && !(DOUBTFUL.includes(name) && COUNTERPART.test(rival));
   });
   const [rival] = rivals.sort(([, a], [, b]) => b.words - a.words);
   return rival === undefined ? null : { column: rival[0], words: rival[1].words };

@@ -31,7 +31,7 @@ const MARKS: readonly Mark[] = [
     advice: `a delimiter is one character, so convert it: ${pipeFrom("sed 's/::/\\t/g' FILE", 'tsv')}`,
     isCommon: true,
   },
-  { name: ':', pattern: /:/g, advice: "--delimiter ':'", isCommon: true },
+  { name: ':', pattern: /:(?=\S)/g, advice: "--delimiter ':'", isCommon: true },
   {
     name: 'several spaces',
     pattern: /(?<=\S) {2,}(?=\S)/g,

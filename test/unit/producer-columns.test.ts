@@ -112,6 +112,16 @@ const TAKEN: readonly (readonly [string, Values[], string])[] = [
   ['a short post and its long body', rowsOf(40, (at) => ({ post: text(at, 3), body: text(at, 40) })), 'body'],
   ['other spellings of the name', rowsOf(20, (at) => ({ reviewText: text(at), summary: text(at, 3) })), 'reviewText'],
   ['the only strings', rowsOf(20, (at) => ({ id: at, remark: text(at), score: 0.5 })), 'remark'],
+  [
+    'short messages under long titles',
+    rowsOf(40, (at) => ({ text: WORDS[at % 14] ?? '', title: text(at, 6), user_name: `Some Body ${WORDS[at % 14]}` })),
+    'text',
+  ],
+  [
+    'phrases beside times and links',
+    rowsOf(20, (at) => ({ when: `2024/01/02 10:00:${10 + at}`, page: `https://example.org/${at}`, remark: text(at) })),
+    'remark',
+  ],
   ['one column of anything', rowsOf(20, (at) => ({ text: `${at}` })), 'text'],
   [
     'Chinese',

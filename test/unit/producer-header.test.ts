@@ -54,6 +54,12 @@ describe('a file without a header', () => {
   });
 });
 
+test('a question is a name where a time stands beside it', async () => {
+  const rows = ROWS.map((row, at) => `2024/01/0${at + 1} 10:00:00,"${row}"\n`).join('');
+  const header = 'What do you like, and why?';
+  expect(await open(`Timestamp,"${header}"\n${rows}`)).toEqual({ textColumn: header, notes: [] });
+});
+
 describe('headers of many kinds are taken without a note', () => {
   test.each([
     'remark,score',

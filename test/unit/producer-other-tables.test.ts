@@ -8,7 +8,7 @@ describe('tables whose fields are separated by another mark', () => {
     ['id:text\n1:you are an idiot\n2:hello\n', "--delimiter ':'"],
     ['id::text\n1::you are an idiot\n2::hello: you\n', 'sed'],
     ['id\u0001text\n1\u0001you are an idiot\n', "--delimiter '\\x01'"],
-    ['id    text\n1     you are an idiot\n', 'sed'],
+    ['id    text\n1     you are an idiot\n2     hello\n', 'sed'],
     ['ham|text\n1|you\n', ''],
   ])('%j', async (content, advice) => {
     if (advice === '') {
@@ -23,7 +23,12 @@ describe('tables whose fields are separated by another mark', () => {
   });
 
   test('no other mark in the header, in some rows only, or named', async () => {
-    for (const content of ['text\nnote: you fool\nps: hello\n', 'a:b\nyou fool: this\nhello\n', 'text\na^b\n'])
+    for (const content of [
+      'site:text\nnote: hello\n',
+      'text\nnote: you fool\nps: hello\n',
+      'a:b\nyou fool: this\nhello\n',
+      'text\na^b\n',
+    ])
       expect((await readRows(content, { format: 'csv' })).map(brief)).toHaveLength(content.split('\n').length - 2);
     const named = await openPieces(['id^text\n1^you\n'], { format: 'csv', textColumn: 'id^text' });
     expect(named.textColumn).toBe('id^text');
