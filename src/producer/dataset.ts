@@ -7,6 +7,7 @@ import { type ColumnChoice, EmptyFileError, type FileLayout, layoutOf, SAMPLE_RO
 import { FORMATS, type Format, formatOfName, isFormat } from './format.ts';
 import { findInput, type Input } from './input.ts';
 import { noteOtherIds, requireColumn, settleUnseen } from './named-columns.ts';
+import { noteTable } from './note-table.ts';
 import { type OnNote, type ReadOptions, type RecordBatch, readRecords } from './records.ts';
 
 /** With how the files are written, where that is not to be guessed. */
@@ -109,7 +110,12 @@ export async function openDataset(
         textColumnOption: options.textColumnOption,
         idColumn: options.idColumn,
       };
-      const file = await openFile(input, { format, dialect, maxTextBytes, count: { bytes: 0 }, onNote }, choice);
+      const file = await openFile(
+        input,
+        { format, dialect, maxTextBytes, count: { bytes: 0 }, onNote },
+        choice,
+        options.format === undefined,
+      );
       if (typeof file === 'string') empty.push(file);
       else opened.push(file);
     }
@@ -201,11 +207,17 @@ function dataset(
 }
 
 /** A file, or why it is left out. */
-async function openFile(input: Input, reading: ReadOptions, choice: ColumnChoice): Promise<OpenFile | string> {
+async function openFile(
+  input: Input,
+  reading: ReadOptions,
+  choice: ColumnChoice,
+  isByEnding: boolean,
+): Promise<OpenFile | string> {
   const { count } = reading;
   const records = readRecords(input, reading);
   try {
     const { taken, isWhole } = await takeSample(records);
+    if (reading.format === 'txt' && isByEnding) noteTable(input.name, taken, reading.onNote);
     const layout = layoutOf(
       input.name,
       reading,

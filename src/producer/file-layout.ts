@@ -81,7 +81,12 @@ function delimitedLayout(
     throw new DatasetError(`${name}, line ${header?.line ?? 1}: the header ${reason}`);
   }
   const names = header.fields.map((field) => field.trim());
-  if (names.some((column) => escapedBytes(column) !== null || column.includes('\0'))) {
+  if (names.some((column) => column.includes('\0'))) {
+    throw new DatasetError(
+      `${name}, line ${header.line}: the header holds NUL, so the file is binary or UTF-16; for text, say --encoding utf-16le or utf-16be`,
+    );
+  }
+  if (names.some((column) => escapedBytes(column) !== null)) {
     throw new DatasetError(`${name}, line ${header.line}: the header ${notEncoded(reading.dialect)}`);
   }
   const twice = names.findIndex((column, index) => column !== '' && names.indexOf(column) !== index);
@@ -99,6 +104,7 @@ function delimitedLayout(
   const isNamed = choice.textColumn !== undefined && findColumn(columns, choice.textColumn) !== null;
   if (columns.length === 1 && reading.dialect.delimiter === undefined && !isNamed) requireNoOtherMark(name, records);
   requireNoRowNames(name, rows, columns.length);
+  requireNoTitle(name, header, rows);
   requireSomeFit(name, rows, columns.length);
   const fitting = rows.filter(({ fields }) => fields.length === columns.length);
   const sample: ColumnSample = {
@@ -128,6 +134,17 @@ function delimitedLayout(
   return { columns: sample.columns, textColumn, guessedFrom, idColumn, unseen: [], hasHeader: true, read };
 }
 
+/** One field, and rows that all have the same larger number: a title or a comment above a table. Throws DatasetError. */
+function requireNoTitle(name: string, header: RawRecord, rows: readonly RawRecord[]): void {
+  const count = rows[0]?.fields.length ?? 0;
+  if (header.fields.length > 1 || count < 2 || rows.length < 2) return;
+  if (rows.some(({ problem, fields }) => problem !== null || fields.length !== count || fields[1] === '')) return;
+  throw new DatasetError(
+    `${name}, line ${header.line}: the header has 1 column, and each of the first ${rows.length} rows has ${count}; ` +
+      `quote fields that hold the delimiter, or, if a title or a comment stands above the header, say --skip-lines ${header.lastLine}`,
+  );
+}
+
 /** Many rows that all have another number of fields than the header: it is not the header of these rows. */
 const MANY_ROWS = 10;
 
@@ -139,7 +156,7 @@ function requireSomeFit(name: string, rows: readonly RawRecord[], columns: numbe
   const seen = [...new Set(counts)].sort((a, b) => a - b).slice(0, 5);
   throw new DatasetError(
     `${name}: the header has ${columns} columns, and none of the first ${rows.length} rows has (they have ${seen.join(', ')}); ` +
-      'name every column in the header, and check the delimiter (--delimiter)',
+      'name every column in the header, check the delimiter (--delimiter), and leave out lines above the header (--skip-lines)',
   );
 }
 

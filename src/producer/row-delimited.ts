@@ -31,7 +31,8 @@ export function createDelimitedRowReader(name: string, layout: DelimitedLayout, 
     if (unreadable !== null) return unreadable;
     const { fields } = record;
     if (fields.length !== columns.length && !hasOnlyEmptySurplus(fields, columns.length)) {
-      const hint = fields.length > columns.length ? '; a field that holds the delimiter must be quoted' : '';
+      const above = rowNo > 0 ? '' : '; if lines stand above the header: --skip-lines';
+      const hint = fields.length > columns.length ? `; a field that holds the delimiter must be quoted${above}` : '';
       const escapes = reading.dialect.escape === undefined && fields.some((field) => field.endsWith('\\'));
       const advice = escapes ? `; ${quoteAdvice(reading.dialect)}` : '';
       const reason = `${fields.length} fields where the header has ${columns.length}${hint}${advice}`;

@@ -1,0 +1,38 @@
+import type { OnNote, RecordBatch } from './records.ts';
+import { isObject, parseLine } from './row-json.ts';
+
+/** Lines that a table of text is told by. */
+const MOST_LINES = 100;
+
+/** Says that a file of lines, by its ending, looks like a table or JSONL: a header or keys would be scored as text. */
+export function noteTable(name: string, batches: readonly RecordBatch[], onNote: OnNote): void {
+  const lines = batches
+    .flatMap(({ records }) => records)
+    .slice(0, MOST_LINES)
+    .filter(({ problem }) => problem === null)
+    .map(({ fields }) => fields[0] ?? '')
+    .filter((line) => line.trim() !== '');
+  const [first = ''] = lines;
+  const tabs = tabsIn(first);
+  const [what, format] =
+    lines.length > 0 && lines.every(isJsonObject)
+      ? ['is a JSON object', 'jsonl']
+      : tabs > 0 && lines.length > 1 && lines.every((line) => tabsIn(line) === tabs)
+        ? [`has ${tabs === 1 ? '1 tab' : `${tabs} tabs`}, as in a table`, 'tsv']
+        : [null, null];
+  if (format === null) return;
+  onNote(
+    `${name}: is read line by line, as its ending says, but each of its first lines ${what}; ` +
+      `with --format ${format} its texts are read alone`,
+  );
+}
+
+function tabsIn(line: string): number {
+  return line.split('\t').length - 1;
+}
+
+function isJsonObject(line: string): boolean {
+  if (!line.trimStart().startsWith('{')) return false;
+  const parsed = parseLine(line, true);
+  return !('fault' in parsed) && isObject(parsed.value);
+}
