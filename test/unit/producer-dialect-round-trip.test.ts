@@ -1,27 +1,33 @@
 import fc from 'fast-check';
+import iconv from 'iconv-lite';
 import { describe, expect, test } from 'vitest';
 import { DetoxqError } from '../../src/contract/errors.ts';
 import type { ChunkRow } from '../../src/contract/row.ts';
 import type { DatasetOptions } from '../../src/producer/dataset.ts';
-import { ENCODINGS, type Encoding, isLong } from '../../src/producer/encoding.ts';
+import { ENCODINGS, type Encoding, isLong, isPair } from '../../src/producer/encoding.ts';
 import { allRows, brief, cut, openPieces } from '../support/datasets.ts';
 
 /** `npm run test:fuzz` takes 10,000. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 300);
 
-/** Bytes of characters, by what the platform reads from each byte or pair of bytes. */
+const PAIRS = { shift_jis: 'cp932', 'euc-kr': 'cp949', big5: 'cp950', 'big5-hkscs': 'big5hkscs' } as const;
+
+/** Bytes of characters, by what the platform or iconv-lite reads from each byte or pair of bytes. */
 const encoders = new Map<Encoding, ReadonlyMap<string, Buffer>>();
+
+/** No character, one for private use, and the filler, which makes a syllable of letters after it. */
+const UNUSABLE = /[\ufffd\x80-\x9f\ue000-\uf8ff\u3164]/;
 
 function charactersOf(encoding: Encoding): ReadonlyMap<string, Buffer> {
   const known = encoders.get(encoding);
   if (known !== undefined) return known;
   const characters = new Map<string, Buffer>();
   const add = (bytes: Buffer) => {
-    const text = new TextDecoder(encoding).decode(bytes);
-    if ([...text].length === 1 && !/[\ufffd\x80-\x9f]/.test(text) && !characters.has(text)) characters.set(text, bytes);
+    const text = isPair(encoding) ? iconv.decode(bytes, PAIRS[encoding]) : new TextDecoder(encoding).decode(bytes);
+    if ([...text].length === 1 && !UNUSABLE.test(text) && !characters.has(text)) characters.set(text, bytes);
   };
   for (let byte = 0; byte <= 0xff; byte++) add(Buffer.of(byte));
-  if (isLong(encoding)) {
+  if (isLong(encoding) || isPair(encoding)) {
     for (let lead = 0x81; lead < 0xff; lead += 5)
       for (let next = 0x40; next < 0xff; next += 3) add(Buffer.of(lead, next));
   }
