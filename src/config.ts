@@ -54,6 +54,10 @@ const text = z.string().optional();
 /** Needs no quotes, and leaves room for the name of the queue's schema; names of Postgres and of queues are none. */
 const SCHEMA_NAME = /^(?!pg_|information_schema$|detoxq_queue$)[a-z][a-z0-9_]{0,47}(?<!_jobs)$/;
 
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+const DRAIN_SECONDS = 'must be a number of seconds from 0 to 3600';
+
+/** Each message follows the name of the variable. */
 const environment = z.object({
   DATABASE_URL: text,
   PGPASSWORD: text,
@@ -63,14 +67,14 @@ const environment = z.object({
   DETOXQ_CHECKPOINTS: z.string().default(''),
   DETOXQ_SCHEMA: text.refine((value) => value === undefined || SCHEMA_NAME.test(value), {
     error:
-      'DETOXQ_SCHEMA must be a name of a-z, 0-9 and _ (at most 48, a letter first), ' +
+      'must be a name of a-z, 0-9 and _ (at most 48 characters, a letter first), ' +
       'neither one of Postgres (pg_…, information_schema) nor one of a queue (…_jobs, detoxq_queue)',
   }),
   DETOXQ_QUEUE: text.refine((value) => value === undefined || /^[a-z][a-z0-9_-]{0,40}$/.test(value), {
-    error: 'DETOXQ_QUEUE must be a short name of a-z, 0-9, _ and -',
+    error: 'must be a name of a-z, 0-9, _ and - (at most 41 characters, a letter first)',
   }),
-  DETOXQ_DRAIN_SECONDS: z.coerce.number().min(0).max(3600).default(25),
-  DETOXQ_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).optional(),
+  DETOXQ_DRAIN_SECONDS: z.coerce.number(DRAIN_SECONDS).min(0, DRAIN_SECONDS).max(3600, DRAIN_SECONDS).default(25),
+  DETOXQ_LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
   PATH: z.string().default(''),
   npm_command: text,
   HF_ENDPOINT: text,
@@ -84,11 +88,11 @@ const environment = z.object({
   no_proxy: text,
 });
 
-/** Reads the environment; an empty variable is one that is not set. Throws a UsageError that names the variable and what it must be. */
+/** Reads the environment; a variable that is empty, or nothing but spaces, is one that is not set. Throws a UsageError that names the variable and what it must be. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')));
+  const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(isSet)));
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
     throw new UsageError(`The environment has a setting that cannot be used. ${problems.join('; ')}.`);
   }
   const values = parsed.data;
@@ -112,6 +116,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       noProxy: values.no_proxy ?? values.NO_PROXY,
     },
   };
+}
+
+function isSet([name, value = '']: readonly [string, string | undefined]): boolean {
+  // Spaces may be a password.
+  return (name === 'PGPASSWORD' ? value : value.trim()) !== '';
 }
 
 /** What a terminal is asked for by its user. */

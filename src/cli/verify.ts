@@ -10,7 +10,10 @@ export function addVerifyCommand(program: Command): void {
     .argument('<run>', 'run id, name, or latest')
     .description('check that every row of the source has exactly one result or row error, and every chunk is done')
     .option('--json', 'print the verdict as JSON')
-    .addHelpText('after', '\nExample:\n  detoxq verify latest\n\nExit code 1, with row numbers, when it does not hold.')
+    .addHelpText(
+      'after',
+      '\nExample:\n  detoxq verify latest\n\nExit code 1, with row numbers, when it is not complete.',
+    )
     .action(async (reference: string, options: { json?: boolean }) => {
       process.exitCode = await withContext({}, async ({ database }) => {
         const run = await getRun(database, reference);
@@ -19,7 +22,7 @@ export function addVerifyCommand(program: Command): void {
           process.stdout.write(`${JSON.stringify({ run: run.id, ...verdict }, null, 2)}\n`);
         } else if (verdict.holds) {
           process.stdout.write(
-            `Run ${run.id} holds: ${formatCount(verdict.rowsTotal)} rows = ${formatCount(verdict.results)} results + ` +
+            `Run ${run.id} is complete: ${formatCount(verdict.rowsTotal)} rows = ${formatCount(verdict.results)} results + ` +
               `${formatCount(verdict.rowErrors)} row errors, each row exactly once, every chunk done.\n`,
           );
         } else {
@@ -27,7 +30,7 @@ export function addVerifyCommand(program: Command): void {
             const more = count > numbers.length && numbers.length > 0 ? ', …' : '';
             return `  ${message}${numbers.length === 0 ? '' : `: ${numbers.join(', ')}${more}`}`;
           });
-          process.stdout.write(`Run ${run.id} does not hold:\n${findings.join('\n')}\n`);
+          process.stdout.write(`Run ${run.id} is not complete:\n${findings.join('\n')}\n`);
         }
         return verdict.holds ? 0 : 1;
       });

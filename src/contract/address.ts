@@ -31,14 +31,20 @@ export function refusalOf(variable: string): Refuse {
  * Takes an address apart. Stricter than `URL`, which reads `postgres://user:2024/rest@host/db` as the host `user`: what
  * might be a piece of a password never becomes another part.
  *
+ * @param example what a right one looks like
  * @throws UsageError that names the part and the fix, without any text of the address
  */
-export function splitAddress(address: string, schemes: readonly string[], refuse: Refuse): AddressParts {
+export function splitAddress(
+  address: string,
+  schemes: readonly string[],
+  example: string,
+  refuse: Refuse,
+): AddressParts {
   const text = address.trim();
   if (/^["'`]/.test(text)) throw refuse('it begins with a quotation mark: leave the quotation marks out');
   const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(text) ?? [];
   if (!schemes.includes(scheme.toLowerCase())) {
-    throw refuse(`it must begin with ${schemes.map((name) => `${name}://`).join(' or ')}`);
+    throw refuse(`it must begin with ${schemes.map((name) => `${name}://`).join(' or ')}, as in ${example}`);
   }
   const [authority = '', tail = ''] = split(rest, rest.search(/[/?#]/));
   // Where an "@" follows, all before it may be a password that was not encoded.

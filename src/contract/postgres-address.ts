@@ -38,6 +38,8 @@ export interface PostgresSsl {
   readonly mode: SslMode;
   /** TLS from the first byte on, as Postgres 17 can. */
   readonly direct: boolean;
+  /** Bind the login to this connection of TLS, where the server offers that. */
+  readonly channelBinding: boolean;
   /** Paths of PEM files. `system` for the authorities of Node and the system. */
   readonly rootCertificate: string | undefined;
   readonly certificate: string | undefined;
@@ -45,6 +47,8 @@ export interface PostgresSsl {
   /** Of an encrypted key. */
   readonly keyPassword: string | undefined;
 }
+
+const EXAMPLE = 'postgres://user:password@host:5432/database (with TLS: …/database?sslmode=require)';
 
 const PARAMETERS = [
   'host',
@@ -59,6 +63,7 @@ const PARAMETERS = [
   'sslkey',
   'sslpassword',
   'sslnegotiation',
+  'channel_binding',
   'options',
   'application_name',
   'connect_timeout',
@@ -67,7 +72,6 @@ const PARAMETERS = [
 /** Parameters that people take over from other programs, and what to write instead. */
 const INSTEAD: Readonly<Record<string, string>> = {
   ssl: 'write sslmode=require (encrypted) or sslmode=verify-full (the server proves who it is)',
-  channel_binding: 'leave it out; sslmode=verify-full makes sure of the server',
   target_session_attrs: 'leave it out; name the primary, or a name that follows it',
   hostaddr: 'write the IP address as the host',
   search_path: 'leave it out; the schema of the tables is named by DETOXQ_SCHEMA',
@@ -84,7 +88,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
  */
 export function parsePostgresAddress(address: string, variable = 'DATABASE_URL'): PostgresAddress {
   const refuse = refusalOf(variable);
-  const parts = splitAddress(address, ['postgres', 'postgresql'], refuse);
+  const parts = splitAddress(address, ['postgres', 'postgresql'], EXAMPLE, refuse);
   const { parameters } = parts;
   for (const [name, value] of parameters) checkParameter(name, value, refuse);
   const named = parameters.get('host');
@@ -158,7 +162,19 @@ function readSsl(parameters: ReadonlyMap<string, string>, host: string, refuse: 
   }
   if (negotiation === 'direct' && mode === 'disable')
     throw refuse('sslnegotiation=direct needs sslmode=require or stronger');
-  return { mode, direct: negotiation === 'direct', rootCertificate, certificate, key, keyPassword };
+  const channelBinding = readChannelBinding(parameters.get('channel_binding'), refuse) && mode !== 'disable';
+  return { mode, direct: negotiation === 'direct', channelBinding, rootCertificate, certificate, key, keyPassword };
+}
+
+function readChannelBinding(given: string | undefined, refuse: Refuse): boolean {
+  if (given === undefined || given === 'disable') return false;
+  if (given === 'prefer') return true;
+  throw refuse(
+    given === 'require'
+      ? 'channel_binding=require is more than detoxq can make sure of: leave it out, which suffices to connect, or write ' +
+          'channel_binding=prefer; sslmode=verify-full makes sure of the server'
+      : 'channel_binding must be prefer or disable, or is left out',
+  );
 }
 
 function readSslMode(given: string | undefined, file: string | undefined, refuse: Refuse): SslMode {
@@ -181,6 +197,10 @@ const SETTING = /(?:-c\s*|--)([\w.-]+)=(?:\\.|[^\s\\])*(?:\s+|$)/gsy;
 
 function readOptions(options: string, refuse: Refuse): string {
   const text = options.trim();
+  // The host names it already, and TLS hands the host on.
+  if (/^(endpoint|project)\s*=/.test(text)) {
+    throw refuse('options names an endpoint, as for Neon: leave options out; the host names the endpoint already');
+  }
   const settings = [...text.matchAll(SETTING)];
   if (settings.map(([setting]) => setting).join('') !== text) {
     throw refuse('options must be of the form -c name=value (in an address, a space is written %20)');

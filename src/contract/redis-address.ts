@@ -12,9 +12,11 @@ export interface RedisAddress {
 }
 
 /** What a Cluster or a Sentinel is told. */
-export const ONE_REDIS =
-  'detoxq works with one Redis or Valkey (the primary), not with a Cluster and not through Sentinel: name the primary, ' +
-  'or a name that follows it, or leave REDIS_URL out, and Postgres is the queue';
+const ONLY_ONE = 'detoxq works with one Redis or Valkey (the primary), not with a Cluster and not through Sentinel';
+export const NO_SENTINEL = `${ONLY_ONE}: name the primary, or a name that follows it, or leave REDIS_URL out, and Postgres is the queue`;
+export const NO_CLUSTER = `${ONLY_ONE}: name a Redis that is no Cluster, or leave REDIS_URL out, and Postgres is the queue`;
+
+const EXAMPLE = 'redis://:password@host:6379/0 (with TLS: rediss://:password@host:6379/0), for Valkey too';
 
 /**
  * Reads `redis://user:password@host:6379/0`, `rediss://…` (TLS) and `unix:///folder/redis.sock?db=0`.
@@ -24,19 +26,18 @@ export const ONE_REDIS =
  */
 export function parseRedisAddress(address: string, variable = 'REDIS_URL'): RedisAddress {
   const refuse = refusalOf(variable);
-  if (/^redis[a-z+-]*(sentinel|cluster)|^sentinel/i.test(address)) throw refuse(ONE_REDIS);
-  const { scheme, user, password, host, port, path, parameters } = splitAddress(
-    address,
-    ['redis', 'rediss', 'unix'],
-    refuse,
-  );
+  const scheme = /^\s*([a-z+-]*):\/\//i.exec(address)?.[1] ?? '';
+  if (/sentinel/i.test(scheme)) throw refuse(NO_SENTINEL);
+  if (/cluster/i.test(scheme)) throw refuse(NO_CLUSTER);
+  const parts = splitAddress(address, ['redis', 'rediss', 'unix'], EXAMPLE, refuse);
+  const { user, password, host, port, path, parameters } = parts;
   for (const [name, value] of parameters) if (name !== 'db') throw refuseParameter(name, value, ['db'], refuse);
   if (user !== '' && password === undefined) {
     throw refuse('it has a user name and no password: write user:password@, or :password@ for the default user');
   }
   const credentials = { user: user || undefined, password: password || undefined };
   const named = parameters.get('db');
-  if (scheme === 'unix') {
+  if (parts.scheme === 'unix') {
     if (host !== '' || port !== undefined) {
       throw refuse('a Unix socket has no host: write unix:///folder/redis.sock, with three "/"');
     }
@@ -54,7 +55,7 @@ export function parseRedisAddress(address: string, variable = 'REDIS_URL'): Redi
   const database = readDatabase(last === '' ? named : last, refuse);
   const place = { host: host || 'localhost', port: port ?? 6379 };
   const where = describePlace(place.host, place.port) + (last === '' && named === undefined ? '' : `/${database}`);
-  return { place, tls: scheme === 'rediss', ...credentials, database, where };
+  return { place, tls: parts.scheme === 'rediss', ...credentials, database, where };
 }
 
 function readDatabase(text: string | undefined, refuse: Refuse): number {

@@ -1,6 +1,6 @@
 import { CERTIFICATE_ADVICE } from '../contract/certificates.ts';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
-import { ONE_REDIS } from '../contract/redis-address.ts';
+import { NO_CLUSTER, NO_SENTINEL } from '../contract/redis-address.ts';
 
 /** The message of an error that stands for a connection that ended before it was ready. */
 export const CLOSED_AT_ONCE = 'closed at once';
@@ -9,8 +9,8 @@ const NO_REDIS = 'what listens there is no Redis: check REDIS_URL';
 
 /** What an error says, and what to do about it. The first that fits counts. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
-  [/cluster mode|^(MOVED|ASK|CROSSSLOT|CLUSTERDOWN)/, `it is a node of a Redis Cluster: ${ONE_REDIS}`],
-  [/unknown command .select/i, `it is a Sentinel: ${ONE_REDIS}`],
+  [/cluster mode|^(MOVED|ASK|CROSSSLOT|CLUSTERDOWN)/, `it is a node of a Redis Cluster: ${NO_CLUSTER}`],
+  [/unknown command .select/i, `it is a Sentinel: ${NO_SENTINEL}`],
   [/ECONNREFUSED/, 'nothing listens there: is Redis running, and is REDIS_URL right?'],
   [/ENOTFOUND|EAI_AGAIN/, 'that host is unknown: check REDIS_URL'],
   [/ENOENT/, 'that socket does not exist: is Redis running, and is REDIS_URL right?'],

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
-import { ONE_REDIS } from '../contract/redis-address.ts';
+import { NO_CLUSTER, NO_SENTINEL } from '../contract/redis-address.ts';
 
 const OLDEST_SERVER = [6, 2] as const;
 
@@ -12,9 +12,9 @@ const OLDEST_SERVER = [6, 2] as const;
 export async function checkServer(redis: Redis, where: string, log: Log): Promise<void> {
   const info = await redis.info();
   const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
-  if (field('redis_mode') === 'sentinel') throw new DetoxqError(`Redis at ${where} is a Sentinel: ${ONE_REDIS}`);
+  if (field('redis_mode') === 'sentinel') throw new DetoxqError(`Redis at ${where} is a Sentinel: ${NO_SENTINEL}`);
   if (field('redis_mode') === 'cluster' || field('cluster_enabled') === '1') {
-    throw new DetoxqError(`Redis at ${where} is a node of a Redis Cluster: ${ONE_REDIS}`);
+    throw new DetoxqError(`Redis at ${where} is a node of a Redis Cluster: ${NO_CLUSTER}`);
   }
   // Valkey reports the Redis version that it is compatible with.
   const [major = 0, minor = 0] = field('redis_version').split('.').map(Number);

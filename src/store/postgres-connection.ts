@@ -17,6 +17,7 @@ export interface PostgresConnection {
   readonly password: () => Promise<string>;
   readonly ssl: PostgresTls | false;
   readonly sslnegotiation: 'postgres' | 'direct';
+  readonly enableChannelBinding: boolean;
   readonly client_encoding: 'UTF8';
   readonly application_name: string;
   readonly connectionTimeoutMillis: number;
@@ -43,6 +44,7 @@ export function openAddress(url: string, applicationName: string): { where: stri
       password: async () => passwordOf(address),
       ssl: postgresTls(ssl, 'DATABASE_URL'),
       sslnegotiation: ssl.direct ? 'direct' : 'postgres',
+      enableChannelBinding: ssl.channelBinding,
       client_encoding: 'UTF8',
       application_name: address.applicationName ?? applicationName,
       connectionTimeoutMillis: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,

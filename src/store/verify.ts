@@ -47,7 +47,7 @@ export function verifyRun(database: Database, runId: string): Promise<Verdict> {
       if (count > 0) findings.push({ kind, count, numbers, message });
     };
 
-    note('not_finished', run.state === 'done' ? 0 : 1, [], `the run is ${run.state}`);
+    note('not_finished', run.state === 'done' ? 0 : 1, [], `it is ${run.state}`);
     const open = await numbered(connection, OPEN_CHUNKS, [run.id]);
     note('chunks_not_done', open.count, open.numbers, `${open.count} chunks are not done`);
 

@@ -56,6 +56,11 @@ describe.skipIf(!hasOpenssl)('Postgres over TLS', () => {
     return runCli(['migrate'], { DATABASE_URL: address.href, DETOXQ_HOME: join(folder, 'home') });
   };
 
+  test('the login is bound to the connection where channel_binding=prefer asks for it', async () => {
+    expect(await migrate('localhost', { sslmode: 'require', channel_binding: 'prefer' })).toMatchObject({ code: 0 });
+    expect(await migrate('localhost', { channel_binding: 'prefer' })).toMatchObject({ code: 0 });
+  });
+
   test('verify-full takes the certificate of the authority that was named', async () => {
     const { authority } = certificates;
     expect(await migrate('localhost', { sslmode: 'verify-full', sslrootcert: authority })).toMatchObject({ code: 0 });

@@ -26,4 +26,23 @@ test.each(['detoxq', 'public', 'team_2', 't'.repeat(48)])('DETOXQ_SCHEMA=%s is t
 test('unset and empty are the same', () => {
   expect(readConfig({}).schema).toBeUndefined();
   expect(readConfig({ DETOXQ_SCHEMA: '' }).schema).toBeUndefined();
+  expect(readConfig({ DATABASE_URL: '  ', REDIS_URL: '\t' })).toMatchObject({
+    databaseUrl: undefined,
+    redisUrl: undefined,
+  });
+});
+
+test('spaces may be a password', () => {
+  expect(readConfig({ DATABASE_URL: 'postgres://u@h/d', PGPASSWORD: ' ' }).databaseUrl).toContain('password=%20');
+});
+
+test.each([
+  ['DETOXQ_SCHEMA', 'Team', 'DETOXQ_SCHEMA must be a name of a-z, 0-9 and _ (at most 48 characters, a letter first)'],
+  ['DETOXQ_QUEUE', 'Team', 'DETOXQ_QUEUE must be a name of a-z, 0-9, _ and - (at most 41 characters, a letter first)'],
+  ['DETOXQ_DRAIN_SECONDS', 'x', 'DETOXQ_DRAIN_SECONDS must be a number of seconds from 0 to 3600.'],
+  ['DETOXQ_DRAIN_SECONDS', '-1', 'DETOXQ_DRAIN_SECONDS must be a number of seconds from 0 to 3600.'],
+  ['DETOXQ_DRAIN_SECONDS', '3601', 'DETOXQ_DRAIN_SECONDS must be a number of seconds from 0 to 3600.'],
+  ['DETOXQ_LOG_LEVEL', 'x', 'DETOXQ_LOG_LEVEL must be one of trace, debug, info, warn, error, silent.'],
+])('%s=%s is refused in words of ours', (name, value, expected) => {
+  expect(() => readConfig({ [name]: value })).toThrow(`The environment has a setting that cannot be used. ${expected}`);
 });

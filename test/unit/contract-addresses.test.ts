@@ -56,7 +56,10 @@ describe('an address of Postgres', () => {
     ['sslmode=verify-full', { mode: 'verify-full', rootCertificate: undefined }],
     ['sslrootcert=/ca', { mode: 'verify-full' }],
     ['sslmode=require&sslcert=/c&sslkey=/k&sslpassword=p', { certificate: '/c', key: '/k', keyPassword: 'p' }],
-    ['sslmode=require&sslnegotiation=direct', { direct: true }],
+    ['sslmode=require&sslnegotiation=direct', { direct: true, channelBinding: false }],
+    ['sslmode=require&channel_binding=prefer', { channelBinding: true }],
+    ['sslmode=require&channel_binding=disable', { channelBinding: false }],
+    ['channel_binding=prefer', { mode: 'disable', channelBinding: false }],
   ])('TLS of ?%s', (query, expected) => {
     expect(parsePostgresAddress(`postgres://h/d?${query}`).ssl).toMatchObject(expected);
   });
@@ -96,7 +99,12 @@ describe('an address of Postgres', () => {
     ['postgres://h/d?sslmode=require&sslcert=/c', 'belong together'],
     ['postgres:///d?host=/run&sslmode=require', 'Unix socket'],
     ['postgres://h/d?sslnegotiation=direct', 'needs sslmode=require'],
-    ['postgres://h/d?channel_binding=require', 'channel_binding'],
+    ['postgres://h/d?sslmode=require&channel_binding=require', 'channel_binding=prefer'],
+    ['postgres://h/d?channel_binding=secret', 'must be prefer or disable'],
+    ['postgres://h/d?options=endpoint%3Dsecret', 'leave options out'],
+    ['jdbc:postgresql://secret/d', 'as in postgres://user:password@host:5432/database'],
+    ['postgresql+psycopg2://u:secret@h/d', 'as in postgres://user:password@host:5432/database'],
+    ['host=h user=secret', 'as in postgres://user:password@host:5432/database'],
     ['postgres://h/d?options=-c%20search_path%3Ddetox', 'DETOXQ_SCHEMA'],
     ['postgres://h/d?options=--search-path%3Ddetox', 'DETOXQ_SCHEMA'],
     ['postgres://h/d?options=secret', '-c name=value'],
@@ -140,7 +148,13 @@ describe('an address of Redis', () => {
     ['redis://secret@h', 'user name and no password'],
     ['redis://a:1,b:2', 'several hosts'],
     ['redis+sentinel://h/mymaster', 'not through Sentinel'],
-    ['rediss+cluster://h', 'not with a Cluster'],
+    ['rediss+cluster://h', 'name a Redis that is no Cluster'],
+    ['redis-cluster.secret:6379', 'as in redis://:password@host:6379/0'],
+    ['localhost:6379', 'with TLS: rediss://'],
+    ['secret.redis.cache.windows.net:6380,password=secret,ssl=True', 'with TLS: rediss://'],
+    ['valkeys://h', 'with TLS: rediss://'],
+    ['redis+tls://h', 'with TLS: rediss://'],
+    ['redis-cli -u redis://:secret@h', 'as in redis://'],
   ])('%s is refused', (address, expected) => {
     const message = refusal(() => parseRedisAddress(address));
     expect(message).toMatch(/^REDIS_URL cannot be used: /);
