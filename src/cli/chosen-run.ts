@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Run, RunProgress } from '../contract/run.ts';
 import { minuteOf } from '../store/runs.ts';
-import { formatCount, visible } from './format.ts';
+import { counted, visible } from './format.ts';
 
 /** What `latest` stands for when a command is typed may be another run than the one that was meant. */
 export function isLatest(reference: string): boolean {
@@ -14,7 +14,7 @@ export function describeRun({ id, name, source, createdAt }: Run, { state, rowsD
   const files = source.files.map(({ path }) => (path === '-' ? 'standard input' : basename(path)));
   const shown = files.length > 2 ? [files[0], `${files.length - 1} more files`] : files;
   const called = name === null ? '' : `, named ${visible(name)}`;
-  return `run ${id}${called}: ${visible(shown.join(', '))}, ${state}, ${formatCount(rowsDone)} rows done, made ${minuteOf(createdAt)}`;
+  return `run ${id}${called}: ${visible(shown.join(', '))}, ${state}, ${counted(rowsDone, 'row')} done, made ${minuteOf(createdAt)}`;
 }
 
 export function canAsk(): boolean {

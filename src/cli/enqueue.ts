@@ -3,7 +3,7 @@ import { requireInputs } from '../producer/input.ts';
 import type { ProduceProgress } from '../producer/produce.ts';
 import { WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { enginePlace } from './engines.ts';
-import { formatCount } from './format.ts';
+import { counted } from './format.ts';
 import { prepareRun } from './new-run.ts';
 import { addRunOptions, deviceOption, type RunOptions } from './options.ts';
 import { enqueueAll } from './read-all.ts';
@@ -39,7 +39,7 @@ It pauses while the queue is full, so it finishes about when the workers do. Int
         const stop = listenForStop((text) => process.stderr.write(`${text}\n`));
         const produced = await enqueueAll(context, run, dataset, queue, stop.signal, progressLine());
         stop.dispose();
-        const counts = `${formatCount(produced.rows)} rows in ${formatCount(produced.chunks)} chunks`;
+        const counts = `${counted(produced.rows, 'row')} in ${counted(produced.chunks, 'chunk')}`;
         if (produced.finished) process.stderr.write(`Enqueued ${counts} as run ${run.id}.\n`);
         else
           process.stderr.write(
@@ -65,6 +65,6 @@ function progressLine(): (progress: ProduceProgress) => void {
       services: ', waiting for Postgres or Redis',
     };
     const state = progress.waitingFor === null ? '' : waiting[progress.waitingFor];
-    process.stderr.write(`${formatCount(progress.rows)} rows enqueued${share}${state}\n`);
+    process.stderr.write(`${counted(progress.rows, 'row')} enqueued${share}${state}\n`);
   };
 }

@@ -18,7 +18,7 @@ import { addDialectOptions, dialectOptionsGiven } from './dialect-options.ts';
 import { DEFAULT_COLUMNS, openPairFiles } from './evaluate-files.ts';
 import { openRuns } from './evaluate-runs.ts';
 import type { EvaluatedSource } from './evaluate-sources.ts';
-import { formatCount } from './format.ts';
+import { counted, formatCount } from './format.ts';
 import { addJudgeOptions, type JudgeOptions, openJudges } from './judges.ts';
 import { checkpointsRead, filesRead, readByRuns } from './outputs.ts';
 import { printEvaluation } from './print-evaluation.ts';
@@ -197,7 +197,7 @@ function progressLine(sources: readonly EvaluatedSource[]): (rows: number) => vo
     lastMs = performance.now();
     const share = sources[0]?.share() ?? null;
     const part = share === null ? '' : `, ${Math.floor(100 * share)} % read`;
-    process.stderr.write(`${formatCount(rows)} rows judged${part}\n`);
+    process.stderr.write(`${counted(rows, 'row')} judged${part}\n`);
   };
 }
 

@@ -8,7 +8,7 @@ import { readProgress } from '../store/progress.ts';
 import { streamResults, streamRowErrors } from '../store/results.ts';
 import { getRun } from '../store/runs.ts';
 import { withContext } from './context.ts';
-import { formatCount } from './format.ts';
+import { counted, formatCount } from './format.ts';
 import { checkExport, readByRuns } from './outputs.ts';
 
 const FAILED = 'failed';
@@ -44,7 +44,7 @@ Cells are written as they are. A spreadsheet runs cells that begin like a formul
         await checkExport(options.out, await readByRuns(database, run));
         await requireDone(database, run, options);
         const count = await exportToFile(options.out, exportRows(database, run.id, options.outcome), { csvSafe });
-        process.stderr.write(`Wrote ${formatCount(count)} rows to ${options.out}.\n`);
+        process.stderr.write(`Wrote ${counted(count, 'row')} to ${options.out}.\n`);
       });
     });
 }

@@ -5,7 +5,7 @@ import { type RunReport, reportRun } from '../report/summary.ts';
 import { readSummary } from '../store/progress.ts';
 import { type Context, describeResults } from './context.ts';
 import { exportRows } from './export.ts';
-import { formatCount } from './format.ts';
+import { counted } from './format.ts';
 import { summaryText } from './print-summary.ts';
 
 const WITH_ROW_ERRORS = 3;
@@ -58,7 +58,7 @@ export async function exportRun({ database, config }: Context, run: Run, out: st
   try {
     const count = await exportToFile(out, exportRows(database, run.id));
     const rest = run.state === 'cancelled' ? ': the run is cancelled, and those that are not done are missing' : '';
-    process.stderr.write(`Wrote ${formatCount(count)} rows to ${out}${rest}.\n`);
+    process.stderr.write(`Wrote ${counted(count, 'row')} to ${out}${rest}.\n`);
   } catch (error) {
     if (!(error instanceof DetoxqError)) throw error;
     throw new DetoxqError(

@@ -12,7 +12,7 @@ import { startWorker } from '../worker/worker.ts';
 import type { Context } from './context.ts';
 import { createDecidedRows } from './decided-rows.ts';
 import { type EnginePlace, engineOpener, loadingStep } from './engines.ts';
-import { formatCount } from './format.ts';
+import { counted } from './format.ts';
 import { createProgressDisplay } from './progress.ts';
 import { enqueueAll } from './read-all.ts';
 import { listenForStop } from './signals.ts';
@@ -85,7 +85,7 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
     const { rowsDone } = await readProgress(database, run.id);
     display.end();
     process.stderr.write(
-      `Stopped with ${formatCount(rowsDone)} rows done. Go on with: ${config.command} resume ${run.id}\n`,
+      `Stopped with ${counted(rowsDone, 'row')} done. Go on with: ${config.command} resume ${run.id}\n`,
     );
     return { run, ended: false, exitCode: INTERRUPTED };
   } finally {

@@ -1,7 +1,7 @@
 import { DatasetError, UsageError } from '../contract/errors.ts';
 import { isRejected } from '../contract/row.ts';
 import { openDataset } from '../producer/dataset.ts';
-import { formatCount, visible } from './format.ts';
+import { counted, formatCount, visible } from './format.ts';
 
 /** `# a comment`; `#word` is a word. */
 const COMMENT = /^#(?:\s|$)/;
@@ -81,14 +81,14 @@ function unreadable(file: string, message: string, cause?: unknown): UsageError 
 /** What is said of a lexicon: how many words are banned, what is left out, what looks wrong. */
 export function lexiconText(file: string, { words, comments, doubtful }: Lexicon, unwritable: number): string {
   const ignored = [
-    ...(comments > 0 ? [`${formatCount(comments)} comment ${comments === 1 ? 'line' : 'lines'}`] : []),
+    ...(comments > 0 ? [`${counted(comments, 'comment line')}`] : []),
     ...(unwritable > 0
       ? [`${formatCount(unwritable)} that the tokenizer has no tokens for, so that they never come`]
       : []),
   ];
   const used = words.length - unwritable;
   const left = ignored.length === 0 ? '' : `; left out: ${ignored.join('; ')}`;
-  const bans = `The lexicon ${visible(file)} bans ${formatCount(used)} ${used === 1 ? 'word' : 'words'}${left}.`;
+  const bans = `The lexicon ${visible(file)} bans ${counted(used, 'word')}${left}.`;
   if (doubtful === null) return bans;
   const more = doubtful.count > 1 ? ` (and ${formatCount(doubtful.count - 1)} more)` : '';
   return `${bans} Line ${doubtful.line}${more} is taken as one phrase, but ${doubtful.form}. ${EXPECTED}`;

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { RunProgress } from '../contract/run.ts';
-import { formatCount, formatDuration, formatRate } from './format.ts';
+import { counted, formatCount, formatDuration, formatRate } from './format.ts';
 import { type Terminal, terminal } from './terminal.ts';
 import { clip, displayWidth } from './text-width.ts';
 
@@ -83,13 +83,13 @@ function describe(progress: RunProgress, samples: readonly Sample[]): { share: n
   const share = total === 0 ? 0 : rowsDone / total;
   const rowsPerSecond = saysEnough(samples, total) ? rate(samples) : null;
   const parts = [
-    known ? `${formatCount(rowsDone)} of ${formatCount(total)} rows` : `${formatCount(rowsDone)} rows`,
+    known ? `${formatCount(rowsDone)} of ${formatCount(total)} rows` : counted(rowsDone, 'row'),
     known && total > 0 ? `${Math.floor(100 * share)} %` : `reading, ${formatCount(total)} so far`,
     state === 'paused' ? 'paused' : rowsPerSecond === null ? 'starting' : formatRate(rowsPerSecond),
   ];
   if (rowsPerSecond !== null && known) {
     parts.push(`${formatDuration(((total - rowsDone) / rowsPerSecond) * 1000)} left`);
   }
-  if (rowErrors > 0) parts.push(`${formatCount(rowErrors)} row errors`);
+  if (rowErrors > 0) parts.push(counted(rowErrors, 'row error'));
   return { share, parts };
 }

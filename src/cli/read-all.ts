@@ -8,7 +8,7 @@ import { appendChunks, ledgerEnd } from '../store/chunks.ts';
 import { finishEnqueue } from '../store/runs.ts';
 import type { Context } from './context.ts';
 import { followRun } from './follow-run.ts';
-import { formatCount } from './format.ts';
+import { counted, formatCount } from './format.ts';
 
 /** Reads a dataset into the ledger and the queue of a run, from where the ledger ends, and says what was odd in it. */
 export async function enqueueAll(
@@ -53,7 +53,7 @@ export async function enqueueAll(
   user.throwIfCancelled();
   for (const [code, count] of Object.entries(produced.rejected)) {
     process.stderr.write(
-      `${formatCount(count)} rows could not be read (${code}): they are row errors, with their lines.\n`,
+      `${counted(count, 'row')} could not be read (${code}): ${count === 1 ? 'it is a row error, with its line' : 'they are row errors, with their lines'}.\n`,
     );
   }
   if (produced.blank > 0) {

@@ -5,7 +5,7 @@ import { getRun } from '../store/runs.ts';
 import { withContext } from './context.ts';
 import { enginePlace, requireSameModels } from './engines.ts';
 import { exportRun, finishJob } from './finish.ts';
-import { formatCount } from './format.ts';
+import { counted, formatCount } from './format.ts';
 import { doJob } from './job.ts';
 import { addEngineOptions, type EngineProcessOptions } from './options.ts';
 import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
@@ -55,7 +55,7 @@ their text was never stored. Fix the source, and start a new run with them.`,
           process.stderr.write(
             rows === 0
               ? 'There is no row error to try again.\n'
-              : `Trying ${formatCount(rows)} rows of ${formatCount(chunks)} chunks again.\n`,
+              : `Trying ${counted(rows, 'row')} of ${counted(chunks, 'chunk')} again.\n`,
           );
           return rows;
         };

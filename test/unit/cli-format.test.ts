@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatCount, formatDuration, formatPercent, formatRate, visible } from '../../src/cli/format.ts';
+import { counted, formatCount, formatDuration, formatPercent, formatRate, visible } from '../../src/cli/format.ts';
 import { formatTable } from '../../src/cli/table.ts';
 
 describe('format', () => {
@@ -38,4 +38,13 @@ describe('format', () => {
     const table = formatTable(['text'], [['\x1b]0;title\x07']]);
     expect([...table].some((character) => character < ' ' && character !== '\n')).toBe(false);
   });
+});
+
+it('one is singular', () => {
+  expect([0, 1, 2, 1_234].map((count) => counted(count, 'row error'))).toEqual([
+    '0 row errors',
+    '1 row error',
+    '2 row errors',
+    '1,234 row errors',
+  ]);
 });
