@@ -17,6 +17,9 @@ interface Reference {
   readonly probabilities: number[];
 }
 
+/** Tokens that the model takes. */
+const LONGEST_INPUT = 64;
+
 const references: Reference[] = readFileSync(join(tinyRoberta, 'reference.jsonl'), 'utf8')
   .trim()
   .split('\n')
@@ -31,6 +34,12 @@ test('--json has tokens, labels, and the logits and probabilities of transformer
   for (const [i, line] of lines.entries()) {
     const scored = JSON.parse(line);
     const { text, input_tokens, logits, probabilities } = references[i]!;
+    if (input_tokens.length === LONGEST_INPUT) {
+      // transformers cuts the text off there; here its worst piece counts.
+      expect(scored.text).toBe(text);
+      expect(scored.probabilities[1]).toBeGreaterThan(probabilities[1]! - 1e-4);
+      continue;
+    }
     expect(scored).toMatchObject({ text, input_tokens, labels: ['neutral', 'toxic'] });
     for (const label of [0, 1]) {
       expect(Math.abs(scored.logits[label] - logits[label]!)).toBeLessThan(1e-4);
