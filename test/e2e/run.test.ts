@@ -105,7 +105,7 @@ describe('detoxq on a machine without services', { timeout: 240_000 }, () => {
     const file = await manyRows(40_000);
     // So many chunks that the producer waits for the worker: it is stopped before it has read them all.
     const first = startCli(['run', file, '--chunk-rows', '8'], home.env);
-    await first.stderrMatches(/of at least [1-9]/);
+    await first.stderrMatches(/reading, [1-9]/);
     first.child.kill('SIGINT');
     const stopped = await first.ended;
     expect(stopped.code, stopped.stderr).toBe(130);
