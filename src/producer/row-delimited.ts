@@ -14,6 +14,9 @@ export interface DelimitedLayout {
   readonly unnamed: ReadonlySet<number>;
 }
 
+/** Of a header that comes again. */
+const MAX_SPACES_AROUND_NAME = 8;
+
 export function createDelimitedRowReader(name: string, layout: DelimitedLayout, reading: RowReading): RowReader {
   const { maxTextBytes } = reading;
   const { columns, textIndex, idIndex, unnamed } = layout;
@@ -22,7 +25,10 @@ export function createDelimitedRowReader(name: string, layout: DelimitedLayout, 
     .map((column, index) => ({ column: column === 'detoxq' ? freeKey(taken, column) : column, index }))
     .filter(({ index }) => index !== textIndex && index !== idIndex);
 
+  // Looked at by its length first: a trim of each text shows in the profile of reading.
+  const longestName = (columns[textIndex] ?? '').length + MAX_SPACES_AROUND_NAME;
   const repeatsHeader = (fields: readonly string[]): boolean =>
+    (fields[textIndex] ?? '').length <= longestName &&
     fields[textIndex]?.trim() === columns[textIndex] &&
     columns.every((column, index) => (unnamed.has(index) ? fields[index] === '' : fields[index]?.trim() === column));
 
