@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
-import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { CheckpointError } from '../contract/errors.ts';
+import { isWithin } from '../report/output-place.ts';
 
 /**
  * Refuses a checkpoint folder that lies in none of the folders a worker may open checkpoints from. Links count by what
@@ -20,11 +21,6 @@ export function requireAllowedFolder(name: string, allowed: readonly string[]): 
     `The run names the checkpoint folder ${resolve(name)}, which a worker opens only where it is told to: ` +
       `start it with DETOXQ_CHECKPOINTS=${dirname(resolve(name))}, or in a folder above`,
   );
-}
-
-function isWithin(root: string, folder: string): boolean {
-  const way = relative(root, folder);
-  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
 function whereItLeads(path: string): string {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fstatSync, type Stats } from 'node:fs';
 import { access, constants, lstat, open, readlink, realpath, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { UsageError } from '../contract/errors.ts';
 import { fileFault, isSystemError } from '../contract/file-errors.ts';
 
@@ -120,10 +120,11 @@ function fstatOfInput(): Stats | null {
   }
 }
 
-function isWithin(folder: string, path: string): boolean {
+/** Whether a path is a folder or lies in it, by the paths alone: links are the caller's to follow. */
+export function isWithin(folder: string, path: string): boolean {
   const way = relative(folder, path);
-  // A name may begin with two dots.
-  return way !== '..' && !way.startsWith(`..${sep}`);
+  // A name may begin with two dots; on another drive the way is absolute.
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
 /** What the rights of a folder say is not all: a disk may be read-only, full, or out of quota. */

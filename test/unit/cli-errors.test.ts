@@ -23,7 +23,7 @@ describe('an error', () => {
     expect(failureText(error, '1.2.3')).toBe('/no/such/file: no such file or folder (ENOENT in open)');
   });
 
-  test('that nobody expected is one line, with the version and without text of rows or passwords', () => {
+  test('that no one expected is one line, with the version and without text of rows or passwords', () => {
     const ofText = failureText(
       thrownBy(() => JSON.parse('you idiot')),
       '1.2.3',

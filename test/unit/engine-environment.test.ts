@@ -6,7 +6,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test('an engine process keeps its memory, calls nobody and warns of nothing, whatever the environment says', () => {
+test('an engine process keeps its memory, connects to nothing and warns of nothing, whatever the environment says', () => {
   vi.stubEnv('ORT_DISABLE_TELEMETRY', '0');
   expect(engineEnvironment()).toMatchObject({
     MALLOC_MMAP_THRESHOLD_: String(32 * 2 ** 20),
