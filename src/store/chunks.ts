@@ -144,7 +144,7 @@ export async function claimChunks(
     const keys = left.flatMap((at) => chunks[at] ?? []);
     const values = [keys.map(({ runId }) => runId), keys.map(({ chunkNo }) => chunkNo)];
     const claimed = await connection.query<Claim & { position: number }>(
-      `UPDATE detoxq.chunks SET state = 'active', claims = claims + 1, attempts = attempts + 1, worker = $3,
+      `UPDATE detoxq.chunks SET state = 'active', claims = claims + 1, checked_claim = claims + 1, attempts = attempts + 1, worker = $3,
          claimed_at = CASE WHEN retrying = 0 THEN now() ELSE claimed_at END
        FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS given (run_id, chunk_no, position)
          JOIN detoxq.runs ON runs.id = given.run_id

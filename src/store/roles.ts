@@ -18,17 +18,17 @@ const INSUFFICIENT_PRIVILEGE = '42501';
 /** All of `chunks` but the text of rows. */
 const LEDGER_COLUMNS = `run_id, chunk_no, first_row, row_count, state, claims, attempts, worker, enqueued_at, claimed_at,
   done_at, rows_clean, rows_detoxified, rows_still_toxic, rows_unchanged, rows_rejected, row_errors, toxicity_before_sum,
-  toxicity_after_sum, tokens_in, tokens_out, timings, retrying`;
+  toxicity_after_sum, tokens_in, tokens_out, timings, retrying, checked_claim, unpacked_bytes, decoding, faults, last_fault, last_fault_at`;
 
 /** Partitions of `results` need no grants: rights are asked of the table that a statement names. */
 const GRANTS = [
-  'SELECT ON detoxq.detoxq_migrations, detoxq.runs, detoxq.run_progress, detoxq.workers TO detoxq_producer, detoxq_worker, detoxq_reader',
+  'SELECT ON detoxq.detoxq_migrations, detoxq.runs, detoxq.run_progress, detoxq.workers, detoxq.queue_leftovers TO detoxq_producer, detoxq_worker, detoxq_reader',
   `SELECT (${LEDGER_COLUMNS}) ON detoxq.chunks TO detoxq_producer, detoxq_reader`,
 
-  'INSERT (id, name, source, settings, settings_hash) ON detoxq.runs TO detoxq_producer',
+  'INSERT (id, name, source, settings, settings_hash, requires) ON detoxq.runs TO detoxq_producer',
   'UPDATE (state, rows_total, chunks_total, finished_at, producer, producer_seen_at) ON detoxq.runs TO detoxq_producer',
   'EXECUTE ON FUNCTION detoxq.create_results_partition(text) TO detoxq_producer',
-  'INSERT (run_id, chunk_no, first_row, row_count, payload) ON detoxq.chunks TO detoxq_producer',
+  'INSERT (run_id, chunk_no, first_row, row_count, payload, payload_digest, unpacked_bytes) ON detoxq.chunks TO detoxq_producer',
   'SELECT (run_id, row_no, stage, code, attempts) ON detoxq.row_errors TO detoxq_producer',
 
   'UPDATE (state, finished_at, reconciled_at) ON detoxq.runs TO detoxq_worker',
@@ -38,6 +38,7 @@ const GRANTS = [
   'SELECT, INSERT, UPDATE, DELETE ON detoxq.row_errors TO detoxq_worker',
   'INSERT, UPDATE, DELETE ON detoxq.workers TO detoxq_worker',
   'SELECT, INSERT, UPDATE, DELETE ON detoxq.suspect_slices TO detoxq_worker',
+  'INSERT, UPDATE, DELETE ON detoxq.queue_leftovers TO detoxq_producer, detoxq_worker',
 
   'SELECT ON detoxq.results, detoxq.row_errors, detoxq.models, detoxq.detox_pairs TO detoxq_reader',
 ] as const;
@@ -56,7 +57,7 @@ export async function createRoles(database: Database): Promise<void> {
       // What an earlier version granted, or someone by hand.
       await connection.query(
         `REVOKE ALL ON detoxq.detoxq_migrations, detoxq.runs, detoxq.run_progress, detoxq.workers, detoxq.chunks,
-           detoxq.models, detoxq.results, detoxq.row_errors, detoxq.suspect_slices, detoxq.detox_pairs FROM ${all}`,
+           detoxq.models, detoxq.results, detoxq.row_errors, detoxq.suspect_slices, detoxq.queue_leftovers, detoxq.detox_pairs FROM ${all}`,
       );
       for (const grant of GRANTS) await connection.query(`GRANT ${grant}`);
     });

@@ -1,0 +1,63 @@
+-- Which workers may take a run, what a chunk carries, why it failed, and what a queue still holds of runs that are gone.
+
+ALTER TABLE runs ADD COLUMN requires text[] NOT NULL DEFAULT '{}';
+
+COMMENT ON COLUMN runs.requires IS 'Features that a worker must know to work on this run; others leave it alone';
+
+ALTER TABLE chunks
+  ADD COLUMN checked_claim integer NOT NULL DEFAULT 0,
+  ADD COLUMN payload_digest bytea CHECK (octet_length(payload_digest) = 32),
+  ADD COLUMN unpacked_bytes integer CHECK (unpacked_bytes >= 0),
+  ADD COLUMN decoding integer NOT NULL DEFAULT 0 CHECK (decoding >= 0),
+  ADD COLUMN faults integer NOT NULL DEFAULT 0 CHECK (faults >= 0),
+  ADD COLUMN last_fault text,
+  ADD COLUMN last_fault_at timestamptz;
+
+COMMENT ON COLUMN chunks.checked_claim IS 'The newest claim whose worker knows all that the run requires';
+COMMENT ON COLUMN chunks.payload_digest IS 'sha256 of the payload as it was written; null in chunks of detoxq 0.1';
+COMMENT ON COLUMN chunks.unpacked_bytes IS 'Bytes of the rows as JSON, not deflated; null in chunks of detoxq 0.1';
+COMMENT ON COLUMN chunks.decoding IS 'Times that a worker set out to decode the payload of a suspect chunk and did not say that it could';
+COMMENT ON COLUMN chunks.faults IS 'Tries that failed for a reason that does not pass by itself';
+COMMENT ON COLUMN chunks.last_fault IS 'The reason of the last failed try; never holds the text of a row';
+COMMENT ON COLUMN chunks.last_fault_at IS 'When that was';
+
+-- Chunks that failed, for the list that `status` prints.
+CREATE INDEX chunks_faults_idx ON chunks (run_id, chunk_no) WHERE state <> 'done' AND last_fault IS NOT NULL;
+
+ALTER TABLE row_errors DROP CONSTRAINT row_errors_stage_check;
+ALTER TABLE row_errors ADD CONSTRAINT row_errors_stage_check
+  CHECK (stage IN ('read', 'score', 'rewrite', 'engine', 'write'));
+
+COMMENT ON COLUMN row_errors.stage IS 'Where it went wrong: read, score, rewrite, engine or write';
+
+-- A worker of detoxq 0.1 does not look at what a run requires: its claim says nothing of having done so, and is refused
+-- here. To such a worker the code is that of a fault that passes, so that the job goes back to the queue, for others.
+CREATE FUNCTION refuse_unchecked_claim() RETURNS trigger
+LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF EXISTS (SELECT FROM runs WHERE id = NEW.run_id AND requires <> '{}') THEN
+    RAISE EXCEPTION 'run % needs a newer detoxq than this worker: upgrade it', NEW.run_id USING ERRCODE = '57PDQ';
+  END IF;
+  RETURN NEW;
+END
+$function$;
+
+DO $do$
+BEGIN
+  EXECUTE format('ALTER FUNCTION refuse_unchecked_claim() SET search_path = %I, pg_temp', current_schema());
+END
+$do$;
+
+CREATE TRIGGER chunks_unchecked_claim BEFORE UPDATE OF claims ON chunks
+FOR EACH ROW WHEN (NEW.claims > OLD.claims AND NEW.checked_claim <> NEW.claims)
+EXECUTE FUNCTION refuse_unchecked_claim();
+
+CREATE TABLE queue_leftovers (
+  run_id text PRIMARY KEY,
+  chunks integer NOT NULL CHECK (chunks >= 0),
+  noted_at timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE queue_leftovers IS 'Runs that were cancelled or deleted, whose jobs a queue may still hold; whoever has the queue next removes them';
+COMMENT ON COLUMN queue_leftovers.chunks IS 'The run had chunks with lower numbers than this';
