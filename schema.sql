@@ -26,18 +26,30 @@ CREATE TABLE chunks (
   tokens_out bigint DEFAULT 0 NOT NULL,
   timings jsonb,
   retrying integer DEFAULT 0 NOT NULL,
+  checked_claim integer DEFAULT 0 NOT NULL,
+  payload_digest bytea,
+  unpacked_bytes integer,
+  decoding integer DEFAULT 0 NOT NULL,
+  faults integer DEFAULT 0 NOT NULL,
+  last_fault text,
+  last_fault_at timestamp with time zone,
   CONSTRAINT chunks_pkey PRIMARY KEY (run_id, chunk_no),
   CONSTRAINT chunks_attempts_check CHECK ((attempts >= 0)),
   CONSTRAINT chunks_chunk_no_check CHECK ((chunk_no >= 0)),
+  CONSTRAINT chunks_decoding_check CHECK ((decoding >= 0)),
   CONSTRAINT chunks_done_counts_every_row CHECK (((state <> 'done'::text) OR ((((((rows_clean + rows_detoxified) + rows_still_toxic) + rows_unchanged) + rows_rejected) + row_errors) = row_count))),
+  CONSTRAINT chunks_faults_check CHECK ((faults >= 0)),
   CONSTRAINT chunks_first_row_check CHECK ((first_row >= 0)),
+  CONSTRAINT chunks_payload_digest_check CHECK ((octet_length(payload_digest) = 32)),
   CONSTRAINT chunks_payload_until_done CHECK (((state = 'done'::text) = (payload IS NULL))),
   CONSTRAINT chunks_retrying_are_errors CHECK ((((retrying >= 0) AND (retrying <= row_errors)) AND ((retrying = 0) OR ((state <> 'done'::text) AND ((((((rows_clean + rows_detoxified) + rows_still_toxic) + rows_unchanged) + rows_rejected) + row_errors) = row_count))))),
   CONSTRAINT chunks_row_count_check CHECK ((row_count > 0)),
   CONSTRAINT chunks_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id) ON DELETE CASCADE,
-  CONSTRAINT chunks_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'active'::text, 'done'::text])))
+  CONSTRAINT chunks_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'active'::text, 'done'::text]))),
+  CONSTRAINT chunks_unpacked_bytes_check CHECK ((unpacked_bytes >= 0))
 );
 ALTER TABLE chunks ALTER COLUMN payload SET STORAGE EXTERNAL;
+CREATE INDEX chunks_faults_idx ON chunks USING btree (run_id, chunk_no) WHERE ((state <> 'done'::text) AND (last_fault IS NOT NULL));
 CREATE INDEX chunks_open_idx ON chunks USING btree (run_id, chunk_no) WHERE (state <> 'done'::text);
 COMMENT ON TABLE chunks IS 'The ledger: consecutive rows of a run, the unit of dispatch, of claims and of writing';
 COMMENT ON COLUMN chunks.chunk_no IS '0-based, without gaps within a run';
@@ -54,6 +66,13 @@ COMMENT ON COLUMN chunks.tokens_in IS 'Tokens read by scorer and detoxifier';
 COMMENT ON COLUMN chunks.tokens_out IS 'Tokens written by the detoxifier';
 COMMENT ON COLUMN chunks.timings IS 'Milliseconds by stage';
 COMMENT ON COLUMN chunks.retrying IS 'Row errors that are being tried again: the payload holds just these rows';
+COMMENT ON COLUMN chunks.checked_claim IS 'The newest claim whose worker knows all that the run requires';
+COMMENT ON COLUMN chunks.payload_digest IS 'sha256 of the payload as it was written; null in chunks of detoxq 0.1';
+COMMENT ON COLUMN chunks.unpacked_bytes IS 'Bytes of the rows as JSON, not deflated; null in chunks of detoxq 0.1';
+COMMENT ON COLUMN chunks.decoding IS 'Times that a worker set out to decode the payload of a suspect chunk and did not say that it could';
+COMMENT ON COLUMN chunks.faults IS 'Tries that failed for a reason that does not pass by itself';
+COMMENT ON COLUMN chunks.last_fault IS 'The reason of the last failed try; never holds the text of a row';
+COMMENT ON COLUMN chunks.last_fault_at IS 'When that was';
 
 CREATE TABLE detoxq_migrations (
   version integer NOT NULL,
@@ -78,6 +97,16 @@ CREATE TABLE models (
 COMMENT ON TABLE models IS 'Models that ran, told apart by their weights';
 COMMENT ON COLUMN models.name IS 'As the user named it: alias, hub id or folder name';
 COMMENT ON COLUMN models.digest IS 'sha256 over config, tokenizer and weights';
+
+CREATE TABLE queue_leftovers (
+  run_id text NOT NULL,
+  chunks integer NOT NULL,
+  noted_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT queue_leftovers_pkey PRIMARY KEY (run_id),
+  CONSTRAINT queue_leftovers_chunks_check CHECK ((chunks >= 0))
+);
+COMMENT ON TABLE queue_leftovers IS 'Runs that were cancelled or deleted, whose jobs a queue may still hold; whoever has the queue next removes them';
+COMMENT ON COLUMN queue_leftovers.chunks IS 'The run had chunks with lower numbers than this';
 
 CREATE TABLE results (
   run_id text NOT NULL,
@@ -131,10 +160,10 @@ CREATE TABLE row_errors (
   CONSTRAINT row_errors_attempts_check CHECK ((attempts >= 0)),
   CONSTRAINT row_errors_row_no_check CHECK ((row_no >= 0)),
   CONSTRAINT row_errors_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id) ON DELETE CASCADE,
-  CONSTRAINT row_errors_stage_check CHECK ((stage = ANY (ARRAY['read'::text, 'score'::text, 'rewrite'::text, 'engine'::text])))
+  CONSTRAINT row_errors_stage_check CHECK ((stage = ANY (ARRAY['read'::text, 'score'::text, 'rewrite'::text, 'engine'::text, 'write'::text])))
 );
 COMMENT ON TABLE row_errors IS 'Rows without a result, and why; a row is here or in results, never in both';
-COMMENT ON COLUMN row_errors.stage IS 'Where it went wrong: read, score, rewrite or engine';
+COMMENT ON COLUMN row_errors.stage IS 'Where it went wrong: read, score, rewrite, engine or write';
 COMMENT ON COLUMN row_errors.code IS 'Short and stable: not_utf8, too_large, engine_crashed, ...';
 COMMENT ON COLUMN row_errors.message IS 'For people; never holds the text of the row';
 COMMENT ON COLUMN row_errors.attempts IS 'How often the row was tried';
@@ -154,6 +183,7 @@ CREATE TABLE runs (
   reconciled_at timestamp with time zone,
   producer text,
   producer_seen_at timestamp with time zone,
+  requires text[] DEFAULT '{}'::text[] NOT NULL,
   CONSTRAINT runs_pkey PRIMARY KEY (id),
   CONSTRAINT runs_chunks_total_check CHECK ((chunks_total >= 0)),
   CONSTRAINT runs_done_is_finished CHECK (((state <> 'done'::text) OR ((rows_total IS NOT NULL) AND (finished_at IS NOT NULL)))),
@@ -175,6 +205,7 @@ COMMENT ON COLUMN runs.chunks_total IS 'Chunks of the source; null until it was 
 COMMENT ON COLUMN runs.reconciled_at IS 'When ledger and queue were last compared';
 COMMENT ON COLUMN runs.producer IS 'Who reads the source, or read it last: host/pid';
 COMMENT ON COLUMN runs.producer_seen_at IS 'Last sign of life of the producer; null when none is reading';
+COMMENT ON COLUMN runs.requires IS 'Features that a worker must know to work on this run; others leave it alone';
 
 CREATE TABLE suspect_slices (
   run_id text NOT NULL,
@@ -276,3 +307,19 @@ END
 $function$
 ;
 COMMENT ON FUNCTION create_results_partition(text) IS 'Makes the partition of results for a run that is in runs';
+
+CREATE OR REPLACE FUNCTION refuse_unchecked_claim()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'detoxq', 'pg_temp'
+AS $function$
+BEGIN
+  IF EXISTS (SELECT FROM runs WHERE id = NEW.run_id AND requires <> '{}') THEN
+    RAISE EXCEPTION 'run % needs a newer detoxq than this worker: upgrade it', NEW.run_id USING ERRCODE = '57PDQ';
+  END IF;
+  RETURN NEW;
+END
+$function$
+;
+
+CREATE TRIGGER chunks_unchecked_claim BEFORE UPDATE OF claims ON chunks FOR EACH ROW WHEN (((new.claims > old.claims) AND (new.checked_claim <> new.claims))) EXECUTE FUNCTION refuse_unchecked_claim();

@@ -62,6 +62,13 @@ export async function dumpSchema(connection: Connection): Promise<string> {
       AS sql
     FROM pg_proc WHERE pronamespace = current_schema()::regnamespace ORDER BY proname`);
 
+  const triggers = await connection.query<Line>(`
+    SELECT relname AS relation,
+      replace(pg_get_triggerdef(pg_trigger.oid), current_schema() || '.', '') || ';' AS sql
+    FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+    WHERE relnamespace = current_schema()::regnamespace AND NOT tgisinternal
+    ORDER BY relname, tgname`);
+
   const of = (lines: readonly Line[], name: string) =>
     lines.filter(({ relation }) => relation === name).map(({ sql }) => sql);
   const parts = relations.map(({ name, kind, partition }) => {
@@ -75,7 +82,7 @@ export async function dumpSchema(connection: Connection): Promise<string> {
           ];
     return [...definition, ...of(storage, name), ...of(indexes, name), ...of(comments, name)].join('\n');
   });
-  parts.push(...functions.map(({ sql }) => sql));
+  parts.push(...functions.map(({ sql }) => sql), ...triggers.map(({ sql }) => sql));
   return `-- The tables after all migrations, for reading; a test keeps it equal to them.\n-- They are in the schema detoxq unless docs/operations.md says otherwise.\n\n${parts.join('\n\n')}\n`;
 }
 
