@@ -49,6 +49,7 @@ CREATE TABLE chunks (
   CONSTRAINT chunks_unpacked_bytes_check CHECK ((unpacked_bytes >= 0))
 );
 ALTER TABLE chunks ALTER COLUMN payload SET STORAGE EXTERNAL;
+ALTER TABLE ONLY chunks ALTER COLUMN payload SET STATISTICS 0;
 CREATE INDEX chunks_faults_idx ON chunks USING btree (run_id, chunk_no) WHERE ((state <> 'done'::text) AND (last_fault IS NOT NULL));
 CREATE INDEX chunks_open_idx ON chunks USING btree (run_id, chunk_no) WHERE (state <> 'done'::text);
 COMMENT ON TABLE chunks IS 'The ledger: consecutive rows of a run, the unit of dispatch, of claims and of writing';
@@ -131,6 +132,10 @@ CREATE TABLE results (
   CONSTRAINT results_toxicity_after_check CHECK (((toxicity_after >= (0)::double precision) AND (toxicity_after <= (1)::double precision))),
   CONSTRAINT results_toxicity_before_check CHECK (((toxicity_before >= (0)::double precision) AND (toxicity_before <= (1)::double precision)))
 ) PARTITION BY LIST (run_id);
+ALTER TABLE ONLY results ALTER COLUMN row_key SET STATISTICS 0;
+ALTER TABLE ONLY results ALTER COLUMN text SET STATISTICS 0;
+ALTER TABLE ONLY results ALTER COLUMN detoxified SET STATISTICS 0;
+ALTER TABLE ONLY results ALTER COLUMN meta SET STATISTICS 0;
 COMMENT ON TABLE results IS 'What became of each row; one partition a run (results_<run id>). No foreign keys: they would cost a look-up a row, and a partition exists only for a run';
 COMMENT ON COLUMN results.row_no IS '0-based position in the source; with several files it runs on from file to file';
 COMMENT ON COLUMN results.row_key IS 'The user''s own id of the row (--id-column)';
@@ -162,6 +167,8 @@ CREATE TABLE row_errors (
   CONSTRAINT row_errors_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id) ON DELETE CASCADE,
   CONSTRAINT row_errors_stage_check CHECK ((stage = ANY (ARRAY['read'::text, 'score'::text, 'rewrite'::text, 'engine'::text, 'write'::text])))
 );
+ALTER TABLE ONLY row_errors ALTER COLUMN row_key SET STATISTICS 0;
+ALTER TABLE ONLY row_errors ALTER COLUMN source SET STATISTICS 0;
 COMMENT ON TABLE row_errors IS 'Rows without a result, and why; a row is here or in results, never in both';
 COMMENT ON COLUMN row_errors.stage IS 'Where it went wrong: read, score, rewrite, engine or write';
 COMMENT ON COLUMN row_errors.code IS 'Short and stable: not_utf8, too_large, engine_crashed, ...';
@@ -219,6 +226,7 @@ CREATE TABLE suspect_slices (
   CONSTRAINT suspect_slices_row_count_check CHECK ((row_count > 0)),
   CONSTRAINT suspect_slices_run_id_chunk_no_fkey FOREIGN KEY (run_id, chunk_no) REFERENCES chunks(run_id, chunk_no) ON DELETE CASCADE
 );
+ALTER TABLE ONLY suspect_slices ALTER COLUMN verdicts SET STATISTICS 0;
 COMMENT ON TABLE suspect_slices IS 'Rows of chunks that killed their workers, written before they are tried; gone when the chunk is done';
 COMMENT ON COLUMN suspect_slices.first_row IS 'row_no of the first row of the slice';
 COMMENT ON COLUMN suspect_slices.intents IS 'Times that a worker set out to try it and did not say that it survived';

@@ -61,3 +61,24 @@ CREATE TABLE queue_leftovers (
 
 COMMENT ON TABLE queue_leftovers IS 'Runs that were cancelled or deleted, whose jobs a queue may still hold; whoever has the queue next removes them';
 COMMENT ON COLUMN queue_leftovers.chunks IS 'The run had chunks with lower numbers than this';
+
+-- ANALYZE keeps samples of values below 1 kB in pg_statistic, where they outlive their rows: none of what comes from rows.
+-- The type is set to what it is, because that removes samples that are there (and the kind of storage).
+ALTER TABLE chunks
+  ALTER COLUMN payload TYPE bytea,
+  ALTER COLUMN payload SET STORAGE EXTERNAL,
+  ALTER COLUMN payload SET STATISTICS 0;
+ALTER TABLE row_errors
+  ALTER COLUMN row_key TYPE text,
+  ALTER COLUMN row_key SET STATISTICS 0,
+  ALTER COLUMN source TYPE jsonb,
+  ALTER COLUMN source SET STATISTICS 0;
+ALTER TABLE suspect_slices
+  ALTER COLUMN verdicts TYPE bytea,
+  ALTER COLUMN verdicts SET STATISTICS 0;
+-- The samples of a run's own partition go with it.
+ALTER TABLE ONLY results
+  ALTER COLUMN row_key SET STATISTICS 0,
+  ALTER COLUMN text SET STATISTICS 0,
+  ALTER COLUMN detoxified SET STATISTICS 0,
+  ALTER COLUMN meta SET STATISTICS 0;

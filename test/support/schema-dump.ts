@@ -35,6 +35,12 @@ export async function dumpSchema(connection: Connection): Promise<string> {
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
       AND attnum > 0 AND attstorage = 'e' AND typstorage <> 'e'
     ORDER BY attrelid::regclass::text, attnum`);
+  const statistics = await connection.query<Line>(`
+    SELECT attrelid::regclass::text AS relation,
+      format('ALTER TABLE ONLY %I ALTER COLUMN %I SET STATISTICS %s;', relname, attname, attstattarget) AS sql
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND attstattarget >= 0
+    ORDER BY attrelid::regclass::text, attnum`);
   const indexes = await connection.query<Line>(`
     SELECT indrelid::regclass::text AS relation,
       replace(pg_get_indexdef(indexrelid), ' ' || current_schema() || '.', ' ') || ';' AS sql
@@ -80,7 +86,13 @@ export async function dumpSchema(connection: Connection): Promise<string> {
             [...of(columns, name), ...of(constraints, name)].map((sql) => `  ${sql}`).join(',\n'),
             partition === null ? ');' : `) PARTITION BY ${partition};`,
           ];
-    return [...definition, ...of(storage, name), ...of(indexes, name), ...of(comments, name)].join('\n');
+    return [
+      ...definition,
+      ...of(storage, name),
+      ...of(statistics, name),
+      ...of(indexes, name),
+      ...of(comments, name),
+    ].join('\n');
   });
   parts.push(...functions.map(({ sql }) => sql), ...triggers.map(({ sql }) => sql));
   return `-- The tables after all migrations, for reading; a test keeps it equal to them.\n-- They are in the schema detoxq unless docs/operations.md says otherwise.\n\n${parts.join('\n\n')}\n`;
