@@ -4,6 +4,7 @@ import { readProgress } from '../store/progress.ts';
 import { changeRun, getRun, type RunChange } from '../store/runs.ts';
 import { asCalled } from './as-called.ts';
 import { canAsk, describeRun, isConfirmed, isLatest } from './chosen-run.ts';
+import { clearQueue } from './clear-queue.ts';
 import { withContext } from './context.ts';
 import { formatCount } from './format.ts';
 
@@ -21,7 +22,8 @@ export function addCancelCommand(program: Command): void {
   add(program, 'cancel', {
     description: 'end a run for good; the rows that are done are kept',
     help: `
-Workers take no more chunks of it and finish those they have; a producer that reads its source stops.
+Workers take no more chunks of it and finish those they have; a producer that reads its source stops. What waits in
+the queue is removed; the rows that are not done stay in the ledger until "detoxq delete RUN".
 A cancelled run cannot be resumed; its results can be queried and exported, and "detoxq delete RUN" removes it.
 It asks on a terminal, unless --yes is given.`,
     endsRun: true,
@@ -46,13 +48,15 @@ function add(program: Command, verb: Extract<RunChange, 'pause' | 'cancel'>, wor
     .addHelpText('after', `\nExample:\n  detoxq ${verb} latest\n${wording.help}`);
   if (wording.endsRun) command.option('--yes', 'do not ask');
   command.action(async (reference: string, { json, yes }: { json?: boolean; yes?: boolean }) => {
-    process.exitCode = await withContext({}, async ({ database }) => {
+    process.exitCode = await withContext({}, async (context) => {
+      const { database } = context;
       const found = await getRun(database, reference);
       if (wording.endsRun && !(await isMeant(found, await readProgress(database, found.id), reference, yes))) {
         process.stderr.write(`Run ${found.id} goes on.\n`);
         return 1;
       }
       const run = await changeRun(database, found.id, verb);
+      if (wording.endsRun) await clearQueue(context, run.id);
       const { rowsDone } = await readProgress(database, run.id);
       if (json) process.stdout.write(`${JSON.stringify({ run: run.id, state: run.state, rowsDone })}\n`);
       else process.stdout.write(`${asCalled(wording.say(run, rowsDone))}\n`);

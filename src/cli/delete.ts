@@ -4,6 +4,7 @@ import { deleteRun } from '../store/delete.ts';
 import { readProgress } from '../store/progress.ts';
 import { getRun } from '../store/runs.ts';
 import { canAsk, describeRun, isConfirmed, isLatest } from './chosen-run.ts';
+import { clearQueue } from './clear-queue.ts';
 import { withContext } from './context.ts';
 
 export function addDeleteCommand(program: Command): void {
@@ -20,10 +21,12 @@ Example:
   detoxq delete r7k2m9qd --yes
 
 Only a run that is done or cancelled can be deleted. It cannot be undone: it asks on a terminal, and --yes takes no
-"latest", because that may be another run by then.`,
+"latest", because that may be another run by then. What the queue holds of the run is removed, too; a command that
+cannot reach the queue says so, and the next worker does it.`,
     )
     .action(async (reference: string, options: { yes?: boolean; json?: boolean }) => {
-      process.exitCode = await withContext({}, async ({ database }) => {
+      process.exitCode = await withContext({}, async (context) => {
+        const { database } = context;
         const run = await getRun(database, reference);
         const progress = await readProgress(database, run.id);
         if (options.yes && isLatest(reference)) {
@@ -41,6 +44,7 @@ Only a run that is done or cancelled can be deleted. It cannot be undone: it ask
           return 1;
         }
         await deleteRun(database, run.id);
+        await clearQueue(context, run.id);
         const { rowsDone, rowErrors } = progress;
         if (options.json) {
           process.stdout.write(`${JSON.stringify({ run: run.id, results: rowsDone - rowErrors, rowErrors })}\n`);

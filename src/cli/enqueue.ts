@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { requireInputs } from '../producer/input.ts';
 import type { ProduceProgress } from '../producer/produce.ts';
+import { clearLeftovers } from './clear-queue.ts';
 import { WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { enginePlace } from './engines.ts';
 import { counted } from './format.ts';
@@ -34,6 +35,7 @@ It pauses while the queue is full, so it finishes about when the workers do. Int
       process.exitCode = await withContext({ answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS }, async (context) => {
         const { dataset, create } = await prepareRun(context, files, options, enginePlace(options));
         const queue = await context.openQueue();
+        await clearLeftovers(context, queue);
         const run = await create();
         process.stdout.write(`${run.id}\n`);
         const stop = listenForStop((text) => process.stderr.write(`${text}\n`));

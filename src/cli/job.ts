@@ -73,7 +73,11 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
     ownRun = run.id;
     reconciler.start();
     // What other runs have in the queue must not keep the producer waiting: no worker here takes it away.
-    const ownQueue = { add: queue.add, depth: () => countOpenChunks(database, run.id, HIGH_WATER_CHUNKS) };
+    const ownQueue = {
+      add: queue.add,
+      remove: queue.remove,
+      depth: () => countOpenChunks(database, run.id, HIGH_WATER_CHUNKS),
+    };
     const reading =
       job.dataset === null ? Promise.resolve() : enqueueAll(context, run, job.dataset, ownQueue, stop.signal);
     const state = await follow(context, run.id, reading, stop.signal, show);

@@ -3,8 +3,9 @@ import type { Run } from '../contract/run.ts';
 import type { Dataset } from '../producer/dataset.ts';
 import { type Produced, type ProduceProgress, produce } from '../producer/produce.ts';
 import { checkSourceUnchanged } from '../producer/source.ts';
-import type { ChunkQueue } from '../queue/queue.ts';
+import { type ChunkJob, type ChunkQueue, jobId } from '../queue/queue.ts';
 import { appendChunks, ledgerEnd } from '../store/chunks.ts';
+import { runsNotEnded } from '../store/leftovers.ts';
 import { finishEnqueue } from '../store/runs.ts';
 import type { Context } from './context.ts';
 import { followRun } from './follow-run.ts';
@@ -15,17 +16,21 @@ export async function enqueueAll(
   { database }: Context,
   run: Run,
   dataset: Dataset,
-  queue: Pick<ChunkQueue, 'add' | 'depth'>,
+  queue: Pick<ChunkQueue, 'add' | 'depth' | 'remove'>,
   signal: AbortSignal,
   onProgress?: (progress: ProduceProgress) => void,
 ): Promise<Produced> {
   const { chunkRows } = run.source.options;
   const user = await followRun(database, run.id, signal);
+  let lastAdded: readonly ChunkJob[] = [];
   const produced = await produce({
     dataset,
     runId: run.id,
     queue: {
-      add: queue.add,
+      async add(jobs) {
+        lastAdded = jobs;
+        await queue.add(jobs);
+      },
       async depth() {
         // Asked before every write: here a paused run waits.
         await user.whilePaused();
@@ -45,6 +50,12 @@ export async function enqueueAll(
     onProgress,
   })
     .finally(user.stop)
+    .finally(async () => {
+      // The run may have been cancelled, and its jobs removed, before the last ones were added. The ledger takes no more then.
+      const open = await runsNotEnded(database, [run.id]).catch(() => null);
+      // Where the queue is away, workers find them.
+      if (open?.size === 0) await queue.remove(lastAdded.map(jobId)).catch(() => {});
+    })
     .catch((error: unknown) => {
       // The ledger refuses a cancelled run, too, perhaps sooner.
       user.throwIfCancelled();

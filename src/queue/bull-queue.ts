@@ -9,13 +9,19 @@ import { within } from './within.ts';
 const JOB_NAME = 'chunk';
 
 const JOB_OPTIONS = {
+  // Nothing of a row stays in the queue: the ledger has the rows that are still to be done.
   removeOnComplete: true,
-  removeOnFail: { count: 1_000 },
+  removeOnFail: true,
   // Faults that pass are tried until they have passed; the ledger counts what matters, the attempts of a chunk.
   attempts: 1_000_000,
   backoff: { type: 'custom' },
   stackTraceLimit: 1,
 };
+
+/** Where jobs may be. The queue keeps none that are completed or failed; an older version kept failed ones. */
+const STATES = ['waiting', 'prioritized', 'delayed', 'active', 'failed', 'completed'] as const;
+/** Names of jobs in one answer: about 15 kB. */
+const PAGE_JOBS = 1_000;
 
 /** How long connections may take to close before they are cut. */
 const CLOSE_MS = 5_000;
@@ -77,6 +83,19 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
     remove: (ids) =>
       attempt(async () => {
         await Promise.all(ids.map((id) => queue.remove(id)));
+      }),
+    removeWhere: (choose) =>
+      attempt(async () => {
+        for (const state of STATES) {
+          for (let from = 0; ; ) {
+            const ids = await queue.getRanges([state], from, from + PAGE_JOBS - 1);
+            if (ids.length === 0) break;
+            const chosen = await choose(ids);
+            const removed = await Promise.all(chosen.map((id) => queue.remove(id)));
+            // Those that went let others move up.
+            from += ids.length - removed.filter((count) => count === 1).length;
+          }
+        }
       }),
     consume: (process, options) => attempt(() => consumeJobs(name, backend, process, { ...options, redelivery, log })),
     obliterate: () => attempt(() => queue.obliterate({ force: true })),

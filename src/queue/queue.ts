@@ -31,13 +31,20 @@ export function jobId({ runId, chunkNo }: Pick<ChunkJob, 'runId' | 'chunkNo'>): 
   return `${runId}-${chunkNo}`;
 }
 
+const JOB_ID = /^(.+)-\d+$/;
+
+/** The run that a job belongs to; null for a name that is none of ours. */
+export function runOfJob(id: string): string | null {
+  return JOB_ID.exec(id)?.[1] ?? null;
+}
+
 /**
  * What became of a delivered job. `again`: handed back at once, for any worker. `later`: handed back behind all jobs that
  * wait, for a worker that takes chunks of other runs.
  *
  * A processor that throws gets the job again later, after a growing pause; unless it throws a DetoxqError that is no
- * ServiceError, which another try would not mend: then the job is put aside as failed, until the reconciler finds the
- * chunk still open.
+ * ServiceError, which another try would not mend: then the job is removed, until the reconciler finds the chunk still
+ * open.
  */
 export type Delivery = 'done' | 'again' | 'later';
 
@@ -60,10 +67,12 @@ export interface ChunkQueue {
   add(jobs: readonly ChunkJob[]): Promise<void>;
   /** Jobs that wait, are in work, or pause before another try. */
   depth(): Promise<number>;
-  /** Those of the given job ids that will be delivered without further ado. Failed jobs are not among them. */
+  /** Those of the given job ids that will be delivered without further ado. */
   knows(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** Forgets jobs that are not in work. */
   remove(ids: readonly string[]): Promise<void>;
+  /** Shows the names of all jobs to `choose`, a page at a time, and forgets those that it returns and that are not in work. */
+  removeWhere(choose: (ids: readonly string[]) => Promise<readonly string[]>): Promise<void>;
   /**
    * Delivers jobs to `process`, each at least once: a job whose worker falls silent for 30 s is delivered again.
    * @param concurrency jobs in work at a time

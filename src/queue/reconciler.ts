@@ -1,7 +1,9 @@
 import type { Log } from '../contract/log.ts';
 import { openChunks, readChunks } from '../store/chunks.ts';
+import { runsNotEnded } from '../store/leftovers.ts';
 import type { Database } from '../store/pool.ts';
 import { beginReconciling, finishRunIfDone, openRuns } from '../store/runs.ts';
+import { clearNoted, sweepQueue } from './clear-leftovers.ts';
 import { type ChunkQueue, jobId } from './queue.ts';
 
 const EVERY_MS = 10_000;
@@ -10,6 +12,8 @@ const LONGEST_PAUSE_MS = 60_000;
 const PAGE_CHUNKS = 500;
 /** …and added at a time: about half a megabyte. */
 const CHUNKS_PER_ADD = 16;
+/** Who looks through the queue for jobs of runs that ended does it this often; it is for what was missed otherwise. */
+const SWEEP_EVERY_MS = 60_000;
 /** Twice what producers fill a queue to, so that lost chunks find room beside them. */
 const FULL_QUEUE = 2_000;
 
@@ -25,8 +29,9 @@ export interface ReconcilerDependencies {
 
 export interface Reconciler {
   /**
-   * One pass over the open runs: adds the chunks that the ledger calls open and the queue does not know, and ends the
-   * runs whose last chunk is done. Runs that another reconciler looked at just now are left out.
+   * One pass. Of the open runs: adds the chunks that the ledger calls open and the queue does not know, and ends the runs
+   * whose last chunk is done; runs that another reconciler looked at just now are left out. Then removes what the queue
+   * still holds of runs that ended.
    * @returns how many chunks were added
    */
   reconcile(): Promise<number>;
@@ -52,6 +57,7 @@ export function createReconciler({
   let timer: NodeJS.Timeout | undefined;
   let underWay: Promise<unknown> = Promise.resolve();
   let failures = 0;
+  let sweptMs = Number.NEGATIVE_INFINITY;
 
   async function reconcile(): Promise<number> {
     let added = 0;
@@ -60,6 +66,11 @@ export function createReconciler({
       if (!(await beginReconciling(database, runId, everyMs / 2))) continue;
       added += await reconcileRun(runId);
       await finishRunIfDone(database, runId);
+    }
+    await clearNoted(database, queue, closing.signal);
+    if (performance.now() - sweptMs >= SWEEP_EVERY_MS) {
+      await sweepQueue(database, queue);
+      sweptMs = performance.now();
     }
     return added;
   }
@@ -71,7 +82,7 @@ export function createReconciler({
   }
 
   async function reconcileRun(runId: string): Promise<number> {
-    let added = 0;
+    const added: number[] = [];
     let queued = 0;
     for (let after = -1; !closing.signal.aborted; ) {
       const page = await openChunks(database, runId, { after, limit: PAGE_CHUNKS });
@@ -81,21 +92,24 @@ export function createReconciler({
       if (last === undefined || full) break;
       after = last;
       const known = await queue.knows(page.map((chunkNo) => jobId({ runId, chunkNo })));
-      added += await addChunks(
-        runId,
-        page.filter((chunkNo) => !known.has(jobId({ runId, chunkNo }))),
-      );
+      const missing = page.filter((chunkNo) => !known.has(jobId({ runId, chunkNo })));
+      added.push(...(await addChunks(runId, missing)));
       queued += page.length;
     }
-    if (added > 0) log.info({ run: runId, chunks: added }, 'added chunks that the queue did not have');
-    return added;
+    if (added.length === 0) return 0;
+    log.info({ run: runId, chunks: added.length }, 'added chunks that the queue did not have');
+    // The run may have been cancelled, and its jobs removed, between our look at the ledger and our adding.
+    if ((await runsNotEnded(database, [runId])).has(runId)) return added.length;
+    await queue.remove(added.map((chunkNo) => jobId({ runId, chunkNo })));
+    return 0;
   }
 
-  async function addChunks(runId: string, chunkNos: readonly number[]): Promise<number> {
-    let added = 0;
+  /** @returns numbers of those that were added: the others were done meanwhile */
+  async function addChunks(runId: string, chunkNos: readonly number[]): Promise<number[]> {
+    const added: number[] = [];
     for (let from = 0; from < chunkNos.length; from += CHUNKS_PER_ADD) {
       const chunks = await readChunks(database, runId, chunkNos.slice(from, from + CHUNKS_PER_ADD));
-      // A job that failed for good keeps its name taken.
+      // A job that failed for good in an older version, or that pauses for too long, keeps its name taken.
       await queue.remove(chunks.map(({ chunkNo }) => jobId({ runId, chunkNo })));
       await queue.add(
         chunks.map(({ chunkNo, firstRow, payload }) => ({
@@ -105,7 +119,7 @@ export function createReconciler({
           payload: Buffer.from(payload).toString('base64'),
         })),
       );
-      added += chunks.length;
+      added.push(...chunks.map(({ chunkNo }) => chunkNo));
     }
     return added;
   }

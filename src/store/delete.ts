@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { DetoxqError, ServiceError, UsageError } from '../contract/errors.ts';
 import type { RunState } from '../contract/run.ts';
+import { noteLeftovers } from './leftovers.ts';
 import type { Connection, Database } from './pool.ts';
 import { sqlState } from './postgres-errors.ts';
 import { getRun } from './runs.ts';
@@ -15,6 +16,7 @@ const PAUSE_MS = 500;
 
 /**
  * Removes a run with its results, row errors and ledger, all or nothing. What a worker still has of it is not written.
+ * Jobs of the run may be in the queue still: the commit notes that (leftovers.ts).
  *
  * @throws UsageError when the run is neither done nor cancelled; ServiceError when someone reads results all the time
  */
@@ -58,6 +60,7 @@ async function remove(connection: Connection, id: string): Promise<void> {
     [id],
   );
   if (partition !== undefined) await connection.query(`DROP TABLE ${partition.name}`);
+  await noteLeftovers(connection, id);
   await connection.query('DELETE FROM detoxq.runs WHERE id = $1', [id]);
 }
 

@@ -196,9 +196,18 @@ export type RunChange = keyof typeof CHANGES;
  */
 export async function changeRun(connection: Connection, runId: string, change: RunChange): Promise<Run> {
   const { from, to } = CHANGES[change];
+  // One statement, so that a run that is cancelled has its note about what the queue holds of it.
   const [changed] = await connection.query<Run>(
-    `UPDATE detoxq.runs SET state = ${to}, finished_at = CASE WHEN ${to} = 'cancelled' THEN now() END
-     WHERE id = $1 AND state = ANY ($2) RETURNING ${COLUMNS}`,
+    `WITH changed AS (
+       UPDATE detoxq.runs SET state = ${to}, finished_at = CASE WHEN ${to} = 'cancelled' THEN now() END
+       WHERE id = $1 AND state = ANY ($2) RETURNING ${COLUMNS}
+     ), noted AS (
+       INSERT INTO detoxq.queue_leftovers (run_id, chunks)
+       SELECT id, (SELECT coalesce(max(chunk_no) + 1, 0) FROM detoxq.chunks WHERE run_id = $1)
+       FROM changed WHERE changed.state = 'cancelled'
+       ON CONFLICT (run_id) DO NOTHING
+     )
+     SELECT * FROM changed`,
     [runId, from],
   );
   if (changed === undefined) {
