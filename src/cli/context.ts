@@ -33,6 +33,8 @@ export interface ContextOptions {
   readonly connections?: number;
   /** A statement without an answer fails after this long (see `PoolOptions`). Default none: some verbs scan whole runs. */
   readonly answerTimeoutMs?: number;
+  /** Time-outs of the user and the database stay in force (see `PoolOptions`). */
+  readonly keepLimits?: boolean;
   /** Used where DETOXQ_LOG_LEVEL is not set. Default warn. */
   readonly logLevel?: string;
   /** `apply`: bring the schema up to date; `check` (default): refuse another one; `skip`: the verb sees to it. */
@@ -60,6 +62,7 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
       max: options.connections ?? 4,
       applicationName: 'detoxq',
       answerTimeoutMs: options.answerTimeoutMs,
+      keepLimits: options.keepLimits ?? false,
     });
     closing.unshift(() => pool.close());
     const place = await locateSchema(pool, config.schema);

@@ -1,7 +1,11 @@
 import { createConnection } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
+import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import { isRolledBack } from './passing-faults.ts';
 import { openAddress } from './postgres-connection.ts';
 import { translatePostgresError } from './postgres-errors.ts';
+import { readDeviations, refusesOptions, type SessionWishes, startupOptions } from './session-settings.ts';
 
 /**
  * Something that runs SQL: the pool, or one transaction of it.
@@ -11,7 +15,8 @@ import { translatePostgresError } from './postgres-errors.ts';
  */
 export interface Connection {
   /**
-   * Rows of one statement. `int8` comes as a number, `jsonb` parsed, `timestamptz` as a Date.
+   * Rows of one statement. `int8` comes as a number, `jsonb` parsed, `timestamptz` as a Date. One that Postgres undid for
+   * a fault that passes (a cancel, a deadlock) is tried again, a few times.
    * @throws ServiceError when Postgres cannot be reached or cannot serve now; DetoxqError when it refuses the statement.
    */
   query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
@@ -20,7 +25,10 @@ export interface Connection {
 export interface Database extends Connection {
   /** The schema that `detoxq.` in SQL stands for. */
   readonly schema: string;
-  /** Commits when `work` returns, rolls back when it throws. */
+  /**
+   * Commits when `work` returns, rolls back when it throws. Where Postgres undid it for a fault that passes, `work` is
+   * called again: it leaves nothing outside of the transaction.
+   */
   transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
   /** Rolls back in every case: what `work` changed is gone. */
   rolledBack<T>(
@@ -45,8 +53,12 @@ export interface PoolOptions {
    * connection, no answer would come for 15 minutes. Default none, for what scans whole tables.
    */
   readonly answerTimeoutMs?: number | undefined;
+  /** What an administrator set for this user (`statement_timeout`, …) ends statements: for those that people write. */
+  readonly keepLimits?: boolean;
 }
 
+/** Pauses before a statement that was undone is tried again. */
+const UNDONE_RETRY_MS = [20, 100, 500] as const;
 const CANCEL_TIMEOUT_MS = 10_000;
 /** The system's own would notice an idle connection's end after 2 hours. */
 const KEEP_ALIVE_MS = 10_000;
@@ -55,15 +67,18 @@ const KEEP_ALIVE_MS = 10_000;
  * A pool on `url` (`postgres://…`). Connects on first use.
  *
  * Keeps no state in a session (no SET but SET LOCAL, no LISTEN, named statements or session locks), so that it works behind a
- * pooler in transaction mode.
+ * pooler in transaction mode. What sessions must be set to, they are told as they begin, or, behind a pooler that refuses
+ * that, in each transaction.
  *
  * @throws UsageError when `url` is not such an address, or names files for TLS that cannot be used
  */
 export function createPool(url: string, options: PoolOptions): Database {
   const { where, connection } = openAddress(url, options.applicationName);
+  const wishes: SessionWishes = { options: connection.options, keepLimits: options.keepLimits ?? false };
+  let sessionOptions: string | undefined;
   const pool = new pg.Pool({
     ...connection,
-    Client: clientWith(connection.options),
+    Client: clientWith(() => sessionOptions),
     max: options.max,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
@@ -87,6 +102,42 @@ export function createPool(url: string, options: PoolOptions): Database {
     }
   }
 
+  /** The first session of the pool, which Postgres may refuse for what we tell it. */
+  async function beginFirst(newer: boolean): Promise<{ client: pg.PoolClient; told: boolean }> {
+    sessionOptions = startupOptions(wishes, newer);
+    try {
+      return { client: await connect(), told: true };
+    } catch (error) {
+      if (!(error instanceof DetoxqError) || !refusesOptions(error.cause)) throw error;
+      sessionOptions = wishes.options;
+      return { client: await connect(), told: false };
+    }
+  }
+
+  /** How a transaction begins in which all settings are right; null where they are so without one. */
+  async function settle(newer = false): Promise<string | null> {
+    const { client, told } = await beginFirst(newer);
+    let broken = true;
+    try {
+      const found = await readDeviations((text, values) => run(client, text, values), wishes);
+      broken = found.newerLimit && told && !newer;
+      if (!broken) return found.begin;
+    } finally {
+      release(client, broken);
+    }
+    return settle(true);
+  }
+
+  let settled: Promise<string | null> | undefined;
+  function beginning(): Promise<string | null> {
+    const settling = settled ?? whenUndone(() => settle());
+    settled = settling;
+    settling.catch(() => {
+      if (settled === settling) settled = undefined;
+    });
+    return settling;
+  }
+
   async function connect(): Promise<pg.PoolClient> {
     const client = await pool.connect().catch((error) => {
       throw translatePostgresError(error, where, false);
@@ -101,7 +152,7 @@ export function createPool(url: string, options: PoolOptions): Database {
     client.release(broken);
   }
 
-  async function query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]> {
+  async function queryOnce<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]> {
     const client = await connect();
     let broken = true;
     try {
@@ -113,7 +164,8 @@ export function createPool(url: string, options: PoolOptions): Database {
     }
   }
 
-  async function transaction<T>(
+  async function transactOnce<T>(
+    begin: string,
     work: (connection: Connection) => Promise<T>,
     end: 'COMMIT' | 'ROLLBACK' = 'COMMIT',
     signal?: AbortSignal,
@@ -123,7 +175,7 @@ export function createPool(url: string, options: PoolOptions): Database {
     let broken = false;
     try {
       signal?.addEventListener('abort', cancel, { once: true });
-      await run(client, 'BEGIN');
+      await run(client, begin);
       const value = await work({ query: (text, values) => run(client, text, values) });
       await run(client, end);
       return value;
@@ -138,16 +190,40 @@ export function createPool(url: string, options: PoolOptions): Database {
     }
   }
 
+  async function transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const begin = await beginning();
+    return whenUndone(() => transactOnce(begin ?? 'BEGIN', work));
+  }
+
   return {
     schema: DEFAULT_SCHEMA,
-    query,
-    transaction: (work) => transaction(work),
-    rolledBack: (work, signal) => transaction(work, 'ROLLBACK', signal),
+    async query(text, values) {
+      if ((await beginning()) !== null) return transaction((connection) => connection.query(text, values));
+      return whenUndone(() => queryOnce(text, values));
+    },
+    transaction,
+    async rolledBack(work, signal) {
+      // Not tried again: what it read was passed on.
+      return transactOnce((await beginning()) ?? 'BEGIN', work, 'ROLLBACK', signal);
+    },
     close: () => pool.end(),
   };
 }
 
 function ignore(): void {}
+
+/** Tries again what Postgres undid for a fault that passes: an administrator cancels one statement, not its purpose. */
+async function whenUndone<T>(work: () => Promise<T>): Promise<T> {
+  for (const pauseMs of UNDONE_RETRY_MS) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof ServiceError) || !isRolledBack(error.cause)) throw error;
+      await pause(pauseMs * (0.5 + Math.random()));
+    }
+  }
+  return work();
+}
 
 function isOverdue(error: unknown): boolean {
   return error instanceof Error && error.message === 'Query read timeout';
@@ -173,12 +249,12 @@ function cancelStatement(client: pg.PoolClient): void {
 }
 
 /** Clients that take these settings of the session, or none, and not those of PGOPTIONS. */
-function clientWith(options: string | undefined): typeof pg.Client {
+function clientWith(options: () => string | undefined): typeof pg.Client {
   return class extends pg.Client {
     constructor(config?: string | pg.ClientConfig) {
       super(config);
       const parameters: unknown = Reflect.get(this, 'connectionParameters');
-      if (typeof parameters === 'object' && parameters !== null) Object.assign(parameters, { options });
+      if (typeof parameters === 'object' && parameters !== null) Object.assign(parameters, { options: options() });
     }
   };
 }

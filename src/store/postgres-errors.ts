@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { CERTIFICATE_ADVICE } from '../contract/certificates.ts';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import { isPassing } from './passing-faults.ts';
 
 const BROKEN_OFF =
   'the connection broke off: where it never works, check DATABASE_URL (host, port, sslmode): is it Postgres? ' +
@@ -22,10 +23,26 @@ const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
     '(PGPASSFILE or ~/.pgpass)',
   '28000': 'this user may not connect: check DATABASE_URL and pg_hba.conf',
   '3D000': 'that database does not exist: create it, or check DATABASE_URL',
+  '25P02': 'a transaction failed before this statement of it',
+  '25P03':
+    'it ended a session that was idle in a transaction for longer than idle_in_transaction_session_timeout allows',
+  '25P04':
+    'it ended a transaction that took longer than transaction_timeout allows: raise it for this user or database',
+  '40001': 'it undid a statement that met another one: as often as that happens, the statement is tried again',
+  '40P01': 'it undid a statement to end a deadlock (deadlock detected): the statement is tried again',
   '53100': 'its disk is full: free some space',
   '53300': 'it has no connection left: start fewer workers, raise max_connections, or put a pooler in front',
+  '53400': 'a limit that it is configured with was reached (temp_file_limit, for one): raise it',
+  '55P03':
+    'it gave up waiting for a lock that someone else holds: pg_stat_activity shows who; lock_timeout says how long it waits',
+  '57014': 'it cancelled a statement, as its administrator or a statement_timeout told it to',
+  '57P01': 'it ended the session, as its administrator told it to',
+  '57P02': 'it ended all sessions, since one of its processes crashed: see its log',
+  '57P05': 'it ended a session that was idle for longer than idle_session_timeout allows',
   '57P03': 'it is starting, stopping or recovering: try again in a moment',
-  '25006': 'it is read-only: point DATABASE_URL at the primary',
+  '25006':
+    'it is read-only: point DATABASE_URL at the primary; where this is the primary, default_transaction_read_only is on, ' +
+    'and its administrator can turn it off',
 };
 
 /** What servers and `pg` say without a code of its own. The texts may hold the user name: none of them comes through. */
@@ -48,7 +65,23 @@ const ADVICE_BY_TEXT: readonly (readonly [RegExp, string])[] = [
     /timeout expired|due to connection timeout|timeout exceeded when trying to connect/,
     'it does not answer: check DATABASE_URL (host and port) and the network',
   ],
-  [/^Connection terminated/, BROKEN_OFF],
+  [/^Connection terminated|connection error and is not queryable|^server conn crashed/, BROKEN_OFF],
+  [
+    /^canceling statement due to statement timeout/,
+    'it cancelled a statement that took longer than statement_timeout allows: raise it for this user or database ' +
+      '(ALTER ROLE … SET statement_timeout = 0)',
+  ],
+  [/^Query read timeout/, 'a statement had no answer in time, and was given up: is it busy, or the network broken?'],
+  [
+    /^out of shared memory/,
+    'a statement over many runs takes more locks than it has room for: give it a run_id, or raise ' +
+      'max_locks_per_transaction (docs/operations.md says to what) and start Postgres anew',
+  ],
+  [
+    /query_wait_timeout|no more connections allowed|max_client_conn|server_login_retry|login failed/i,
+    'the pooler before it has no connection for us: start fewer workers, raise its limits (default_pool_size, ' +
+      'max_client_conn), or see its log for why it cannot reach Postgres',
+  ],
   [
     /^too many connections for role/,
     'its user has as many connections as that role may have: start fewer workers, or raise the limit ' +
@@ -64,9 +97,6 @@ const ADVICE_BY_TEXT: readonly (readonly [RegExp, string])[] = [
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** SQLSTATEs (or their classes) after which the same statement may succeed: https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const TRANSIENT_STATES = /^(08|28|3D000|40|53|55P03|57P|58|25006)/;
-
 /**
  * What an error of `pg` means for a caller.
  *
@@ -76,8 +106,8 @@ const TRANSIENT_STATES = /^(08|28|3D000|40|53|55P03|57P|58|25006)/;
 export function translatePostgresError(error: unknown, where: string, hadValues: boolean): DetoxqError {
   if (error instanceof DetoxqError) return error;
   const code = codeOf(error);
-  const refused = error instanceof pg.DatabaseError ? refusedSession(error) : undefined;
-  if (!(error instanceof pg.DatabaseError) || refused !== undefined || TRANSIENT_STATES.test(code)) {
+  if (!(error instanceof pg.DatabaseError) || isPassing(error)) {
+    const refused = error instanceof pg.DatabaseError ? refusedSession(error) : undefined;
     const reason = refused ?? adviceFor(error, code);
     return new ServiceError(`Postgres at ${where} cannot be used: ${reason}`, { cause: error });
   }

@@ -67,6 +67,8 @@ export async function readOnlyQuery(
 
 async function createReader(connection: Connection): Promise<void> {
   try {
+    // What is read may be read where an administrator lets no one write: the function is gone at the end.
+    await connection.query('SET TRANSACTION READ WRITE');
     await connection.query(READER);
   } catch (error) {
     const state = sqlState(error);
