@@ -2,6 +2,7 @@ import { createPostgresBackend, type PostgresConnectionOptions, type PostgresQue
 import type { Log } from '../contract/log.ts';
 import { openAddress } from '../store/postgres-connection.ts';
 import { translatePostgresError } from '../store/postgres-errors.ts';
+import { startupOptions } from '../store/session-settings.ts';
 import type { BullBackend } from './bull-backend.ts';
 import { createBullQueue } from './bull-queue.ts';
 import type { ChunkQueue } from './queue.ts';
@@ -33,6 +34,7 @@ export async function createPostgresQueue(options: PostgresQueueOptions): Promis
     connect: async () => ({
       connection: {
         ...connection,
+        options: startupOptions({ options: connection.options, keepLimits: false }),
         // BullMQ hands it on to pg as it is; only its type wants a text.
         password: connection.password as unknown as string,
         schema,

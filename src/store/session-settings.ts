@@ -20,6 +20,7 @@ const FIXED: readonly Setting[] = [
   // Above 0, a number has the digits that tell it from every other one.
   { name: 'extra_float_digits', value: '1', holds: (inForce) => Number(inForce) > 0 },
   { name: 'bytea_output', value: 'hex' },
+  { name: 'client_encoding', value: 'UTF8' },
   // Off, a null in an array is the word "NULL".
   { name: 'array_nulls', value: 'on' },
   { name: 'quote_all_identifiers', value: 'off' },
@@ -29,15 +30,18 @@ const FIXED: readonly Setting[] = [
   { name: 'default_transaction_isolation', value: 'read committed' },
 ];
 
-/** What ends statements and sessions: the limits of a role are meant for people. DATABASE_URL may set others. */
-const LIMITS: readonly Setting[] = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'].map(
-  (name) => ({ name, value: '0' }),
-);
+const OFF = '0';
+
+/** What ends statements: the limits of a role are meant for people. DATABASE_URL may set others. */
+const LIMITS: readonly Setting[] = ['statement_timeout', 'lock_timeout'].map((name) => ({ name, value: OFF }));
+
+/** What ends sessions between two statements, for whoever wrote these. */
+const IDLE_IN_TRANSACTION: Setting = { name: 'idle_in_transaction_session_timeout', value: OFF };
 /** Behind a pooler, an idle session is the pooler's own affair. */
-const IDLE_LIMIT: Setting = { name: 'idle_session_timeout', value: '0' };
+const IDLE: Setting = { name: 'idle_session_timeout', value: OFF };
 
 /** Since Postgres 17: older servers refuse a session that sets it. */
-const NEWER_LIMITS: readonly Setting[] = [{ name: 'transaction_timeout', value: '0' }];
+const NEWER_LIMITS: readonly Setting[] = [{ name: 'transaction_timeout', value: OFF }];
 
 const TIME_ZONE: Setting = { name: 'TimeZone', value: 'UTC' };
 
@@ -50,8 +54,12 @@ export interface SessionWishes {
 
 /** `options` of a session, and undefined for none: as ours go before theirs, DATABASE_URL wins, but for `FIXED`. */
 export function startupOptions({ options, keepLimits }: SessionWishes, newer = false): string {
-  const limits = keepLimits ? [] : [IDLE_LIMIT, ...LIMITS, ...(newer ? NEWER_LIMITS : [])];
-  return [...[TIME_ZONE, ...limits].map(asOption), ...(options ? [options] : []), ...FIXED.map(asOption)].join(' ');
+  const limits = keepLimits ? [] : [...LIMITS, ...(newer ? NEWER_LIMITS : [])];
+  return [
+    ...[TIME_ZONE, IDLE, IDLE_IN_TRANSACTION, ...limits].map(asOption),
+    ...(options ? [options] : []),
+    ...FIXED.map(asOption),
+  ].join(' ');
 }
 
 function asOption({ name, value }: Setting): string {
@@ -70,10 +78,8 @@ export async function readDeviations(
   query: Connection['query'],
   { options, keepLimits }: SessionWishes,
 ): Promise<Deviations> {
-  const wanted = [
-    ...FIXED,
-    ...(keepLimits ? [] : [...LIMITS, ...NEWER_LIMITS].filter(({ name }) => !sets(options, name))),
-  ];
+  const limits = [IDLE_IN_TRANSACTION, ...(keepLimits ? [] : [...LIMITS, ...NEWER_LIMITS])];
+  const wanted = [...FIXED, ...limits.filter(({ name }) => !sets(options, name))];
   const rows = await query<{ name: string; value: string | null }>(
     'SELECT name, pg_catalog.current_setting(name, true) AS value FROM pg_catalog.unnest($1::pg_catalog.text[]) AS wanted (name)',
     [wanted.map(({ name }) => name)],

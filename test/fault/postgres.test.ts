@@ -2,8 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
+import { ADMINISTERED, ADMINISTERED_17, alterSet, wholeRun } from '../support/administered.ts';
 import { type FaultCluster, inForm, startCluster } from '../support/fault-cluster.ts';
-import { startFaultPooler } from '../support/fault-pooler.ts';
+import { type FaultPooler, type OptionsRule, startFaultPooler } from '../support/fault-pooler.ts';
 import { canStartRedis } from '../support/private-redis.ts';
 
 const suite = test.skipIf(!canStartRedis);
@@ -108,22 +109,47 @@ suite('6: a deadlock in which the worker is the victim', async () => {
   await cluster.expectWhole(run, rows);
 });
 
-suite('6: behind a pooler that gives each transaction another session', async () => {
-  const cluster = await startCluster();
-  // The pooler has no password.
+/** In front of the cluster's Postgres, which then asks no one for a password. */
+async function poolerBefore(cluster: FaultCluster, rule?: OptionsRule): Promise<{ pooler: FaultPooler; url: string }> {
   await writeFile(join(cluster.folder, 'postgres', 'pg_hba.conf'), 'host all all 127.0.0.1/32 trust\n');
   await cluster.database.query('SELECT pg_reload_conf()');
   const url = new URL(cluster.postgres.url);
-  const pooler = await startFaultPooler(cluster.postgres.port, url.username, url.pathname.slice(1), 3);
+  const pooler = await startFaultPooler(cluster.postgres.port, url.username, url.pathname.slice(1), 3, rule);
   onTestFinished(() => pooler.close());
   url.port = String(pooler.port);
+  return { pooler, url: url.href };
+}
+
+suite.each<OptionsRule>(['refuse', 'pass over'])(
+  '6: settings of the user, behind a pooler that does "%s" those of a session',
+  async (rule) => {
+    const cluster = await startCluster();
+    const { url: serverUrl } = cluster.postgres;
+    const undisturbed = await wholeRun(cluster.folder, { url: serverUrl, redisUrl: cluster.redis.url });
+    await cluster.database.query('DROP SCHEMA detoxq CASCADE');
+    const user = new URL(serverUrl).username;
+    // What a pooler asks for itself is its own affair; and a look at the settings must be possible.
+    const own = ['idle_session_timeout', 'client_encoding', 'TimeZone', 'statement_timeout'];
+    const theirs = ADMINISTERED.filter(([name]) => !own.includes(name));
+    const settings = [...theirs, ...ADMINISTERED_17, ['statement_timeout', '50'] as const];
+    for (const statement of alterSet(`ROLE "${user}"`, settings)) await cluster.database.query(statement);
+    const { url } = await poolerBefore(cluster, rule);
+    expect(await wholeRun(cluster.folder, { url, redisUrl: cluster.redis.url, serverUrl, newer: true })).toEqual(
+      undisturbed,
+    );
+  },
+);
+
+suite('6: behind a pooler that gives each transaction another session', async () => {
+  const cluster = await startCluster();
+  const { pooler, url } = await poolerBefore(cluster);
   const rows = await cluster.rows(inForm(3_200, 640));
-  const env = { DATABASE_URL: url.href };
+  const env = { DATABASE_URL: url };
   expect((await cluster.cli(['migrate'], env)).code).toBe(0);
   const enqueued = await cluster.cli(['enqueue', rows.file, '--chunk-rows', '16'], env);
   expect(enqueued.code, enqueued.stderr).toBe(0);
   const run = enqueued.stdout.trim();
-  await Promise.all([cluster.worker({ databaseUrl: url.href }), cluster.worker({ databaseUrl: url.href })]);
+  await Promise.all([cluster.worker({ databaseUrl: url }), cluster.worker({ databaseUrl: url })]);
   await cluster.untilDone(run);
   const verify = await cluster.cli(['verify', run], env);
   expect(verify.code, verify.stdout + verify.stderr).toBe(0);

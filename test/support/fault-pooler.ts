@@ -2,6 +2,12 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
 /**
+ * What a pooler does with settings in a client's `options`: pgbouncer refuses them, unless it is told to pass over them
+ * (`ignore_startup_parameters`).
+ */
+export type OptionsRule = 'pass over' | 'refuse';
+
+/**
  * A pooler in transaction mode, as pgbouncer is one: each transaction of a client goes to whichever server connection is
  * free, and the session's state is thrown away after it. For a server that trusts its clients.
  */
@@ -9,6 +15,8 @@ export interface FaultPooler {
   readonly port: number;
   /** Transactions that went to another server connection than the client's one before. */
   moves(): number;
+  /** Ends the sessions of all clients, as a pooler does that starts anew; its own with the server stay. */
+  endSessions(): void;
   close(): Promise<void>;
 }
 
@@ -16,6 +24,8 @@ interface Backend {
   readonly socket: Socket;
   client: Client | null;
   resetting: boolean;
+  /** Queries and syncs that the server has not answered with "ready". */
+  outstanding: number;
 }
 
 interface Client {
@@ -29,16 +39,20 @@ interface Client {
 const READY = 'Z'.charCodeAt(0);
 const IDLE = 'I'.charCodeAt(0);
 const TERMINATE = 'X'.charCodeAt(0);
+const SYNC = 'S'.charCodeAt(0);
+const QUERY = 'Q'.charCodeAt(0);
 
 export async function startFaultPooler(
   serverPort: number,
   user: string,
   database: string,
   size: number,
+  optionsRule: OptionsRule = 'pass over',
 ): Promise<FaultPooler> {
   const backends: Backend[] = [];
   const queue: Client[] = [];
   const sockets = new Set<Socket>();
+  const clients = new Set<Client>();
   let moves = 0;
   // Parameters and key of the first server connection: what every client is greeted with.
   let greeting = Buffer.alloc(0);
@@ -47,7 +61,7 @@ export async function startFaultPooler(
     const socket = connect({ host: '127.0.0.1', port: serverPort });
     sockets.add(socket);
     socket.on('error', () => {});
-    const backend: Backend = { socket, client: null, resetting: false };
+    const backend: Backend = { socket, client: null, resetting: false, outstanding: 0 };
     const ready = new Promise<void>((resolve) => {
       eachMessage(socket, (message) => {
         if (backend.client === null && !backend.resetting) {
@@ -55,8 +69,10 @@ export async function startFaultPooler(
           if (message[0] === READY) resolve();
           return;
         }
-        if (!backend.resetting) backend.client?.socket.write(message);
-        if (message[0] !== READY || message[5] !== IDLE) return;
+        if (!backend.resetting && backend.client?.socket.writable) backend.client.socket.write(message);
+        if (message[0] !== READY) return;
+        backend.outstanding -= 1;
+        if (message[5] !== IDLE || backend.outstanding > 0) return;
         if (backend.resetting) {
           backend.resetting = false;
           serve();
@@ -65,7 +81,7 @@ export async function startFaultPooler(
         if (backend.client !== null) backend.client.backend = null;
         backend.client = null;
         backend.resetting = true;
-        socket.write(simpleQuery('DISCARD ALL'));
+        send(backend, simpleQuery('DISCARD ALL'));
       });
     });
     socket.write(startup({ user, database }));
@@ -87,20 +103,38 @@ export async function startFaultPooler(
       client.backend = backend;
       client.last = backend;
       backend.client = client;
-      for (const bytes of client.waiting.splice(0)) backend.socket.write(bytes);
+      for (const bytes of client.waiting.splice(0)) send(backend, bytes);
     }
+  }
+
+  function send(backend: Backend, message: Buffer): void {
+    if (message[0] === SYNC || message[0] === QUERY) backend.outstanding += 1;
+    backend.socket.write(message);
+  }
+
+  /** What a client that went away had open is undone. */
+  function leave(client: Client): void {
+    clients.delete(client);
+    if (queue.includes(client)) queue.splice(queue.indexOf(client), 1);
+    if (client.backend !== null) send(client.backend, simpleQuery('ROLLBACK'));
   }
 
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => {});
     const client: Client = { socket, backend: null, last: null, waiting: [] };
-    socket.once('data', () => {
+    clients.add(client);
+    socket.on('close', () => leave(client));
+    socket.once('data', (startupMessage) => {
+      if (optionsRule === 'refuse' && startupMessage.includes('\0options\0')) {
+        socket.end(fatal('08P01', 'unsupported startup parameter: options'));
+        return;
+      }
       socket.write(greeting);
       eachMessage(socket, (message) => {
         if (message[0] === TERMINATE) return;
         if (client.backend !== null) {
-          client.backend.socket.write(message);
+          send(client.backend, message);
           return;
         }
         client.waiting.push(message);
@@ -116,6 +150,9 @@ export async function startFaultPooler(
   return {
     port: address.port,
     moves: () => moves,
+    endSessions() {
+      for (const client of clients) client.socket.end(fatal('08P01', 'server conn crashed?'));
+    },
     async close() {
       server.close();
       for (const socket of sockets) socket.destroy();
@@ -145,6 +182,15 @@ function startup(parameters: Readonly<Record<string, string>>): Buffer {
   header.writeUInt32BE(8 + body.length, 0);
   header.writeUInt32BE(3 << 16, 4);
   return Buffer.concat([header, Buffer.from(body)]);
+}
+
+/** As pgbouncer ends a session: https://www.postgresql.org/docs/current/protocol-error-fields.html */
+function fatal(code: string, message: string): Buffer {
+  const body = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
+  const header = Buffer.alloc(5);
+  header.write('E');
+  header.writeUInt32BE(4 + body.length, 1);
+  return Buffer.concat([header, body]);
 }
 
 function simpleQuery(sql: string): Buffer {
