@@ -131,29 +131,44 @@ export async function claimChunk(
   return claim;
 }
 
-/** The same for several chunks in one statement: a commit each would cost as much as the rest of their way through the store. */
+/** In `SET`: whether the chunk is still this worker's by a claim that it repeats, which then is the same claim. */
+const REPEATED = "given.repeated AND chunks.state = 'active' AND chunks.worker = $3";
+const NEXT_CLAIM = `chunks.claims + CASE WHEN ${REPEATED} THEN 0 ELSE 1 END`;
+
+/**
+ * The same for several chunks in one statement: a commit each would cost as much as the rest of their way through the store.
+ *
+ * @param repeated of each chunk: whether `worker` may hold it by a claim that it did not hear of, or could not give back. That
+ *   claim is given again, and no attempt is counted. Default: of none.
+ */
 export async function claimChunks(
   connection: Connection,
   chunks: readonly ChunkKey[],
   worker: string,
+  repeated: readonly boolean[] = [],
 ): Promise<(Claim | ClaimRefusal)[]> {
   const claims = new Map<number, Claim | ClaimRefusal>();
+  let repeats = true;
   for (;;) {
     const left = [...chunks.keys()].filter((at) => !claims.has(at));
     if (left.length === 0) return chunks.flatMap((_, at) => claims.get(at) ?? []);
     const keys = left.flatMap((at) => chunks[at] ?? []);
     const values = [keys.map(({ runId }) => runId), keys.map(({ chunkNo }) => chunkNo)];
     const claimed = await connection.query<Claim & { position: number }>(
-      `UPDATE detoxq.chunks SET state = 'active', claims = claims + 1, checked_claim = claims + 1, attempts = attempts + 1, worker = $3,
+      `UPDATE detoxq.chunks SET state = 'active', claims = ${NEXT_CLAIM}, checked_claim = ${NEXT_CLAIM},
+         attempts = attempts + CASE WHEN ${REPEATED} THEN 0 ELSE 1 END, worker = $3,
          claimed_at = CASE WHEN retrying = 0 THEN now() ELSE claimed_at END
-       FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS given (run_id, chunk_no, position)
+       FROM unnest($1::text[], $2::integer[], $4::boolean[]) WITH ORDINALITY
+           AS given (run_id, chunk_no, repeated, position)
          JOIN detoxq.runs ON runs.id = given.run_id
        WHERE chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no AND chunks.state <> 'done'
          AND runs.state IN ('enqueueing', 'running')
        RETURNING position, chunks.run_id AS "runId", chunks.chunk_no AS "chunkNo", claims AS "claimNo", attempts,
          first_row AS "firstRow", row_count AS "rowCount", retrying`,
-      [...values, worker],
+      [...values, worker, left.map((at) => repeats && (repeated[at] ?? false))],
     );
+    // Who asks for a chunk twice at once gets it twice, by two claims.
+    repeats = false;
     for (const { position, ...claim } of claimed) claims.set(left[position - 1] ?? -1, claim);
     if (claimed.length === left.length) continue;
     const found = await connection.query<{ position: number; runState: RunState | null; chunkState: string | null }>(

@@ -6,12 +6,13 @@ import type { RowResult } from '../contract/outcome.ts';
 import { type ChunkRow, isRejected, type RejectedRow, type SourceRow } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
 import type { RowVerdict } from '../engine/protocol.ts';
-import { type ChunkKey, type Claim, claimChunks, readChunks, releaseChunk } from '../store/chunks.ts';
+import { type Claim, readChunks } from '../store/chunks.ts';
 import type { ChunkOutcome, Completion, FailedRow } from '../store/complete.ts';
 import { modelId } from '../store/models.ts';
 import type { Database } from '../store/pool.ts';
 import { finishRunIfDone, getRun } from '../store/runs.ts';
 import { forgetSlices } from '../store/suspect-slices.ts';
+import { createClaims } from './claims.ts';
 import { completeTogether } from './complete-together.ts';
 import type { EnginesBySettings } from './engines-by-settings.ts';
 import { createGatherer } from './gather.ts';
@@ -127,7 +128,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     return { results, errors, scorerId, detoxifierId, prefilterId, timingsMs };
   };
 
-  const claimOne = createGatherer((chunks: readonly ChunkKey[]) => claimChunks(database, chunks, workerName), {
+  const claims = createClaims(database, workerName, {
     maxItems: CHUNKS_TOGETHER,
     maxUnderWay: STATEMENTS_UNDER_WAY,
   });
@@ -182,9 +183,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
       const outcome = await work(claim, payload);
       if (outcome !== null) written = await counted(outcome, () => write(claim, outcome));
     } catch (error) {
-      await releaseChunk(database, claim).catch(() => {
-        // Postgres is away: the chunk stays active, and the queue's next delivery takes it over.
-      });
+      await claims.release(claim);
       throw error;
     }
     if (!written)
@@ -198,7 +197,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     rows: () => ({ writing, stored }),
     async settle({ runId, chunkNo, payload }) {
       const suspect = await gate.shared(async () => {
-        const claim = await claimOne({ runId, chunkNo });
+        const claim = await claims.claim({ runId, chunkNo });
         if (typeof claim === 'string') {
           log.debug({ runId, chunkNo, state: claim }, 'nothing to do for this chunk');
           // A worker that died after the last chunk's completion left this to whoever comes next.

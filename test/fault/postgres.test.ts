@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { ADMINISTERED, ADMINISTERED_17, alterSet, wholeRun } from '../support/administered.ts';
@@ -155,4 +156,78 @@ suite('6: behind a pooler that gives each transaction another session', async ()
   expect(verify.code, verify.stdout + verify.stderr).toBe(0);
   await cluster.expectWhole(run, rows);
   expect(pooler.moves()).toBeGreaterThan(10);
+});
+
+/** Does `disturb` again and again until the run is done, at least 20 times. */
+async function disturbed(
+  cluster: FaultCluster,
+  run: string,
+  everyMs: number,
+  disturb: () => Promise<void>,
+): Promise<void> {
+  let times = 0;
+  let done = false;
+  const end = cluster.untilDone(run).finally(() => {
+    done = true;
+  });
+  while (!done) {
+    await disturb();
+    times += 1;
+    await Promise.race([end, pause(everyMs * Math.random())]);
+  }
+  await end;
+  expect(times).toBeGreaterThan(20);
+}
+
+/** No claim is counted that the worker did not live with: what Postgres does is no fault of a chunk. */
+async function expectClaimsCounted(cluster: FaultCluster, run: string): Promise<void> {
+  const { attempts, slices } = await cluster.counts(
+    `SELECT max(attempts) AS attempts, (SELECT count(*) FROM suspect_slices) AS slices FROM chunks WHERE run_id = $1`,
+    [run],
+  );
+  expect({ attempts, slices }).toEqual({ attempts: 1, slices: 0 });
+}
+
+suite('6: an administrator cancels statements at random', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(inForm(3_200, 640));
+  const run = await cluster.enqueue(rows.file);
+  await cluster.worker({ rowMs: 4 });
+  await disturbed(cluster, run, 30, async () => {
+    await cluster.database.query(
+      "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'fault/%' AND state = 'active'",
+    );
+  });
+  await cluster.expectWhole(run, rows);
+  await expectClaimsCounted(cluster, run);
+  const { claims, chunks } = await cluster.counts(
+    'SELECT sum(claims)::integer AS claims, count(*) AS chunks FROM chunks WHERE run_id = $1',
+    [run],
+  );
+  expect(claims).toBe(chunks);
+});
+
+suite('6: an administrator ends sessions at random', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(inForm(3_200, 640));
+  const run = await cluster.enqueue(rows.file);
+  await cluster.worker({ rowMs: 4 });
+  await disturbed(cluster, run, 60, async () => {
+    await cluster.database.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'fault/%' ORDER BY random() LIMIT 1",
+    );
+  });
+  await cluster.expectWhole(run, rows);
+  await expectClaimsCounted(cluster, run);
+});
+
+suite('6: a pooler ends sessions at random', async () => {
+  const cluster = await startCluster();
+  const { pooler, url } = await poolerBefore(cluster, 'refuse');
+  const rows = await cluster.rows(inForm(3_200, 640));
+  const run = await cluster.enqueue(rows.file);
+  await cluster.worker({ databaseUrl: url, rowMs: 4 });
+  await disturbed(cluster, run, 120, async () => pooler.endSessions());
+  await cluster.expectWhole(run, rows);
+  await expectClaimsCounted(cluster, run);
 });

@@ -137,6 +137,20 @@ describe('claiming', () => {
     expect(await claimChunk(database, { runId: 'rnothere', chunkNo: 0, worker: 'test' })).toBe('unknown');
   });
 
+  test('a claim that its worker repeats is the same claim', async () => {
+    const run = await enqueuedRun(database, 8, 4);
+    const keys = [0, 1].map((chunkNo) => ({ runId: run.id, chunkNo }));
+    const first = await claimChunks(database, keys, 'a');
+    expect(await claimChunks(database, keys, 'a', [true, true])).toEqual(first);
+    // Another worker had it in between: it is no longer the same.
+    await claimChunks(database, keys.slice(0, 1), 'b');
+    expect(await claimChunks(database, keys, 'a', [true, true])).toMatchObject([
+      { claimNo: 3, attempts: 3 },
+      { claimNo: 1, attempts: 1 },
+    ]);
+    expect(await claimChunks(database, keys, 'a', [false, false])).toMatchObject([{ claimNo: 4 }, { claimNo: 2 }]);
+  });
+
   test('claims at the same moment get different numbers', async () => {
     const run = await enqueuedRun(database, 4, 4);
     const claims = await Promise.all(Array.from({ length: 8 }, () => claimOf(database, run.id, 0)));

@@ -1,0 +1,58 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ServiceError } from '../contract/errors.ts';
+import { type ChunkKey, type Claim, type ClaimRefusal, claimChunks, releaseChunk } from '../store/chunks.ts';
+import type { Database } from '../store/pool.ts';
+import { createGatherer, type GatherOptions } from './gather.ts';
+
+/*
+ * A claim counts as an attempt, and three attempts make a chunk suspect. So what is counted are claims that end with the
+ * worker, not statements: a claim that this worker made and did not hear of, or could not give back, is still its own. When
+ * the chunk is delivered to it again, it goes on with that claim.
+ */
+
+/** A restart of a pooler, or a cancel: longer than that, and the queue delivers the chunk again later. */
+const CLAIM_RETRY_MS = [100, 400, 1_500, 5_000] as const;
+
+export interface Claims {
+  /** @throws ServiceError when Postgres did not answer for a while */
+  claim(chunk: ChunkKey): Promise<Claim | ClaimRefusal>;
+  /** Gives a chunk back unfinished. Where Postgres is away, the claim stays with this worker. */
+  release(claim: Claim): Promise<void>;
+}
+
+export function createClaims(database: Database, workerName: string, together: GatherOptions): Claims {
+  const own = new Map<string, ChunkKey>();
+
+  const claimOne = createGatherer(async (chunks: readonly ChunkKey[]) => {
+    const repeated = chunks.map((chunk) => own.has(nameOf(chunk)));
+    for (const chunk of chunks) own.set(nameOf(chunk), chunk);
+    const claims = await claimChunks(database, chunks, workerName, repeated);
+    for (const chunk of chunks) own.delete(nameOf(chunk));
+    return claims;
+  }, together);
+
+  return {
+    async claim(chunk) {
+      for (const waitMs of CLAIM_RETRY_MS) {
+        try {
+          return await claimOne(chunk);
+        } catch (error) {
+          if (!(error instanceof ServiceError)) throw error;
+          await pause(waitMs);
+        }
+      }
+      return claimOne(chunk);
+    },
+    async release(claim) {
+      try {
+        await releaseChunk(database, claim);
+      } catch {
+        own.set(nameOf(claim), claim);
+      }
+    },
+  };
+}
+
+function nameOf({ runId, chunkNo }: ChunkKey): string {
+  return `${runId}-${chunkNo}`;
+}
