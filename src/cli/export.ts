@@ -58,8 +58,9 @@ interface ExportOptions {
 
 /** @throws UsageError for a run that lacks rows, unless its user knows */
 async function requireDone(database: Connection, { id, state }: Run, { out, partial }: ExportOptions): Promise<void> {
-  if (state === 'done') return;
   const { rowsDone, rowsTotal, rowsEnqueued } = await readProgress(database, id);
+  // Its ledger may have lost chunks since.
+  if (state === 'done' && rowsDone === rowsTotal) return;
   const total = rowsTotal === null ? `at least ${formatCount(rowsEnqueued)}` : formatCount(rowsTotal);
   const how = `run ${id} is ${state}: ${formatCount(rowsDone)} of ${total} rows are done`;
   if (!partial) throw new UsageError(`${how}. To export those: detoxq export ${id} --out ${out} --partial`);

@@ -3,6 +3,7 @@ import type { Run } from '../contract/run.ts';
 import { exportToFile } from '../report/export.ts';
 import { type RunReport, reportRun } from '../report/summary.ts';
 import { readSummary } from '../store/progress.ts';
+import { asCalled } from './as-called.ts';
 import { type Context, describeResults } from './context.ts';
 import { exportRows } from './export.ts';
 import { counted } from './format.ts';
@@ -34,6 +35,14 @@ export async function finishJob(
   }
   if (failed !== null) throw failed.error;
   if (report.state === 'cancelled') return 1;
+  if (report.rowsDone < report.rows) {
+    process.stderr.write(
+      asCalled(
+        `Run ${run.id} lacks ${counted(report.rows - report.rowsDone, 'row')}: detoxq status ${run.id} says why.\n`,
+      ),
+    );
+    return 1;
+  }
   return report.rowErrors > 0 ? WITH_ROW_ERRORS : 0;
 }
 

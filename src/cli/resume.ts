@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../contract/errors.ts';
 import type { Run } from '../contract/run.ts';
 import { reopenDataset } from '../producer/source.ts';
-import { changeRun, getRun } from '../store/runs.ts';
+import { changeRun, getRun, lacksChunks, reopenGaps } from '../store/runs.ts';
 import { asCalled } from './as-called.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { enginePlace, requireSameModels } from './engines.ts';
@@ -36,8 +36,8 @@ Examples:
   detoxq resume latest
   detoxq resume latest --detach
 
-Rows that are done are not done again. A source that was not read to its end is read on from where the ledger ends;
-if its files have changed since, or the models are not the same, the run is refused.`,
+Rows that are done are not done again. A source that was not read to its end is read on from where the ledger ends,
+and one whose chunks are no longer all in the ledger from the first that is missing; if its files have changed since, or the models are not the same, the run is refused.`,
     )
     .action(async (reference: string, options: Options) => {
       if (options.detach && options.out !== undefined) throw new UsageError(DETACHED_OUT);
@@ -49,7 +49,8 @@ if its files have changed since, or the models are not the same, the run is refu
           const { database } = context;
           const found = await getRun(database, reference);
           await checkExport(options.out, await readByRuns(database, found));
-          if (found.state === 'done') {
+          const gaps = await lacksChunks(database, found.id);
+          if (found.state === 'done' && !gaps) {
             process.stderr.write(`Run ${found.id} is done already.\n`);
             return finishJob(context, found, options);
           }
@@ -58,8 +59,11 @@ if its files have changed since, or the models are not the same, the run is refu
           }
           if (options.detach) return detach(context, found, options);
           await requireSameModels(context, found.settings);
-          const dataset = found.rowsTotal === null ? await reopenDataset(found.source, sayNote) : null;
-          const begin = async () => (found.state === 'paused' ? changeRun(database, found.id, 'resume') : found);
+          const dataset = found.rowsTotal === null || gaps ? await reopenDataset(found.source, sayNote) : null;
+          const begin = async () => {
+            const run = gaps ? await reopenGaps(database, found.id) : found;
+            return run.state === 'paused' ? changeRun(database, run.id, 'resume') : run;
+          };
           const { settings } = found;
           const { run, ended, exitCode } = await doJob(context, { settings, begin, dataset, place });
           return ended ? finishJob(context, run, options) : exitCode;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { getRun } from '../store/runs.ts';
 import { verifyRun } from '../store/verify.ts';
+import { asCalled } from './as-called.ts';
 import { withContext } from './context.ts';
 import { formatCount } from './format.ts';
 
@@ -26,9 +27,10 @@ export function addVerifyCommand(program: Command): void {
               `${formatCount(verdict.rowErrors)} row errors, each row exactly once, every chunk done.\n`,
           );
         } else {
-          const findings = verdict.findings.map(({ message, numbers, count }) => {
+          const findings = verdict.findings.map(({ message, numbers, count, advice }) => {
             const more = count > numbers.length && numbers.length > 0 ? ', …' : '';
-            return `  ${message}${numbers.length === 0 ? '' : `: ${numbers.join(', ')}${more}`}`;
+            const which = numbers.length === 0 ? '' : `: ${numbers.join(', ')}${more}`;
+            return `  ${message}${which}\n    ${asCalled(advice)}`;
           });
           process.stdout.write(`Run ${run.id} is not complete:\n${findings.join('\n')}\n`);
         }

@@ -1,8 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { ServiceError } from '../contract/errors.ts';
 import { OUTCOMES } from '../contract/outcome.ts';
 import type { Run, RunProgress, RunState } from '../contract/run.ts';
 import { findTrouble, seconds } from '../report/trouble.ts';
 import { readProgress } from '../store/progress.ts';
+import { getRun } from '../store/runs.ts';
 import { readProducer, readWorkers, SILENT_MS, type WorkerLife } from '../store/workers.ts';
 import { asCalled } from './as-called.ts';
 import type { Context } from './context.ts';
@@ -13,6 +15,8 @@ import { terminal } from './terminal.ts';
 import { clip } from './text-width.ts';
 
 const WATCH_EVERY_MS = 500;
+/** A restart of Postgres, not an outage. */
+const PATIENCE_MS = 60_000;
 const ENDED: readonly RunState[] = ['done', 'cancelled'];
 
 export interface RunLife {
@@ -25,8 +29,15 @@ export interface RunLife {
 export async function readLife({ database }: Context, run: Run): Promise<RunLife> {
   const progress = await readProgress(database, run.id);
   const workers = await readWorkers(database);
-  const rowsTotal = progress.rowsTotal;
-  const trouble = findTrouble({ id: run.id, rowsTotal }, progress, workers, await readProducer(database, run.id));
+  const { rowsTotal } = progress;
+  // The totals come together, when the source was read to its end.
+  const chunksTotal = run.chunksTotal ?? (rowsTotal === null ? null : (await getRun(database, run.id)).chunksTotal);
+  const trouble = findTrouble(
+    { id: run.id, rowsTotal, chunksTotal },
+    progress,
+    workers,
+    await readProducer(database, run.id),
+  );
   return { progress, workers, trouble };
 }
 
@@ -36,8 +47,18 @@ export async function watchRun(context: Context, run: Run): Promise<void> {
   const stop = listenForStop(() => {});
   let saidTrouble = '';
   try {
+    let seenMs = performance.now();
     for (;;) {
-      const life = await readLife(context, run);
+      const life = await readLife(context, run).catch((error: unknown) => {
+        if (error instanceof ServiceError && performance.now() - seenMs < PATIENCE_MS) return null;
+        throw error;
+      });
+      if (life === null) {
+        if (stop.signal.aborted) break;
+        await pause(WATCH_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
+        continue;
+      }
+      seenMs = performance.now();
       if (!terminal.redraws) {
         const trouble = life.trouble.map((reason) => `Run ${run.id}: ${visible(asCalled(reason))}\n`).join('');
         if (trouble !== saidTrouble) process.stderr.write(trouble);

@@ -6,13 +6,16 @@ const YOUNG_MS = 10_000;
 
 /** Why a run does not come to its end by itself, with what to do; empty when nothing is in its way. */
 export function findTrouble(
-  run: Pick<Run, 'id' | 'rowsTotal'>,
-  progress: Pick<RunProgress, 'state' | 'chunksQueued' | 'chunksActive'>,
+  run: Pick<Run, 'id' | 'rowsTotal' | 'chunksTotal'>,
+  progress: Pick<RunProgress, 'state' | 'chunksQueued' | 'chunksActive' | 'chunksDone'>,
   workers: readonly WorkerLife[],
   producer: ProducerLife | null,
 ): string[] {
-  if (progress.state === 'done' || progress.state === 'cancelled') return [];
+  if (progress.state === 'cancelled') return [];
   const found: string[] = [];
+  const missing = (run.chunksTotal ?? 0) - (progress.chunksQueued + progress.chunksActive + progress.chunksDone);
+  if (missing > 0) found.push(gapReason(run.id, missing, run.chunksTotal ?? 0));
+  if (progress.state === 'done') return found;
   if (progress.state === 'paused') found.push(`it is paused; go on: detoxq resume ${run.id} --detach`);
   const lost = producer === null || producer.silentMs === null || producer.silentMs > SILENT_MS;
   if (run.rowsTotal === null && lost && (producer?.ageMs ?? YOUNG_MS) >= YOUNG_MS) {
@@ -35,6 +38,14 @@ export function findTrouble(
     found.push(`no worker that is alive can work on it: ${reasons.join('; ')}`);
   }
   return found;
+}
+
+/** Why rows have no outcome although a run has come to its end, and what helps. */
+export function gapReason(runId: string, missing: number, chunksTotal: number): string {
+  return (
+    `${missing} of its ${chunksTotal} chunks are no longer in the ledger: somebody removed them, or Postgres was restored to ` +
+    `an earlier moment; to read these rows again: detoxq resume ${runId}, or begin a new run where the source is gone`
+  );
 }
 
 /** `6400` → `6 s`. */

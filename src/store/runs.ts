@@ -155,6 +155,29 @@ export async function finishEnqueue(
   );
 }
 
+const LACKS_CHUNKS = 'chunks_total > (SELECT count(*) FROM detoxq.chunks WHERE run_id = runs.id)';
+
+/**
+ * Whether the ledger of a run that was read to its end has fewer chunks than were noted then: somebody removed them, or
+ * Postgres was restored to an earlier moment.
+ */
+export async function lacksChunks(connection: Connection, runId: string): Promise<boolean> {
+  const rows = await connection.query(`SELECT FROM detoxq.runs WHERE id = $1 AND ${LACKS_CHUNKS}`, [runId]);
+  return rows.length > 0;
+}
+
+/** Has the source of such a run count as not read to its end, so that reading it again fills the gaps. */
+export async function reopenGaps(connection: Connection, runId: string): Promise<Run> {
+  const [reopened] = await connection.query<Run>(
+    `UPDATE detoxq.runs SET rows_total = NULL, chunks_total = NULL, finished_at = NULL,
+       state = CASE WHEN state = 'paused' THEN state ELSE 'enqueueing' END
+     WHERE id = $1 AND state IN ('running', 'paused', 'done') AND ${LACKS_CHUNKS}
+     RETURNING ${COLUMNS}`,
+    [runId],
+  );
+  return reopened ?? getRun(connection, runId);
+}
+
 /** Turns a run whose last chunk is done into a done one. Cheap, and safe to call at any time by anybody. */
 export async function finishRunIfDone(connection: Connection, runId: string): Promise<boolean> {
   const rows = await connection.query(

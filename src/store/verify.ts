@@ -1,4 +1,5 @@
 import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
+import type { Run } from '../contract/run.ts';
 import type { Connection, Database } from './pool.ts';
 import { getRun } from './runs.ts';
 
@@ -20,6 +21,8 @@ export interface Finding {
   /** The first of them. */
   readonly numbers: readonly number[];
   readonly message: string;
+  /** What helps. */
+  readonly advice: string;
 }
 
 export interface Verdict {
@@ -42,9 +45,10 @@ export function verifyRun(database: Database, runId: string): Promise<Verdict> {
     const ledger = await readLedger(connection, run.id);
     const rowsTotal = run.rowsTotal ?? ledger.rows;
     const rows = await readRows(connection, run.id, rowsTotal);
+    const gaps = run.chunksTotal !== null && ledger.chunks < run.chunksTotal;
     const findings: Finding[] = [];
     const note = (kind: FindingKind, count: number, numbers: readonly number[], message: string) => {
-      if (count > 0) findings.push({ kind, count, numbers, message });
+      if (count > 0) findings.push({ kind, count, numbers, message, advice: adviceFor(kind, run, gaps) });
     };
 
     note('not_finished', run.state === 'done' ? 0 : 1, [], `it is ${run.state}`);
@@ -60,8 +64,8 @@ export function verifyRun(database: Database, runId: string): Promise<Verdict> {
     }
 
     const missing = rowsTotal - (rows.resultsInside + rows.errorsInside - rows.doubledInside);
-    const gaps = missing > 0 ? await readGaps(connection, run.id, rowsTotal) : [];
-    note('missing', missing, gaps, `${missing} rows have neither a result nor a row error`);
+    const absent = missing > 0 ? await readGaps(connection, run.id, rowsTotal) : [];
+    note('missing', missing, absent, `${missing} rows have neither a result nor a row error`);
     const doubled = await numbered(connection, DOUBLED_ROWS, [run.id]);
     note('doubled', doubled.count, doubled.numbers, `${doubled.count} rows have a result and a row error`);
     const outside = await numbered(connection, OUTSIDE_ROWS, [run.id, rowsTotal]);
@@ -76,6 +80,32 @@ export function verifyRun(database: Database, runId: string): Promise<Verdict> {
 
     return { holds: findings.length === 0, rowsTotal, results: rows.results, rowErrors: rows.errors, findings };
   });
+}
+
+const CHANGED_BY_HAND =
+  'no command mends that: rows were changed by hand, or a backup was restored in part; begin a new run, and delete this one';
+
+function adviceFor(kind: FindingKind, { id, state, rowsTotal }: Run, gaps: boolean): string {
+  const goOn = `detoxq resume ${id}`;
+  // Whatever the ledger lacks is read again.
+  const read = `to have these rows read again: ${goOn}`;
+  switch (kind) {
+    case 'not_finished':
+      if (state === 'cancelled') return 'a cancelled run stays as it is: begin a new run';
+      return state === 'paused' ? `to go on: ${goOn} --detach` : `what it waits for: detoxq status ${id}`;
+    case 'chunks_not_done':
+      if (state === 'done') return CHANGED_BY_HAND;
+      return state === 'cancelled' ? 'a cancelled run stays as it is' : 'workers settle them (detoxq worker)';
+    case 'ledger':
+      return gaps || rowsTotal === null ? read : CHANGED_BY_HAND;
+    case 'missing':
+      if (state !== 'done') return 'they come with the chunks that are not done';
+      return gaps ? read : CHANGED_BY_HAND;
+    case 'doubled':
+    case 'outside':
+    case 'counts':
+      return CHANGED_BY_HAND;
+  }
 }
 
 type Counts = Readonly<Record<Outcome, number>>;

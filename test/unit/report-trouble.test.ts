@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { findTrouble } from '../../src/report/trouble.ts';
 import type { ProducerLife, WorkerLife } from '../../src/store/workers.ts';
 
-const run = { id: 'rabcdefg', rowsTotal: 10 };
-const half = { id: 'rabcdefg', rowsTotal: null };
-const busy = { state: 'running', chunksQueued: 3, chunksActive: 1 } as const;
-const reading = { state: 'enqueueing', chunksQueued: 3, chunksActive: 1 } as const;
+const run = { id: 'rabcdefg', rowsTotal: 10, chunksTotal: 5 };
+const half = { id: 'rabcdefg', rowsTotal: null, chunksTotal: null };
+const busy = { state: 'running', chunksQueued: 3, chunksActive: 1, chunksDone: 1 } as const;
+const reading = { state: 'enqueueing', chunksQueued: 3, chunksActive: 1, chunksDone: 1 } as const;
 const producer: ProducerLife = { producer: 'host/1', silentMs: 500, ageMs: 60_000 };
 const worker: WorkerLife = {
   name: 'host/2',
@@ -37,7 +37,30 @@ test.each([
   ['a producer that stopped', half, reading, [worker], { ...producer, silentMs: null }, ['detoxq resume rabcdefg']],
   ['a run made just now', half, reading, [worker], { producer: null, silentMs: null, ageMs: 300 }, []],
   ['a paused run', run, { ...busy, state: 'paused' as const }, [], null, ['resume rabcdefg --detach']],
-  ['a run that is done', run, { state: 'done' as const, chunksQueued: 0, chunksActive: 0 }, [], null, []],
+  [
+    'a run that is done',
+    run,
+    { state: 'done' as const, chunksQueued: 0, chunksActive: 0, chunksDone: 5 },
+    [],
+    null,
+    [],
+  ],
+  [
+    'a run that lost chunks',
+    run,
+    { ...busy, chunksDone: 0 },
+    [worker],
+    null,
+    ['1 of its 5 chunks are no longer in the ledger'],
+  ],
+  [
+    'a run that is done, and lost chunks',
+    run,
+    { state: 'done' as const, chunksQueued: 0, chunksActive: 0, chunksDone: 3 },
+    [],
+    null,
+    ['to read these rows again: detoxq resume rabcdefg'],
+  ],
 ])('%s', (_, of, progress, workers, by, expected) => {
   expect(findTrouble(of, progress, workers, by)).toEqual(expected.map((part) => expect.stringContaining(part)));
 });
