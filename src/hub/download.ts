@@ -4,7 +4,8 @@ import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HubError } from '../contract/errors.ts';
 import { makeFolder } from '../contract/make-folder.ts';
-import { type Answer, type Http, reason, Unreachable } from './http.ts';
+import { type Answer, type Http, Unreachable } from './http.ts';
+import { formatLimit, leaveSpare, SPACE_CHECK_BYTES } from './limits.ts';
 import { type HubFile, type Repository, refusal } from './repository.ts';
 
 export interface DownloadRequest {
@@ -14,6 +15,8 @@ export interface DownloadRequest {
   readonly file: HubFile;
   /** Where the file is put, under its own name; beside it `<name>.part` while it is not whole. */
   readonly folder: string;
+  /** What the file may take at most, whatever the hub says of its size. */
+  readonly mostBytes: number;
   /** Bytes that came (positive), or that were there and are of no use (negative). */
   readonly onBytes: (count: number) => void;
 }
@@ -26,6 +29,8 @@ export interface Downloaded {
 
 /** A file that does not get its checksum the second time either is not the network's fault. */
 const TRIES_FOR_CHECKSUM = 2;
+/** Less is no progress: a connection may break as often as it brings more. */
+const LEAST_PROGRESS_BYTES = 4 << 10;
 
 /**
  * Fetches one file of a commit. A broken connection is taken up where it broke (Range), also by a later call that finds
@@ -35,7 +40,8 @@ const TRIES_FOR_CHECKSUM = 2;
  * @throws HubError if the hub cannot be reached in several tries, or gives other bytes than it promised; the system's own error when the file cannot be written
  */
 export async function download(request: DownloadRequest): Promise<Downloaded> {
-  const { file, folder, repository } = request;
+  const { file, folder, repository, mostBytes } = request;
+  if (file.size !== null && file.size > mostBytes) throw tooLarge(request, file.size);
   const target = join(folder, file.name);
   const part = `${target}.part`;
   makeFolder(dirname(target));
@@ -70,6 +76,13 @@ export async function download(request: DownloadRequest): Promise<Downloaded> {
   }
 }
 
+function tooLarge({ file, repository, mostBytes }: DownloadRequest, bytes: number | null): HubError {
+  const has = bytes === null ? 'is larger than' : `has ${bytes} bytes, more than`;
+  return new HubError(
+    `${file.name} of ${repository.id} ${has} the ${formatLimit(mostBytes)} that it may take: refused`,
+  );
+}
+
 function difference(file: HubFile, sha256: string | null, got: Hashes): string | null {
   if (file.size !== null && got.size !== file.size) return `${got.size} bytes instead of ${file.size}`;
   if (sha256 !== null && got.sha256 !== sha256) return `sha256 ${got.sha256} instead of ${sha256}`;
@@ -87,6 +100,11 @@ async function fetchRest(request: DownloadRequest, part: string, linked: { sha25
   let furthest = 0;
   let moved = false;
   let counted = 0;
+  const limit = file.size ?? request.mostBytes;
+  const over = (host: string) =>
+    file.size === null
+      ? tooLarge(request, null)
+      : new HubError(`${host} sends more of the file than the ${file.size} bytes that it promised`);
 
   await http.retrying(
     async () => {
@@ -112,12 +130,16 @@ async function fetchRest(request: DownloadRequest, part: string, linked: { sha25
       etag = strong?.startsWith('"') ? strong : null;
       onBytes(from - counted);
       counted = from;
-      await append(answer, { part, from, limit: file.size }, (count) => {
+      checkEncoding(answer);
+      const declared = Number(answer.response.headers.get('content-length') ?? 0);
+      if (from + declared > limit) {
+        await answer.response.body?.cancel();
+        throw over(answer.host);
+      }
+      await append(answer, { http, part, from, limit, size: file.size, over }, (count) => {
         counted += count;
-        if (counted > furthest) {
-          furthest = counted;
-          moved = true;
-        }
+        // A few bytes for each new connection would go on for ever.
+        if (counted > furthest + LEAST_PROGRESS_BYTES) moved = true;
         onBytes(count);
       });
     },
@@ -143,20 +165,38 @@ function startOf({ response, host }: Answer, asked: number): number {
   return asked;
 }
 
-interface Target {
-  readonly part: string;
-  readonly from: number;
-  readonly limit: number | null;
+/** We ask for the bytes as they are. What is packed could be a thousand times as large, and no checksum is of it. */
+function checkEncoding({ response, host }: Answer): void {
+  const encoding = response.headers.get('content-encoding') ?? 'identity';
+  if (encoding === 'identity' || encoding === '') return;
+  void response.body?.cancel();
+  throw new HubError(`${host} sends a file with a Content-Encoding, which it was asked not to: refused`);
 }
 
-async function append({ response, host }: Answer, { part, from, limit }: Target, onBytes: (count: number) => void) {
+interface Target {
+  readonly http: Http;
+  readonly part: string;
+  readonly from: number;
+  readonly limit: number;
+  /** As the hub promised it, or null. */
+  readonly size: number | null;
+  readonly over: (host: string) => HubError;
+}
+
+async function append(answer: Answer, target: Target, onBytes: (count: number) => void) {
+  const { response, host } = answer;
+  const { http, part, from, limit, size, over } = target;
   const expected = response.headers.get('content-length');
   const handle = await open(part, from === 0 ? 'w' : 'r+');
   let at = from;
   try {
-    for await (const chunk of read(response, host)) {
-      if (limit !== null && at + chunk.length > limit) {
-        throw new HubError(`${host} sends more of the file than the ${limit} bytes that it promised`);
+    let checked = at;
+    for await (const chunk of http.read(answer)) {
+      if (at + chunk.length > limit) throw over(host);
+      // Where the size is known, the room was looked at before.
+      if (size === null && at - checked > SPACE_CHECK_BYTES) {
+        checked = at;
+        await leaveSpare(part);
       }
       await write(handle, chunk, at);
       at += chunk.length;
@@ -165,16 +205,8 @@ async function append({ response, host }: Answer, { part, from, limit }: Target,
   } finally {
     await handle.close();
   }
-  const short = (limit !== null && at < limit) || (expected !== null && at - from < Number(expected));
+  const short = (size !== null && at < size) || (expected !== null && at - from < Number(expected));
   if (short) throw new Unreachable(`the connection to ${host} ended before the file did`);
-}
-
-async function* read(response: Answer['response'], host: string): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of response.body ?? []) yield chunk;
-  } catch (cause) {
-    throw new Unreachable(`the connection to ${host} broke (${reason(cause)})`, { cause });
-  }
 }
 
 async function write(handle: Awaited<ReturnType<typeof open>>, chunk: Uint8Array, position: number): Promise<void> {

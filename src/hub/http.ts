@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
 import { HubError, UsageError } from '../contract/errors.ts';
+import { createAddressGuard } from './address-guard.ts';
 
 export interface HttpOptions {
   /** The token goes to this origin and to no other. */
@@ -28,6 +29,8 @@ export interface Answer {
 export interface Http {
   /** One GET, following redirects. @throws Unreachable for a broken connection, HubError for a redirect that is refused */
   get(url: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** The bytes of an answer as they come. @throws Unreachable if the connection breaks, or so little comes that it might as well have */
+  read(answer: Answer): AsyncGenerator<Uint8Array>;
   /**
    * Does `work` again while it fails with `Unreachable`: pauses grow, and the count starts anew whenever `moved()` says
    * that something came through since.
@@ -49,11 +52,15 @@ export class Unreachable extends HubError {
 const MAX_REDIRECTS = 8;
 const TRIES = 6;
 const LONGEST_PAUSE_MS = 30_000;
+/** What a connection has to bring in twice the time of a silence: a byte now and then is no progress. */
+const LEAST_BYTES = 16 << 10;
 
 /** @throws UsageError for settings that cannot be used, by the name of their variable; never with their value */
 export function createHttp(options: HttpOptions): Http {
   const { endpoint, token, retryDelayMs = 500, silenceMs = 30_000 } = options;
-  const home = webAddress('HF_ENDPOINT', endpoint).origin;
+  const address = webAddress('HF_ENDPOINT', endpoint);
+  const home = address.origin;
+  const guard = createAddressGuard(address);
   // It is shown in messages. Where an "@" stands later on, what is before it may be a password that was not encoded.
   if (/[@?#]/.test(endpoint)) {
     throw new UsageError(
@@ -70,7 +77,7 @@ export function createHttp(options: HttpOptions): Http {
     noProxy: options.noProxy ?? '',
     headersTimeout: silenceMs,
     bodyTimeout: silenceMs,
-    connect: { timeout: Math.min(silenceMs, 10_000) },
+    connect: { timeout: Math.min(silenceMs, 10_000), lookup: guard.lookup },
   });
 
   async function once(url: URL, headers: Readonly<Record<string, string>>): Promise<Response> {
@@ -82,6 +89,8 @@ export function createHttp(options: HttpOptions): Http {
         headers: { 'user-agent': 'detoxq', 'accept-encoding': 'identity', ...headers, ...authorization },
       });
     } catch (cause) {
+      const refused = refusalIn(cause);
+      if (refused !== null) throw refused;
       throw new Unreachable(`${url.host} cannot be reached (${reason(cause)})`, { cause });
     }
   }
@@ -111,6 +120,7 @@ export function createHttp(options: HttpOptions): Http {
       if (url.protocol === 'https:' && next.protocol === 'http:') {
         throw new HubError(`${url.host} redirects to ${next.host} without encryption: refused`);
       }
+      guard.check(next);
       url = next;
     }
     throw new HubError(`${url.host} redirects more than ${MAX_REDIRECTS} times`);
@@ -130,7 +140,34 @@ export function createHttp(options: HttpOptions): Http {
     }
   }
 
-  return { get, retrying, close: () => dispatcher.close() };
+  async function* read({ response, host }: Answer): AsyncGenerator<Uint8Array> {
+    let since = performance.now();
+    let bytes = 0;
+    try {
+      for await (const chunk of response.body ?? []) {
+        yield chunk;
+        bytes += chunk.length;
+        const now = performance.now();
+        if (bytes >= LEAST_BYTES) [since, bytes] = [now, 0];
+        else if (now - since > 2 * silenceMs) {
+          throw new Unreachable(`${host} sends less than ${LEAST_BYTES >> 10} KiB in ${Math.round(silenceMs / 500)} s`);
+        }
+      }
+    } catch (cause) {
+      if (cause instanceof Unreachable) throw cause;
+      throw new Unreachable(`the connection to ${host} broke (${reason(cause)})`, { cause });
+    }
+  }
+
+  return { get, read, retrying, close: () => dispatcher.destroy() };
+}
+
+/** What the guard of addresses said, below the "fetch failed" of the library. */
+function refusalIn(error: unknown): HubError | null {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if (at instanceof HubError) return at;
+  }
+  return null;
 }
 
 function webAddress(variable: string, value: string): URL {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { statfs, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HubError } from '../contract/errors.ts';
 import { fileFault, homeAdvice, isSystemError } from '../contract/file-errors.ts';
@@ -12,6 +12,7 @@ import {
 } from '../engine/checkpoint/pulled.ts';
 import { type Downloaded, download } from './download.ts';
 import type { Http } from './http.ts';
+import { MOST_SMALL_BYTES, MOST_UNSIZED_BYTES, requireSpace } from './limits.ts';
 import { getRepository, type HubFile, type Repository } from './repository.ts';
 import { selectFiles, selectShards } from './selection.ts';
 import { openStaging, writeRef } from './staging.ts';
@@ -46,9 +47,6 @@ export interface Pulled {
 
 /** Written beside the files of a pulled checkpoint: where it came from, and what was checked. */
 export const PULL_RECORD = 'pulled.json';
-
-/** Room that is left over for whatever else writes. */
-const SPARE_BYTES = 64 << 20;
 
 /**
  * Brings a checkpoint of a hub into the models folder: config, tokenizer and one form of weights, nothing else. What is
@@ -106,12 +104,27 @@ async function fetchInto(request: PullRequest, repository: Repository, id: strin
   let bytesTotal = sizeOf([...files, weights]);
   let bytesDone = 0;
 
+  const small = new Set<HubFile>(sharded ? [...files, weights] : files);
+  let unsized = 0;
+
   async function fetch(file: HubFile): Promise<void> {
+    // Weights are as large as they are; where no size was listed, no disk was looked at either.
+    const most = file.size === null ? MOST_UNSIZED_BYTES - unsized : Number.MAX_SAFE_INTEGER;
+    const mostBytes = small.has(file) ? MOST_SMALL_BYTES : most;
     const onBytes = (count: number) => {
       bytesDone += count;
       onProgress({ file: file.name, bytesDone, bytesTotal });
     };
-    checked[file.name] = await download({ http, endpoint, repository, file, folder: staging.folder, onBytes });
+    checked[file.name] = await download({
+      http,
+      endpoint,
+      repository,
+      file,
+      folder: staging.folder,
+      mostBytes,
+      onBytes,
+    });
+    if (file.size === null) unsized += checked[file.name]?.size ?? 0;
   }
 
   try {
@@ -136,16 +149,6 @@ async function fetchInto(request: PullRequest, repository: Repository, id: strin
 
 function sizeOf(files: readonly HubFile[]): number {
   return files.reduce((sum, { size }) => sum + (size ?? 0), 0);
-}
-
-async function requireSpace(folder: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  const free = bavail * bsize;
-  if (free >= bytes + SPARE_BYTES) return;
-  const mb = (count: number) => `${Math.ceil(count / 1e6)} MB`;
-  throw new HubError(
-    `The disk of ${folder} has ${mb(free)} left, the download takes ${mb(bytes)}: make room, or set DETOXQ_HOME elsewhere.`,
-  );
 }
 
 /** Size of the files of a pulled checkpoint, as they were checked. */

@@ -1,6 +1,6 @@
 import { HubError, UsageError } from '../contract/errors.ts';
-import { isCommit } from '../engine/checkpoint/pulled.ts';
-import { type Answer, type Http, reason, Unreachable } from './http.ts';
+import { isCommit, isHubId, parseHubName } from '../engine/checkpoint/pulled.ts';
+import type { Answer, Http } from './http.ts';
 
 export interface HubFile {
   readonly name: string;
@@ -34,14 +34,15 @@ export async function getRepository(http: Http, endpoint: string, id: string, re
   const { answer, data } = await http.retrying(async () => {
     const answer = await http.get(url);
     if (!answer.response.ok) throw await refusal(http, endpoint, { id, revision, answer });
-    return { answer, data: await readJson(answer) };
+    return { answer, data: await readJson(http, answer) };
   });
   const commit = data.sha;
   if (typeof commit !== 'string' || !isCommit(commit) || !Array.isArray(data.siblings)) {
     throw new HubError(`${answer.host} does not answer as a model hub does: check HF_ENDPOINT (${endpoint})`);
   }
   return {
-    id: typeof data.id === 'string' ? data.id : id,
+    // It goes into addresses and messages: what is no name of a hub is not taken for one.
+    id: typeof data.id === 'string' && isHubId(data.id) ? data.id : id,
     commit,
     files: data.siblings.flatMap(readFile),
     baseModels: readBaseModels(data.cardData),
@@ -88,27 +89,26 @@ async function revisions(http: Http, endpoint: string, id: string): Promise<stri
   try {
     const answer = await http.get(`${endpoint}/api/models/${id}/refs`);
     if (!answer.response.ok) return [];
-    const { branches, tags } = await readJson(answer);
+    const { branches, tags } = await readJson(http, answer);
     return [branches, tags]
       .flatMap((list) => (Array.isArray(list) ? list : []))
-      .flatMap((ref: unknown) => (isRecord(ref) && typeof ref.name === 'string' ? [ref.name] : []))
+      .flatMap((ref: unknown) =>
+        isRecord(ref) && typeof ref.name === 'string' && parseHubName(`any@${ref.name}`) ? [ref.name] : [],
+      )
       .slice(0, 8);
   } catch {
     return [];
   }
 }
 
-async function readJson({ response, host }: Answer): Promise<Record<string, unknown>> {
+async function readJson(http: Http, answer: Answer): Promise<Record<string, unknown>> {
+  const { host } = answer;
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  try {
-    for await (const chunk of response.body ?? []) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > MAX_JSON_BYTES) break;
-    }
-  } catch (cause) {
-    throw new Unreachable(`the connection to ${host} broke (${reason(cause)})`, { cause });
+  for await (const chunk of http.read(answer)) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MAX_JSON_BYTES) break;
   }
   if (bytes > MAX_JSON_BYTES) throw new HubError(`${host} answers with more than ${MAX_JSON_BYTES} bytes of JSON`);
   try {
@@ -145,5 +145,5 @@ function hexOrNull(value: unknown, length: number): string | null {
 function readBaseModels(card: unknown): string[] {
   if (!isRecord(card)) return [];
   const value = card.base_model;
-  return (Array.isArray(value) ? value : [value]).filter((name) => typeof name === 'string');
+  return (Array.isArray(value) ? value : [value]).filter((name) => typeof name === 'string' && isHubId(name));
 }

@@ -12,6 +12,8 @@ export interface Selection {
   readonly sharded: boolean;
 }
 
+/** The largest models of hubs have about two hundred. */
+const MOST_SHARDS = 1_000;
 const CONFIG = 'config.json';
 const SMALL_FILES: ReadonlySet<string> = new Set([
   CONFIG,
@@ -49,7 +51,8 @@ export function selectFiles({ id, files, baseModels }: Repository): Selection {
   for (const name of modules)
     modules.delete(name.endsWith('safetensors') ? name.replace('model.safetensors', 'pytorch_model.bin') : '');
   return {
-    files: files.filter(({ name }) => SMALL_FILES.has(name) || modules.has(name)),
+    // A name that is listed twice counts once.
+    files: [...byName.values()].filter(({ name }) => SMALL_FILES.has(name) || modules.has(name)),
     weights,
     sharded: form.index,
   };
@@ -67,11 +70,23 @@ export function selectShards({ id, files }: Repository, indexName: string, index
   }
   for (const name of typeof map === 'object' && map !== null ? Object.values(map) : []) {
     if (typeof name !== 'string' || !isShardName(name)) {
-      throw new CheckpointError(`${indexName} of ${id} names a file ${JSON.stringify(name)}, which is no shard`);
+      throw new CheckpointError(
+        `${indexName} of ${id} names a file ${JSON.stringify(name)?.slice(0, 200)}, which is no shard`,
+      );
     }
     names.add(name);
   }
   if (names.size === 0) throw new CheckpointError(`${indexName} of ${id} names no shards`);
+  if (names.size > MOST_SHARDS) {
+    throw new CheckpointError(
+      `${indexName} of ${id} names ${names.size} shards; ${MOST_SHARDS} are the most that are read`,
+    );
+  }
+  if (new Set([...names].map((name) => name.toLowerCase())).size < names.size) {
+    throw new CheckpointError(
+      `${indexName} of ${id} names shards that differ only in capitals: some disks keep one of them`,
+    );
+  }
   return [...names].sort().map((name) => {
     const file = files.find((known) => known.name === name);
     if (!file) throw new CheckpointError(`${id} has no ${name}, which its ${indexName} names`);
