@@ -1,18 +1,10 @@
 #!/usr/bin/env node
-import { type Config, readConfig } from '../config.ts';
-import { sayFirstWord } from './first-word.ts';
-import { quietLibraries } from './quiet-libraries.ts';
+// Nothing else is imported here: where a process may open few files, loading the program would fail first.
+import { openFilesFault } from './open-files.ts';
 
-/** What is wrong with the environment is said by the verb that minds. */
-function configOrNull(): Config | null {
-  try {
-    return readConfig();
-  } catch {
-    return null;
-  }
+const fault = openFilesFault(process.argv.slice(2));
+if (fault === null) await import('./start.ts');
+else {
+  process.stderr.write(`detoxq: ${fault}\n`);
+  process.exit(1);
 }
-
-const config = configOrNull();
-quietLibraries(config?.logLevel);
-sayFirstWord(process.argv.slice(2), config);
-await import('./program.ts');

@@ -27,10 +27,12 @@ export function addVerifyCommand(program: Command): void {
               `${formatCount(verdict.rowErrors)} row errors, each row exactly once, every chunk done.\n`,
           );
         } else {
-          const findings = verdict.findings.map(({ message, numbers, count, advice }) => {
+          const findings = verdict.findings.map(({ message, numbers, count, advice }, at) => {
             const more = count > numbers.length && numbers.length > 0 ? ', …' : '';
             const which = numbers.length === 0 ? '' : `: ${numbers.join(', ')}${more}`;
-            return `  ${message}${which}\n    ${asCalled(advice)}`;
+            // Findings that follow one another often have one cause.
+            const same = verdict.findings[at + 1]?.advice === advice;
+            return `  ${message}${which}${same ? '' : `\n    ${asCalled(advice)}`}`;
           });
           process.stdout.write(`Run ${run.id} is not complete:\n${findings.join('\n')}\n`);
         }

@@ -21,6 +21,12 @@ const WORDS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
 };
 
+/** The same where the call was none of the file system: a connection, a process. */
+export const NO_FILES_LEFT: Readonly<Record<string, string>> = {
+  EMFILE: 'this process has too many files and connections open: raise ulimit -n, and start it again',
+  ENFILE: 'this machine has too many files and connections open',
+};
+
 /** Out of room, in one way or another. */
 const FULL: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 

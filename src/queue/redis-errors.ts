@@ -1,5 +1,6 @@
 import { CERTIFICATE_ADVICE } from '../contract/certificates.ts';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import { NO_FILES_LEFT } from '../contract/file-errors.ts';
 import { NO_CLUSTER, NO_SENTINEL } from '../contract/redis-address.ts';
 
 /** The message of an error that stands for a connection that ended before it was ready. */
@@ -47,7 +48,11 @@ export function translateRedisError(error: unknown, where: string): DetoxqError 
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   const message = first instanceof Error ? `${codeOf(first)} ${first.message}`.trim() : 'unknown failure';
   const code = first instanceof Error ? codeOf(first) : '';
-  const advice = CERTIFICATE_ADVICE[code] ?? ADVICE.find(([pattern]) => pattern.test(message))?.[1] ?? message;
+  const advice =
+    CERTIFICATE_ADVICE[code] ??
+    NO_FILES_LEFT[code] ??
+    ADVICE.find(([pattern]) => pattern.test(message))?.[1] ??
+    message;
   return new ServiceError(`Redis at ${where} cannot be used: ${advice}`, { cause: error });
 }
 

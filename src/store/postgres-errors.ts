@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { CERTIFICATE_ADVICE } from '../contract/certificates.ts';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import { NO_FILES_LEFT } from '../contract/file-errors.ts';
 import { isPassing } from './passing-faults.ts';
 
 const BROKEN_OFF =
@@ -18,6 +19,7 @@ const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
   ECONNRESET: BROKEN_OFF,
   EPIPE: BROKEN_OFF,
   ...CERTIFICATE_ADVICE,
+  ...NO_FILES_LEFT,
   '28P01':
     'user or password is wrong: check DATABASE_URL; where it has no password, check PGPASSWORD, or else the password file ' +
     '(PGPASSFILE or ~/.pgpass)',
@@ -75,7 +77,7 @@ const ADVICE_BY_TEXT: readonly (readonly [RegExp, string])[] = [
   [
     /^out of shared memory/,
     'a statement over many runs takes more locks than it has room for: give it a run_id, or raise ' +
-      'max_locks_per_transaction (docs/operations.md says to what) and start Postgres anew',
+      'max_locks_per_transaction to a tenth of the number of runs (ALTER SYSTEM SET) and start Postgres anew',
   ],
   [
     /query_wait_timeout|no more connections allowed|max_client_conn|server_login_retry|login failed/i,

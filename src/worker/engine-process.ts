@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { engineEnvironment } from '../config.ts';
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
+import { isSystemError, NO_FILES_LEFT } from '../contract/file-errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { SourceRow } from '../contract/row.ts';
 import { toPoolRows } from '../engine/pool-columns.ts';
@@ -69,7 +70,8 @@ export function startEngineProcess(
     };
     child.once('exit', (code, signal) => onEnd(signal === null ? `exit code ${code}` : `signal ${signal}`));
     child.once('error', (error) => {
-      if (child.pid === undefined) onEnd(error.message);
+      if (child.pid === undefined)
+        onEnd(isSystemError(error) ? (NO_FILES_LEFT[error.code] ?? error.message) : error.message);
     });
   });
 
