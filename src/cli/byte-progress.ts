@@ -2,6 +2,7 @@ import { formatDuration } from './format.ts';
 import { formatBytes } from './print-inspection.ts';
 import { barLine } from './progress.ts';
 import { type Terminal, terminal } from './terminal.ts';
+import { visible } from './visible.ts';
 
 const PLAIN_LINE_EVERY_MS = 5_000;
 const REDRAW_EVERY_MS = 100;
@@ -26,7 +27,7 @@ export function createByteProgress(screen: Terminal = terminal): ByteProgress {
       lastMs = nowMs;
       const share = total > 0 ? Math.min(1, done / total) : 0;
       const perMs = (done - before) / (nowMs - startMs);
-      const parts = [`${formatBytes(done)} of ${formatBytes(total)}`, `${Math.floor(100 * share)} %`, label];
+      const parts = [`${formatBytes(done)} of ${formatBytes(total)}`, `${Math.floor(100 * share)} %`, visible(label)];
       if (perMs > 0 && total > done && nowMs - startMs > 1000) {
         parts.push(`${formatBytes(perMs * 1000)}/s`, `${formatDuration((total - done) / perMs)} left`);
       }

@@ -2,7 +2,8 @@ import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Run, RunProgress } from '../contract/run.ts';
 import { minuteOf } from '../store/runs.ts';
-import { counted, visible } from './format.ts';
+import { counted } from './format.ts';
+import { visible } from './visible.ts';
 
 /** What `latest` stands for when a command is typed may be another run than the one that was meant. */
 export function isLatest(reference: string): boolean {

@@ -12,8 +12,8 @@ import type { CheckpointSource, EngineOptions } from '../engine/protocol.ts';
 import { createEngines, type Engines } from '../worker/engines.ts';
 import { requireAllowedFolder } from './checkpoint-folders.ts';
 import type { Context } from './context.ts';
-import { visible } from './format.ts';
 import type { EngineProcessOptions } from './options.ts';
+import { visible } from './visible.ts';
 
 /** The libraries of a GPU alone take gigabytes of a process. Not measured: there was no GPU. */
 const DEVICE_RSS_BYTES = 12 * 2 ** 30;

@@ -3,13 +3,19 @@ import { DetoxqError } from '../contract/errors.ts';
 import { fileFault, isSystemError, type SystemError } from '../contract/file-errors.ts';
 import { asCalled } from './as-called.ts';
 import { ReaderGone } from './standard-streams.ts';
+import { visible } from './visible.ts';
 
 /** Prints what went wrong, in one line, and returns the exit code. */
 export function reportFailure(error: unknown, version: string): number {
   if (error instanceof ReaderGone) return error.exitCode;
-  process.stderr.write(`detoxq: ${asCalled(failureText(error, version))}\n`);
+  process.stderr.write(`detoxq: ${asCalled(visibleLines(failureText(error, version)))}\n`);
   if (!(error instanceof DetoxqError) && wantsStacks()) process.stderr.write(`${stackOf(error)}\n`);
   return error instanceof DetoxqError ? error.exitCode : 1;
+}
+
+/** A message may have several lines of its own; no more than that is obeyed. */
+function visibleLines(message: string): string {
+  return message.split('\n').map(visible).join('\n');
 }
 
 /** What detoxq throws on purpose says it all; so does the operating system. Anything else is a fault of the program. */

@@ -27,16 +27,3 @@ export function formatDuration(ms: number): string {
 export function formatPercent(part: number, whole: number): string {
   return whole === 0 ? '–' : `${((100 * part) / whole).toFixed(1)} %`;
 }
-
-/** Controls, and marks that turn the direction of what follows: a terminal obeys them, and so shows what is not there. */
-const UNSEEN = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
-
-/** Such characters as pictures or escapes, so that a terminal prints them and obeys none. */
-export function visible(text: string): string {
-  return text.replace(UNSEEN, (character) => {
-    if (character === '\n') return '⏎';
-    if (character === '\t') return ' ';
-    const code = (character.codePointAt(0) ?? 0).toString(16);
-    return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
-  });
-}

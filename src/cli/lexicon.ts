@@ -1,7 +1,8 @@
 import { DatasetError, UsageError } from '../contract/errors.ts';
 import { isRejected } from '../contract/row.ts';
 import { openDataset } from '../producer/dataset.ts';
-import { counted, formatCount, visible } from './format.ts';
+import { counted, formatCount } from './format.ts';
+import { visible } from './visible.ts';
 
 /** `# a comment`; `#word` is a word. */
 const COMMENT = /^#(?:\s|$)/;

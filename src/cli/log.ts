@@ -1,8 +1,8 @@
 import type { Log } from '../contract/log.ts';
 import { createLog } from '../observe/log.ts';
 import { createTerminalLog } from '../observe/terminal-log.ts';
-import { visible } from './format.ts';
 import { terminal } from './terminal.ts';
+import { visible } from './visible.ts';
 
 /** Lines for a person on a terminal; elsewhere JSON, for programs. Always on standard error. */
 export function openLog(level: string): Log {

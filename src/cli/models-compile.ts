@@ -12,12 +12,13 @@ import {
   type Tuned,
   tuneCheckpoint,
 } from '../engine/load.ts';
-import { formatDuration, formatPercent, visible } from './format.ts';
+import { formatDuration, formatPercent } from './format.ts';
 import { SIZE_NAMES, tunedText } from './print-device.ts';
 import { formatBytes } from './print-inspection.ts';
 import { createStepProgress } from './step-progress.ts';
 import { outputTable } from './table.ts';
 import { terminal } from './terminal.ts';
+import { visible } from './visible.ts';
 
 interface Options {
   readonly precision: Precision;
@@ -106,8 +107,8 @@ function compiledText({ identity, graphs, files, fresh, durationMs, peakBytes }:
   const what = `${identity.architecture}, ${identity.precision}, sha256 ${identity.digest.slice(0, 12)}`;
   const rows = files.map(({ file, bytes }) => [file, formatBytes(bytes)]);
   return (
-    `${identity.name} (${what}) ${how} in ${formatDuration(durationMs)}, with ${formatBytes(peakBytes)} of memory at most\n` +
-    `  ${graphs}\n\n${outputTable(['file', 'size'], rows)}\n`
+    `${visible(`${identity.name} (${what})`)} ${how} in ${formatDuration(durationMs)}, with ${formatBytes(peakBytes)} of memory at most\n` +
+    `  ${visible(graphs)}\n\n${outputTable(['file', 'size'], rows)}\n`
   );
 }
 

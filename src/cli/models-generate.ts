@@ -6,12 +6,12 @@ import type { Precision, Rewrite, RewriteCandidate } from '../contract/models.ts
 import { fitsWindow } from '../detox/reading.ts';
 import { findCheckpoint } from '../engine/catalog.ts';
 import { identifyCheckpoint, loadDetoxifier, readTemplate, TEXT_ALONE } from '../engine/load.ts';
-import { visible } from './format.ts';
 import { addGenerationOptions, type GivenOptions, givenGeneration } from './generation-options.ts';
 import { type DeviceOption, deviceOption } from './options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
 import { print } from './standard-streams.ts';
 import { textGroups } from './texts.ts';
+import { visible } from './visible.ts';
 
 interface Options extends GivenOptions, DeviceOption {
   readonly precision: Precision;

@@ -12,6 +12,7 @@ import { createHttp, Unreachable } from '../hub/http.ts';
 import { type Pulled, pull } from '../hub/pull.ts';
 import { createByteProgress } from './byte-progress.ts';
 import { formatBytes } from './print-inspection.ts';
+import { visible } from './visible.ts';
 
 export function addModelsPullCommand(models: Command): void {
   models
@@ -115,6 +116,6 @@ function explain(error: unknown, name: string, endpoint: string): unknown {
 function report(name: string, { id, commit, folder, bytes, fetched, movedTo }: Pulled): void {
   if (movedTo !== null) process.stderr.write(`The hub calls ${id} ${movedTo} now.\n`);
   const what = fetched ? `Fetched ${formatBytes(bytes)}, every file checked.` : `Already here, ${formatBytes(bytes)}.`;
-  process.stdout.write(`${id} at ${commit.slice(0, 12)}: ${what}\n  ${folder}\n`);
+  process.stdout.write(`${id} at ${commit.slice(0, 12)}: ${what}\n  ${visible(folder)}\n`);
   process.stdout.write(`Next:\n  detoxq models inspect ${name}\n`);
 }

@@ -16,12 +16,12 @@ import {
   type ToxicLabel,
   toxicLabelOf,
 } from '../engine/load.ts';
-import { visible } from './format.ts';
 import { precisionOption } from './models-generate.ts';
 import { type DeviceOption, deviceOption } from './options.ts';
 import { print } from './standard-streams.ts';
 import { textGroups } from './texts.ts';
 import { guessText } from './toxic-labels.ts';
+import { visible } from './visible.ts';
 
 interface Options extends DeviceOption {
   readonly precision: Precision;
@@ -127,7 +127,7 @@ async function openClassifier(reference: Reference, toxic: ToxicLabel | null): P
           probabilityOf(next, toxic) > probabilityOf(most, toxic) ? next : most,
         );
         const { logits = [], probabilities = [] } = worst.result ?? {};
-        const shown = labels.map((label, l) => `${(probabilities[l] ?? 0).toFixed(4)} ${label}`);
+        const shown = labels.map((label, l) => `${(probabilities[l] ?? 0).toFixed(4)} ${visible(label)}`);
         const many = windows.length > 1 ? { windows: windows.length } : {};
         return {
           json: { text, input_tokens: model.encode(worst.window), labels, logits, probabilities, ...many },

@@ -12,13 +12,13 @@ import { calibrateScales } from './calibrate-scales.ts';
 import type { Context } from './context.ts';
 import { givenDialect } from './dialect-options.ts';
 import { type EnginePlace, identify } from './engines.ts';
-import { visible } from './format.ts';
 import { givenGeneration } from './generation-options.ts';
 import { precisionOf, RUN_MAX_NEW_TOKENS, type RunOptions } from './options.ts';
 import { resolveGeneration } from './resolve-generation.ts';
 import { sayColumns, sayNote } from './say-note.ts';
 import { terminal } from './terminal.ts';
 import { toxicLabelsOf } from './toxic-labels.ts';
+import { visible } from './visible.ts';
 import { withCandidates } from './with-candidates.ts';
 
 /** A run that is about to begin: what it reads, and the settings that are frozen with it. */

@@ -1,6 +1,6 @@
 import type { Block, Document, Table } from '../report/document.ts';
-import { visible } from './format.ts';
 import { displayWidth } from './text-width.ts';
+import { visible } from './visible.ts';
 import { wrap } from './wrap.ts';
 
 /** No column is squeezed below this. */

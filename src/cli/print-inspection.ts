@@ -1,6 +1,7 @@
 import type { HeaderCheck, Inspection, TokenizerFacts, WeightFacts } from '../contract/inspection.ts';
 import { PRINTED_BY } from '../engine/load.ts';
-import { formatCount, formatPercent, visible } from './format.ts';
+import { formatCount, formatPercent } from './format.ts';
+import { visible } from './visible.ts';
 
 /** Names of tensors shown of a list. */
 const SHOWN = 8;
@@ -9,9 +10,9 @@ const SHOWN = 8;
 export function inspectionText(inspection: Inspection): string {
   const { name, folder, architecture, modelType, tree, treeReason, traits, parameters, memory } = inspection;
   const lines: (readonly [string, string])[] = [
-    ['checkpoint', visible(folder === null || folder === name ? name : `${name}, in ${folder}`)],
-    ['class', visible(modelType === null ? architecture : `${architecture} (${modelType})`)],
-    ['modules', tree === null ? `not printed: ${visible(treeReason ?? '')}` : `above, as printed by ${PRINTED_BY}`],
+    ['checkpoint', folder === null || folder === name ? name : `${name}, in ${folder}`],
+    ['class', modelType === null ? architecture : `${architecture} (${modelType})`],
+    ['modules', tree === null ? `not printed: ${treeReason ?? ''}` : `above, as printed by ${PRINTED_BY}`],
   ];
   if (parameters !== null) {
     lines.push(['parameters', formatCount(parameters.total)]);
@@ -29,7 +30,7 @@ export function inspectionText(inspection: Inspection): string {
       ['layers', `${layers.join(' + ')}, ${traits.heads} heads of ${traits.headSize}, width ${traits.width}`],
       ['attention', traits.attention],
       ['trained to give', traits.objective],
-      ['labels', traits.labels === null ? '' : visible(traits.labels.join(', '))],
+      ['labels', traits.labels === null ? '' : traits.labels.join(', ')],
       ['context', traits.context === null ? 'no limit in the architecture' : `${formatCount(traits.context)} tokens`],
       ['vocabulary', `${formatCount(traits.vocabulary)} rows of embeddings`],
     );
@@ -42,11 +43,13 @@ export function inspectionText(inspection: Inspection): string {
     ]);
   }
   lines.push(...weightLines(inspection.weights));
-  for (const [index, line] of inspection.use.advice.entries()) lines.push([index === 0 ? 'use' : '', visible(line)]);
+  for (const [index, line] of inspection.use.advice.entries()) lines.push([index === 0 ? 'use' : '', line]);
   for (const note of inspection.notes) lines.push(['note', note]);
   const width = Math.max(...lines.map(([key]) => key.length));
-  const facts = lines.filter(([, value]) => value !== '').map(([key, value]) => `${key.padEnd(width)}  ${value}`);
-  return `${tree === null ? '' : `${tree}\n\n`}${facts.join('\n')}`;
+  const facts = lines
+    .filter(([, value]) => value !== '')
+    .map(([key, value]) => `${key.padEnd(width)}  ${visible(value)}`);
+  return `${tree === null ? '' : `${tree.split('\n').map(visible).join('\n')}\n\n`}${facts.join('\n')}`;
 }
 
 function tokenizerLines(tokenizer: TokenizerFacts): [string, string][] {
@@ -63,7 +66,7 @@ function tokenizerLines(tokenizer: TokenizerFacts): [string, string][] {
   const tokens = Object.entries(special).map(([role, token]) => `${role.replace('_token', '')} ${token}`);
   return [
     ['tokenizer', words.filter((word) => word !== null).join(', ')],
-    ['special tokens', visible(tokens.join(', '))],
+    ['special tokens', tokens.join(', ')],
   ];
 }
 
@@ -86,13 +89,13 @@ function headerText({ missing, unexpected, mismatched, renamed }: HeaderCheck): 
       : `of another shape: ${some(mismatched.map(({ name, file, config }) => `${name} ${file}, by its config ${config}`))}`,
     missing.length === 0 ? null : `missing: ${some(missing)}`,
     unexpected.length === 0 ? null : `no part of this class: ${some(unexpected)}`,
-    renamed.length === 0 ? null : `${renamed.length} under other spellings, e.g. ${visible(renamed[0] ?? '')}`,
+    renamed.length === 0 ? null : `${renamed.length} under other spellings, e.g. ${renamed[0] ?? ''}`,
   ].filter((finding) => finding !== null);
   return findings.length === 0 ? 'every tensor of the tree, in its shape, and no other' : findings.join('; ');
 }
 
 function some(names: readonly string[]): string {
-  const shown = names.slice(0, SHOWN).map(visible).join(', ');
+  const shown = names.slice(0, SHOWN).join(', ');
   return names.length > SHOWN ? `${shown} and ${names.length - SHOWN} more` : shown;
 }
 

@@ -1,8 +1,9 @@
 import { basename } from 'node:path';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { RunReport } from '../report/summary.ts';
-import { formatCount, formatDuration, formatPercent, formatRate, visible } from './format.ts';
+import { formatCount, formatDuration, formatPercent, formatRate } from './format.ts';
 import { guessedText } from './say-note.ts';
+import { visible } from './visible.ts';
 
 const EXPLAINED: Readonly<Record<string, string>> = {
   clean: 'not toxic, left as they were',

@@ -3,10 +3,11 @@ import { UsageError } from '../contract/errors.ts';
 import type { Database } from '../store/pool.ts';
 import { readOnlyQuery } from '../store/read-only-query.ts';
 import { withContext } from './context.ts';
-import { formatCount, visible } from './format.ts';
+import { formatCount } from './format.ts';
 import { type JsonMember, jsonMembers } from './json-members.ts';
 import { print } from './standard-streams.ts';
 import { outputTable } from './table.ts';
+import { visible } from './visible.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** Rows shown in a table; `--json` gives them all. */

@@ -7,11 +7,11 @@ import { asCalled } from './as-called.ts';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
 import { enginePlace, requireSameModels } from './engines.ts';
 import { finishJob } from './finish.ts';
-import { visible } from './format.ts';
 import { doJob } from './job.ts';
 import { addEngineOptions, type EngineProcessOptions } from './options.ts';
 import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
 import { sayNote } from './say-note.ts';
+import { visible } from './visible.ts';
 import { readLife } from './watch.ts';
 
 interface Options extends EngineProcessOptions {

@@ -1,5 +1,5 @@
 import type { Dataset } from '../producer/dataset.ts';
-import { visible } from './format.ts';
+import { visible } from './visible.ts';
 
 const said = new Set<string>();
 

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { DetoxqError } from '../contract/errors.ts';
 import { fileFault, isSystemError } from '../contract/file-errors.ts';
+import { forScreen } from './visible.ts';
 
 /** Whoever read standard output has ended: `detoxq query --json … | head -1`. The command ends without a word. */
 export class ReaderGone extends DetoxqError {
@@ -27,6 +28,16 @@ export function guardStandardStreams(): void {
   for (const stream of [process.stdout, process.stderr]) {
     if (!(stream instanceof Socket)) writeWhole(stream);
   }
+  // Standard error is for people, wherever it goes. What a program reads from standard output is exact.
+  disarm(process.stderr);
+  if (process.stdout.isTTY) disarm(process.stdout);
+}
+
+/** Names in a message may come from a checkpoint, a hub or a dataset: no control among them reaches a terminal. */
+export function disarm(stream: NodeJS.WriteStream): void {
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  stream.write = (text: unknown, ...rest: unknown[]): boolean =>
+    write(typeof text === 'string' ? forScreen(text) : text, ...rest);
 }
 
 /**

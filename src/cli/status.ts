@@ -5,9 +5,9 @@ import { readProgress, readSummary } from '../store/progress.ts';
 import { getRun, listRuns } from '../store/runs.ts';
 import { asCalled } from './as-called.ts';
 import { type Context, describeResults, withContext } from './context.ts';
-import { visible } from './format.ts';
 import { summaryText } from './print-summary.ts';
 import { outputTable } from './table.ts';
+import { visible } from './visible.ts';
 import { readLife, watchRun } from './watch.ts';
 
 const RUNS_LISTED = 20;

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
-import { visible } from './format.ts';
 import { outputColors, outputColumns } from './terminal.ts';
 import { clip, displayWidth } from './text-width.ts';
+import { visible } from './visible.ts';
 import { wrap } from './wrap.ts';
 
 /** Off a terminal, no column is wider. */

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { type TerminalConfig, terminalConfig } from '../config.ts';
 import { clip, displayWidth } from './text-width.ts';
+import { forScreen, visible } from './visible.ts';
 
 /** Lines for this many columns, already short enough; the last one has no line end. */
 type Draw = (columns: number) => readonly string[];
@@ -52,7 +53,8 @@ export function createTerminal(
     return rows === 0 ? '' : `${rows > 1 ? `\x1b[${rows - 1}A` : ''}\r\x1b[J`;
   };
   /** Puts `next` in the place of what stands there, in one write: nothing flickers. */
-  const replace = (next: readonly string[]): void => {
+  const replace = (lines: readonly string[]): void => {
+    const next = lines.map(forScreen);
     const text = erasing() + next.join('\n');
     drawn = next;
     if (text !== '') original(text);
@@ -99,7 +101,8 @@ export function createTerminal(
     colors: config.colors ?? redraws,
     columns,
     show: (draw) => show(draw, false),
-    step(text) {
+    step(step) {
+      const text = visible(step);
       if (text === said && (live?.isStep || !redraws)) return;
       said = text;
       if (redraws) show((width) => [clip(text, width - 1)], true);

@@ -8,11 +8,12 @@ import { getRun } from '../store/runs.ts';
 import { readProducer, readWorkers, SILENT_MS, type WorkerLife } from '../store/workers.ts';
 import { asCalled } from './as-called.ts';
 import type { Context } from './context.ts';
-import { formatCount, visible } from './format.ts';
+import { formatCount } from './format.ts';
 import { createProgressDisplay } from './progress.ts';
 import { listenForStop } from './signals.ts';
 import { terminal } from './terminal.ts';
 import { clip } from './text-width.ts';
+import { visible } from './visible.ts';
 
 const WATCH_EVERY_MS = 500;
 /** A restart of Postgres, not an outage. */

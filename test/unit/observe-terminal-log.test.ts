@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { visible } from '../../src/cli/format.ts';
+import { visible } from '../../src/cli/visible.ts';
 import { createTerminalLog } from '../../src/observe/terminal-log.ts';
 
 function logOf(level: string, colors = false) {
