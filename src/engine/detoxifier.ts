@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GenerationOverrides } from '../contract/generation.ts';
 import type { Detoxifier, Rewrite, RewriteCandidate } from '../contract/models.ts';
 import type { EncodedRow } from './batches.ts';
+import { isThere, readCheckpointText } from './checkpoint/checkpoint-file.ts';
 import { isPlainGreedy } from './checkpoint/generation.ts';
 import type { CheckpointReference } from './checkpoint/identity.ts';
 import { type LoadedGenerator, loadGenerator } from './generator.ts';
@@ -91,9 +91,9 @@ async function openSearch(
 }
 
 function readKnownWords(file: string): ReadonlySet<string> | null {
-  if (!existsSync(file)) return null;
+  if (!isThere(file)) return null;
   return new Set(
-    readFileSync(file, 'utf8')
+    readCheckpointText(file)
       .split('\n')
       .filter((line) => line !== ''),
   );

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Sizes } from '../contract/device.ts';
 import { CheckpointError } from '../contract/errors.ts';
@@ -7,6 +6,7 @@ import type { ModelIdentity } from '../contract/models.ts';
 import { encoderModel } from './architectures/generator.ts';
 import { GENERATORS } from './architectures/registry.ts';
 import type { EncodedRow } from './batches.ts';
+import { isThere } from './checkpoint/checkpoint-file.ts';
 import { type Fields, readFields } from './checkpoint/fields.ts';
 import { type Generation, readGeneration } from './checkpoint/generation.ts';
 import { type CheckpointReference, identifyCheckpoint } from './checkpoint/identity.ts';
@@ -179,5 +179,5 @@ function room({ maxLength, maxNewTokens }: Generation): number {
 
 function generationFields(folder: string): Fields | null {
   const file = join(folder, 'generation_config.json');
-  return existsSync(file) ? readFields(file) : null;
+  return isThere(file) ? readFields(file) : null;
 }

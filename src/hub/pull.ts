@@ -104,13 +104,12 @@ async function fetchInto(request: PullRequest, repository: Repository, id: strin
   let bytesTotal = sizeOf([...files, weights]);
   let bytesDone = 0;
 
-  const small = new Set<HubFile>(sharded ? [...files, weights] : files);
   let unsized = 0;
 
   async function fetch(file: HubFile): Promise<void> {
     // Weights are as large as they are; where no size was listed, no disk was looked at either.
     const most = file.size === null ? MOST_UNSIZED_BYTES - unsized : Number.MAX_SAFE_INTEGER;
-    const mostBytes = small.has(file) ? MOST_SMALL_BYTES : most;
+    const mostBytes = /\.(safetensors|bin)$/.test(file.name) ? most : MOST_SMALL_BYTES;
     const onBytes = (count: number) => {
       bytesDone += count;
       onProgress({ file: file.name, bytesDone, bytesTotal });

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { CheckpointError } from '../../contract/errors.ts';
+import { openCheckpointFile } from './checkpoint-file.ts';
 
 /** Node reads at most 2 GiB in one call. */
 const READ_BYTES = 1 << 30;
@@ -19,22 +20,12 @@ export interface ByteFile {
  * @throws CheckpointError if the file cannot be opened, or is the pointer that Git leaves where LFS did not fetch a file
  */
 export function openByteFile(path: string): ByteFile {
-  let descriptor: number;
+  const { descriptor, size } = openCheckpointFile(path);
   try {
-    descriptor = openSync(path, 'r');
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-    throw new CheckpointError(code === 'ENOENT' ? `${path} does not exist` : `${path} cannot be opened (${code})`, {
-      cause,
-    });
-  }
-  try {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw new CheckpointError(`${path} is not a file`);
     const file: ByteFile = {
       path,
-      size: stats.size,
-      read: (position, length) => readAt(path, descriptor, position, length, stats.size),
+      size,
+      read: (position, length) => readAt(path, descriptor, position, length, size),
       close: () => closeSync(descriptor),
     };
     const start = file.read(0, Math.min(LFS_POINTER.length, file.size));

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readCheckpointText } from './checkpoint-file.ts';
 import { readFields } from './fields.ts';
 import { readTokenizerSettings, type TokenizerSettings } from './special-tokens.ts';
 
@@ -21,7 +21,7 @@ export function readByteLevel(folder: string, family: 'roberta' | 'gpt2') {
   const fields = readFields(file);
   const vocab = new Map(fields.names.map((token) => [token, fields.integer(token)]));
   // The first line is a version, whatever it says; the last one is empty.
-  const lines = readFileSync(join(folder, 'merges.txt'), 'utf8').split(/\r?\n/).slice(1, -1);
+  const lines = readCheckpointText(join(folder, 'merges.txt')).split(/\r?\n/).slice(1, -1);
   const merges = lines.map((line) => line.split(/\s+/)).filter((pair) => pair.length === 2);
   const settings =
     family === 'roberta' ? readTokenizerSettings(folder, ROBERTA, ['<mask>']) : readTokenizerSettings(folder, GPT2);

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { CheckpointError } from '../../contract/errors.ts';
+import { readCheckpointJson } from './checkpoint-file.ts';
 
 /** A JSON object of a checkpoint, read field by field. Every complaint names file and field. */
 export interface Fields {
@@ -23,13 +23,7 @@ export interface Fields {
 }
 
 export function readFields(file: string): Fields {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    throw new CheckpointError(missing ? `${file} does not exist` : `${file} cannot be read as JSON`, { cause });
-  }
+  const value = readCheckpointJson(file);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new CheckpointError(`${file} is not a JSON object`);
   }
@@ -38,6 +32,10 @@ export function readFields(file: string): Fields {
 
 const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
 const isSize = (value: unknown): value is number => isInteger(value) && value > 0;
+const isNumber = (value: unknown): value is number => Number.isFinite(value);
+/** The largest models have about a hundred layers, and vocabularies of a few hundred thousand tokens. */
+const MOST_LAYERS = 1_000;
+const MOST_SIZE = 100_000_000;
 
 export function createFields(file: string, values: ReadonlyMap<string, unknown>): Fields {
   const error = (message: string) => new CheckpointError(`${file}: ${message}`);
@@ -46,7 +44,13 @@ export function createFields(file: string, values: ReadonlyMap<string, unknown>)
     const value = values.get(name);
     if (value === undefined && fallback !== undefined) return fallback;
     if (guard(value)) return value;
-    throw error(value === undefined ? `${name} is missing` : `${name} is ${JSON.stringify(value)}, not ${kind}`);
+    throw error(value === undefined ? `${name} is missing` : `${name} is ${shown(value)}, not ${kind}`);
+  }
+  /** Looked at before anything is made in this size. */
+  function bounded(name: string, value: number): number {
+    const most = /layer/.test(name) ? MOST_LAYERS : MOST_SIZE;
+    if (value > most) throw error(`${name} is ${value}; ${most} is the most that can be read`);
+    return value;
   }
 
   return {
@@ -55,8 +59,8 @@ export function createFields(file: string, values: ReadonlyMap<string, unknown>)
     error,
     raw: (name) => values.get(name),
     integer: (name, fallback) => typed(name, 'a whole number', isInteger, fallback),
-    size: (name, fallback) => typed(name, 'a whole number from 1', isSize, fallback),
-    number: (name, fallback) => typed(name, 'a number', (v): v is number => typeof v === 'number', fallback),
+    size: (name, fallback) => bounded(name, typed(name, 'a whole number from 1', isSize, fallback)),
+    number: (name, fallback) => typed(name, 'a finite number', isNumber, fallback),
     boolean: (name, fallback) => typed(name, 'true or false', (v): v is boolean => typeof v === 'boolean', fallback),
     string: (name, fallback) => typed(name, 'a string', (v): v is string => typeof v === 'string', fallback),
     integerOrNull: (name) => (values.get(name) == null ? null : typed(name, 'a whole number', isInteger)),
@@ -65,7 +69,13 @@ export function createFields(file: string, values: ReadonlyMap<string, unknown>)
       if (value == null) return [];
       if (isInteger(value)) return [value];
       if (Array.isArray(value) && value.every(isInteger)) return value;
-      throw error(`${name} is ${JSON.stringify(value)}, not a whole number or a list of them`);
+      throw error(`${name} is ${shown(value)}, not a whole number or a list of them`);
     },
   };
+}
+
+/** A value in a complaint: its beginning says enough. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isSystemError } from '../../contract/file-errors.ts';
 import { writeFileAtomically } from '../compile/atomic.ts';
+import { openCheckpointFile } from './checkpoint-file.ts';
 
 export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
@@ -15,6 +16,7 @@ export function sha256(data: string | Uint8Array): string {
  */
 export async function rememberedHash(file: string, cacheFolder: string): Promise<string> {
   const path = resolve(file);
+  closeSync(openCheckpointFile(path).descriptor);
   const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true });
   const remembered = join(cacheFolder, 'hashes', sha256(`${path} ${size} ${mtimeNs} ${ctimeNs} ${ino}`));
   const known = await readFile(remembered, 'utf8').catch(() => '');
@@ -27,7 +29,9 @@ export async function rememberedHash(file: string, cacheFolder: string): Promise
   return value;
 }
 
+/** @throws CheckpointError for what is no file: a pipe or a device would be read for ever */
 export async function fileHash(file: string): Promise<string> {
+  closeSync(openCheckpointFile(file).descriptor);
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk);
   return hash.digest('hex');

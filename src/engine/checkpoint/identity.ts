@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelIdentity, Precision } from '../../contract/models.ts';
+import { isThere } from './checkpoint-file.ts';
 import { readFields } from './fields.ts';
-import { rememberedHash, sha256 } from './file-hash.ts';
+import { fileHash, rememberedHash } from './file-hash.ts';
 import { moduleFileNames } from './module-files.ts';
 import { tokenizerFileNames } from './tokenizer-files.ts';
 import { weightFiles } from './weights.ts';
@@ -54,10 +54,5 @@ export function readArchitecture(folder: string): string {
 }
 
 async function hashIfThere(file: string): Promise<string | null> {
-  try {
-    return sha256(await readFile(file));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
-  }
+  return isThere(file) ? fileHash(file) : null;
 }

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isThere, readCheckpointText } from './checkpoint-file.ts';
 
 /** Modules of sentence-transformers: how the embedding of a text is made from those of its tokens. */
 const MODULE = /^\d_(Pooling|Dense|Normalize)$/;
@@ -25,8 +26,8 @@ export function isModuleFile(path: string): boolean {
 export function moduleFileNames(folder: string): readonly string[] {
   const modules = new Set(readdirSync(folder).filter((name) => MODULE.test(name)));
   const list = join(folder, LIST);
-  const named = existsSync(list) ? readFileSync(list, 'utf8').matchAll(/"path"\s*:\s*"([\w-]+)"/g) : [];
+  const named = isThere(list) ? readCheckpointText(list).matchAll(/"path"\s*:\s*"([\w-]+)"/g) : [];
   for (const [, path] of named) if (path !== undefined) modules.add(path);
   const files = [...modules].sort().flatMap((module) => FILES.map((file) => `${module}/${file}`));
-  return [LIST, SETTINGS, ...files].filter((path) => existsSync(join(folder, path)));
+  return [LIST, SETTINGS, ...files].filter((path) => isThere(join(folder, path)));
 }

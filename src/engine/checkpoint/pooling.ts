@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
+import { isThere, readCheckpointJson } from './checkpoint-file.ts';
 import { readFields } from './fields.ts';
 import { isModuleFile } from './module-files.ts';
 
@@ -31,21 +31,16 @@ export function readPooling(folder: string): PoolingConfig {
     }
   }
   const limits = join(folder, 'sentence_bert_config.json');
-  const maxTokens = existsSync(limits) ? readFields(limits).integerOrNull('max_seq_length') : null;
+  const maxTokens = isThere(limits) ? readFields(limits).integerOrNull('max_seq_length') : null;
   return { of, dense, maxTokens };
 }
 
 function readModules(folder: string): { type: string; path: string }[] {
   const file = join(folder, 'modules.json');
-  if (!existsSync(file)) {
-    return existsSync(join(folder, '1_Pooling')) ? [{ type: 'Pooling', path: '1_Pooling' }] : [];
+  if (!isThere(file)) {
+    return isThere(join(folder, '1_Pooling')) ? [{ type: 'Pooling', path: '1_Pooling' }] : [];
   }
-  let list: unknown;
-  try {
-    list = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (cause) {
-    throw new CheckpointError(`${file} cannot be read as JSON`, { cause });
-  }
+  const list = readCheckpointJson(file);
   if (!Array.isArray(list)) throw new CheckpointError(`${file} is not a list of modules`);
   return list.map((entry: { type?: unknown; path?: unknown } | null) => {
     // The transformer lies in the folder itself, the others where the digest of the checkpoint looks for them.

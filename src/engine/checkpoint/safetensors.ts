@@ -1,5 +1,6 @@
 import { CheckpointError } from '../../contract/errors.ts';
 import { type ByteFile, openByteFile } from './byte-file.ts';
+import { parseCheckpointJson } from './checkpoint-file.ts';
 import { expectTensor, type TensorInfo, type Tensors, toFloat32 } from './tensors.ts';
 
 /** The format's own limit on its JSON header. */
@@ -46,12 +47,10 @@ function readHeader({ path: file, size, read }: ByteFile): { entries: Map<string
     throw new CheckpointError(`${file} is not a safetensors file: its first 8 bytes give a header of ${length} bytes`);
   }
   const bytes = Buffer.from(read(8, length).buffer);
-  let header: unknown;
-  try {
-    header = JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new CheckpointError(`${file}: the header is not JSON, so this is not a safetensors file`, { cause });
-  }
+  const header = parseCheckpointJson(
+    bytes.toString('utf8'),
+    `${file}: the header is not JSON, so this is not a safetensors file`,
+  );
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
     throw new CheckpointError(`${file}: the header is not a JSON object`);
   }

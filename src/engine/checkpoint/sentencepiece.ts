@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { CheckpointError } from '../../contract/errors.ts';
+import { readCheckpointFile } from './checkpoint-file.ts';
 
 /** What a piece is (sentencepiece_model.proto, SentencePiece.Type). */
 export const PIECE_TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4 } as const;
@@ -32,7 +32,7 @@ interface Field {
  * @throws CheckpointError if it is not one
  */
 export function readSentencePiece(file: string): SentencePieceModel {
-  const bytes = readFileSync(file);
+  const bytes = readCheckpointFile(file);
   const wrong = () => new CheckpointError(`${file} is not a SentencePiece model, or it is cut short`);
   const pieces: Piece[] = [];
   let modelType = 1;

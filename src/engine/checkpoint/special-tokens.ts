@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isThere } from './checkpoint-file.ts';
 import { createFields, type Fields, readFields } from './fields.ts';
 
 /** A token that is found in a text before anything else is done with it, as `added_tokens` of tokenizer.json has them. */
@@ -88,7 +88,7 @@ export function readTokenizerSettings(
 }
 
 function readIfThere(file: string): Fields {
-  return existsSync(file) ? readFields(file) : createFields(file, new Map());
+  return isThere(file) ? readFields(file) : createFields(file, new Map());
 }
 
 /** A token is written as its text or as an object with its behaviour. */

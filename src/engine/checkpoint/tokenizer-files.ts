@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import { readByteLevel } from './byte-level-files.ts';
+import { isThere } from './checkpoint-file.ts';
 import { type Fields, readFields } from './fields.ts';
 import { readTokenizerConfig } from './special-tokens.ts';
 import { readUnigram } from './unigram-files.ts';
@@ -35,7 +35,7 @@ const OLDER_SETTINGS = ['special_tokens_map.json', 'added_tokens.json'] as const
  * @throws CheckpointError if there are none
  */
 export function tokenizerFileNames(folder: string): readonly string[] {
-  const there = (name: string) => existsSync(join(folder, name));
+  const there = (name: string) => isThere(join(folder, name));
   const settings = ['tokenizer_config.json'].filter(there);
   if (there(CURRENT)) return [CURRENT, ...settings];
   return [...olderForm(folder).files, ...settings, ...OLDER_SETTINGS.filter(there)];
@@ -47,7 +47,7 @@ export function tokenizerFileNames(folder: string): readonly string[] {
  * @throws CheckpointError with file and reason
  */
 export function readTokenizerFiles(folder: string): TokenizerFiles {
-  if (existsSync(join(folder, CURRENT))) {
+  if (isThere(join(folder, CURRENT))) {
     const fields = readFields(join(folder, CURRENT));
     const tokenizer = Object.fromEntries(fields.names.map((name) => [name, fields.raw(name)]));
     return { file: fields.file, tokenizer, config: readTokenizerConfig(folder), special: new Map() };
@@ -58,7 +58,7 @@ export function readTokenizerFiles(folder: string): TokenizerFiles {
 }
 
 function olderForm(folder: string): (typeof OLDER)[number] {
-  const form = OLDER.find(({ files }) => files.every((name) => existsSync(join(folder, name))));
+  const form = OLDER.find(({ files }) => files.every((name) => isThere(join(folder, name))));
   if (form) return form;
   throw new CheckpointError(
     `${folder} has no tokenizer: neither tokenizer.json nor spiece.model, vocab.txt, or vocab.json with merges.txt. ` +

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
+import { isThere, readCheckpointText } from './checkpoint-file.ts';
 import { readFields } from './fields.ts';
 import { openSafetensors } from './safetensors.ts';
 import type { Tensors } from './tensors.ts';
@@ -25,7 +25,7 @@ export function weightFiles(folder: string): readonly string[] {
   const form = findForm(folder);
   if (!form.index) return [form.file];
   const shards = [...new Set(readIndex(join(folder, form.file)).values())].sort();
-  const missing = shards.find((shard) => !existsSync(join(folder, shard)));
+  const missing = shards.find((shard) => !isThere(join(folder, shard)));
   if (missing) throw new CheckpointError(`${folder} has no ${missing}, which ${form.file} names: it is not complete`);
   return [form.file, ...shards];
 }
@@ -43,15 +43,15 @@ export function openWeights(folder: string): Tensors {
 }
 
 function findForm(folder: string): (typeof WEIGHT_FORMS)[number] {
-  const form = WEIGHT_FORMS.find(({ file }) => existsSync(join(folder, file)));
+  const form = WEIGHT_FORMS.find(({ file }) => isThere(join(folder, file)));
   if (form) return form;
-  const foreign = FOREIGN.find((name) => existsSync(join(folder, name)));
+  const foreign = FOREIGN.find((name) => isThere(join(folder, name)));
   if (foreign) {
     throw new CheckpointError(
       `${folder} has its weights only as ${foreign}: load it in transformers (from_tf=True or from_flax=True) and save_pretrained it`,
     );
   }
-  if (existsSync(join(folder, 'onnx'))) {
+  if (isThere(join(folder, 'onnx'))) {
     const source = baseModel(folder);
     throw new CheckpointError(
       `${folder} is an ONNX export for transformers.js and has no weights. detoxq compiles graphs of its own from the model ` +
@@ -117,7 +117,7 @@ function openShards(folder: string, index: string, open: (file: string) => Tenso
 /** `base_model` of the card, a line of the YAML at the head of README.md; null where it has none that is a name. */
 function baseModel(folder: string): string | null {
   const card = join(folder, 'README.md');
-  if (!existsSync(card)) return null;
-  const head = /^---\r?\n([\s\S]*?)\r?\n---/.exec(readFileSync(card, 'utf8'))?.[1] ?? '';
+  if (!isThere(card)) return null;
+  const head = /^---\r?\n([\s\S]*?)\r?\n---/.exec(readCheckpointText(card))?.[1] ?? '';
   return /^base_model:\s*(?:-\s*)?["']?([A-Za-z0-9][\w./-]*)["']?\s*$/m.exec(head)?.[1] ?? null;
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
+import { readCheckpointText } from './checkpoint-file.ts';
 import { readTokenizerSettings } from './special-tokens.ts';
 
 const BERT = {
@@ -14,7 +14,7 @@ const BERT = {
 /** WordPiece from `vocab.txt`, a token a line, as BERT uses it. Lower-cased unless `do_lower_case` says otherwise. */
 export function readWordPiece(folder: string) {
   const file = join(folder, 'vocab.txt');
-  const lines = readFileSync(file, 'utf8').split(/\r\n?|\n/);
+  const lines = readCheckpointText(file).split(/\r\n?|\n/);
   if (lines.at(-1) === '') lines.pop();
   const vocab = new Map(lines.map((token, id) => [token, id]));
   const settings = readTokenizerSettings(folder, BERT);

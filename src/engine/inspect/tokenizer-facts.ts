@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { TokenizerFacts } from '../../contract/inspection.ts';
+import { isThere } from '../checkpoint/checkpoint-file.ts';
 import { type Fields, readFields } from '../checkpoint/fields.ts';
 import { readTokenizerFiles, type TokenizerFiles, tokenizerFileNames } from '../checkpoint/tokenizer-files.ts';
 
@@ -58,7 +58,7 @@ function factsOf(folder: string, { file, tokenizer, config, special }: Tokenizer
     vocabulary: vocabularySize(tokenizer),
     lowercases: lowercases(tokenizer.normalizer),
     maxTokens: typeof limit === 'number' && limit < NO_LIMIT ? limit : null,
-    special: { ...Object.fromEntries(special), ...specialTokens(existsSync(map) ? readFields(map) : null, config) },
+    special: { ...Object.fromEntries(special), ...specialTokens(isThere(map) ? readFields(map) : null, config) },
     problem: null,
   };
 }

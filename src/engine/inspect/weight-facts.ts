@@ -1,7 +1,8 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { WeightFacts } from '../../contract/inspection.ts';
+import { isThere } from '../checkpoint/checkpoint-file.ts';
 import { identifyCheckpoint } from '../checkpoint/identity.ts';
 import { openWeights, WEIGHT_FORMS, weightFiles } from '../checkpoint/weights.ts';
 import type { Description } from './description.ts';
@@ -20,7 +21,7 @@ export async function weightFacts(
   description: Description | null,
   cacheFolder: string,
 ): Promise<WeightFacts | null> {
-  const form = WEIGHT_FORMS.find(({ file }) => existsSync(join(folder, file)));
+  const form = WEIGHT_FORMS.find(({ file }) => isThere(join(folder, file)));
   if (form === undefined) return null;
   const files = weightFiles(folder);
   const tensors = openWeights(folder);
