@@ -8,6 +8,7 @@ import { openServices, type Services } from '../services/services.ts';
 import { inSchema } from '../store/in-schema.ts';
 import { freeSchema, locateSchema, type Place, readInstallation, resultsTable } from '../store/locate.ts';
 import { migrate, requireCurrentSchema } from '../store/migrate.ts';
+import { patientDatabase } from '../store/patience.ts';
 import { createPool, type Database } from '../store/pool.ts';
 import { servicesStep } from './first-word.ts';
 import { openLog } from './log.ts';
@@ -33,6 +34,8 @@ export interface ContextOptions {
   readonly connections?: number;
   /** A statement without an answer fails after this long (see `PoolOptions`). Default none: some verbs scan whole runs. */
   readonly answerTimeoutMs?: number;
+  /** The verb only reads: while Postgres is away for a moment, it asks again. */
+  readonly reads?: boolean;
   /** Time-outs of the user and the database stay in force (see `PoolOptions`). */
   readonly keepLimits?: boolean;
   /** Used where DETOXQ_LOG_LEVEL is not set. Default warn. */
@@ -66,7 +69,7 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
     });
     closing.unshift(() => pool.close());
     const place = await locateSchema(pool, config.schema);
-    const database = inSchema(pool, place.schema);
+    const database = inSchema(options.reads ? patientDatabase(pool) : pool, place.schema);
     // The embedded database is ours alone: its schema follows the program without being asked.
     const schema = options.schema ?? (services.postgres === 'embedded' ? 'apply' : 'check');
     if (schema !== 'skip') await requireOneInstallation(place, pool);

@@ -39,7 +39,7 @@ Cells are written as they are. A spreadsheet runs cells that begin like a formul
       const { csvSafe = false } = options;
       await checkExport(options.out, []);
       if (exportFormat(options.out) === '.jsonl' && csvSafe) throw new UsageError('--csv-safe is for .csv and .tsv.');
-      await withContext({}, async ({ database }) => {
+      await withContext({ reads: true }, async ({ database }) => {
         const run = await getRun(database, reference);
         await checkExport(options.out, await readByRuns(database, run));
         await requireDone(database, run, options);

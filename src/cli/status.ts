@@ -35,7 +35,7 @@ A run that does not come to its end by itself says why, and what to do.`,
     )
     .action(async (reference: string | undefined, options: StatusOptions) => {
       if (options.watch && options.json) throw new UsageError('--watch is for people: use --json without it.');
-      await withContext({}, async (context) => {
+      await withContext({ reads: true }, async (context) => {
         if (options.watch) {
           const run = await getRun(context.database, reference ?? 'latest');
           await warnOfRedis(context);

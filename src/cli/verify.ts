@@ -16,7 +16,7 @@ export function addVerifyCommand(program: Command): void {
       '\nExample:\n  detoxq verify latest\n\nExit code 1, with row numbers, when it is not complete.',
     )
     .action(async (reference: string, options: { json?: boolean }) => {
-      process.exitCode = await withContext({}, async ({ database }) => {
+      process.exitCode = await withContext({ reads: true }, async ({ database }) => {
         const run = await getRun(database, reference);
         const verdict = await verifyRun(database, run.id);
         if (options.json) {

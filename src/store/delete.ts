@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { DetoxqError, ServiceError, UsageError } from '../contract/errors.ts';
+import { ServiceError, UsageError } from '../contract/errors.ts';
 import type { RunState } from '../contract/run.ts';
 import { noteLeftovers } from './leftovers.ts';
 import type { Connection, Database } from './pool.ts';
@@ -22,12 +22,17 @@ const PAUSE_MS = 500;
  */
 export async function deleteRun(database: Database, runId: string): Promise<void> {
   const { id } = await getRun(database, runId);
+  let mayBeGone = false;
   for (let tries = 1; ; tries += 1) {
     try {
-      await database.transaction((connection) => remove(connection, id));
+      await database.transaction((connection) => remove(connection, id, mayBeGone));
       return;
     } catch (error) {
-      if (lockState(error) !== LOCK_NOT_AVAILABLE) throw error;
+      if (!(error instanceof ServiceError)) throw error;
+      const isLocked = sqlState(error) === LOCK_NOT_AVAILABLE;
+      if (!isLocked && tries === TRIES) throw error;
+      // Its commit may have been done, and only the answer lost.
+      mayBeGone ||= !isLocked;
       if (tries === TRIES) {
         throw new ServiceError(
           `run ${id} cannot be deleted now: someone reads or writes results in a transaction that does not end; ` +
@@ -40,13 +45,14 @@ export async function deleteRun(database: Database, runId: string): Promise<void
   }
 }
 
-async function remove(connection: Connection, id: string): Promise<void> {
+async function remove(connection: Connection, id: string, mayBeGone: boolean): Promise<void> {
   await connection.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
   // Before any row is locked: a worker that completes a chunk locks its tables first, then rows.
   await connection.query('LOCK TABLE ONLY detoxq.results IN ACCESS EXCLUSIVE MODE');
   const [run] = await connection.query<{ state: RunState }>('SELECT state FROM detoxq.runs WHERE id = $1 FOR UPDATE', [
     id,
   ]);
+  if (run === undefined && mayBeGone) return;
   if (run === undefined) throw new UsageError(`there is no run ${id} any more`);
   if (!DELETABLE.includes(run.state)) {
     throw new UsageError(
@@ -62,10 +68,4 @@ async function remove(connection: Connection, id: string): Promise<void> {
   if (partition !== undefined) await connection.query(`DROP TABLE ${partition.name}`);
   await noteLeftovers(connection, id);
   await connection.query('DELETE FROM detoxq.runs WHERE id = $1', [id]);
-}
-
-function lockState(error: unknown): string {
-  if (!(error instanceof DetoxqError)) return '';
-  const cause = error.cause;
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : sqlState(error);
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
 import { quoteIdentifier } from './in-schema.ts';
 import { freeSchema, requireServer } from './locate.ts';
+import { patientDatabase } from './patience.ts';
 import type { Connection, Database } from './pool.ts';
 import { sqlState } from './postgres-errors.ts';
 
@@ -42,7 +43,7 @@ interface Applied {
  */
 export async function migrate(database: Database, folder: string = MIGRATIONS): Promise<string[]> {
   const migrations = await readMigrations(folder);
-  return database.transaction(async (connection) => {
+  return patientDatabase(database).transaction(async (connection) => {
     await requireServer(connection);
     await connection.query('SELECT pg_advisory_xact_lock($1)', [LOCK_KEY]);
     // Looked for now: a transaction that failed answers no question.

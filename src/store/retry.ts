@@ -1,6 +1,7 @@
 import { packRows } from '../contract/chunk.ts';
 import { UsageError } from '../contract/errors.ts';
 import type { SourceRow } from '../contract/row.ts';
+import { patientDatabase } from './patience.ts';
 import type { Connection, Database } from './pool.ts';
 import { getRun } from './runs.ts';
 
@@ -45,7 +46,7 @@ export async function reopenRowErrors(database: Database, runId: string): Promis
   let rows = 0;
   let chunks = 0;
   for (let after = -1; ; ) {
-    const page = await database.transaction((connection) => reopenPage(connection, runId, after));
+    const page = await patientDatabase(database).transaction((connection) => reopenPage(connection, runId, after));
     for (const { count } of page) rows += count;
     chunks += page.length;
     const last = page.at(-1);

@@ -231,3 +231,31 @@ suite('6: a pooler ends sessions at random', async () => {
   await cluster.expectWhole(run, rows);
   await expectClaimsCounted(cluster, run);
 });
+
+suite('6: a statement over more runs than Postgres has locks for', async () => {
+  const cluster = await startCluster();
+  await cluster.database.query(`
+    DO $$ BEGIN
+      FOR number IN 1..1500 LOOP
+        INSERT INTO detoxq.runs (id, source, settings, settings_hash)
+          VALUES ('r' || lpad(number::text, 7, '0'), '{}', '{}', repeat('0', 64));
+        PERFORM detoxq.create_results_partition('r' || lpad(number::text, 7, '0'));
+        COMMIT;
+      END LOOP;
+    END $$`);
+  await cluster.database.query('ALTER SYSTEM SET max_locks_per_transaction = 10');
+  await cluster.postgres.stop();
+  await cluster.postgres.start();
+  const refused = await cluster.cli(['query', 'SELECT count(*) FROM results']);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('raise max_locks_per_transaction') });
+  // Commands name their run.
+  const rows = await cluster.rows(32);
+  const run = await cluster.enqueue(rows.file);
+  await cluster.worker();
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+  for (const args of [['status'], ['status', run], ['verify', run], ['delete', run, '--yes'], ['migrate']]) {
+    const { code, stderr } = await cluster.cli(args);
+    expect(code, stderr).toBe(0);
+  }
+});

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { DetoxqError, ServiceError, UsageError } from '../../src/contract/errors.ts';
+import { patientDatabase } from '../../src/store/patience.ts';
 import { createPool, type Database } from '../../src/store/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { freePort } from '../support/private-redis.ts';
@@ -117,4 +118,55 @@ test('what Postgres says about values that were sent does not come through', asy
   // A statement of the user's own comes back with all that Postgres has to say.
   await expect(database.query("SELECT 'ten'::integer")).rejects.toThrow('"ten"');
   await expect(database.query('SELECT nothing')).rejects.toThrow('42703');
+});
+
+/** Waits for a statement with this mark, and does something to its session. */
+async function interrupt(
+  mark: string,
+  how: 'pg_cancel_backend' | 'pg_terminate_backend',
+  isOver: () => boolean = () => false,
+): Promise<void> {
+  while (!isOver()) {
+    const rows = await database.query(
+      `SELECT ${how}(pid) FROM pg_stat_activity WHERE query LIKE $1 AND state = 'active' AND pid <> pg_backend_pid()`,
+      [`%${mark}%`],
+    );
+    if (rows.length > 0) return;
+  }
+}
+
+test('a statement that an administrator cancels is tried again', async () => {
+  const pool = fixture.connect();
+  const alone = pool.query('SELECT 1 AS "cancelledAlone" FROM pg_sleep(0.5)');
+  await interrupt('cancelledAlone', 'pg_cancel_backend');
+  expect(await alone).toEqual([{ cancelledAlone: 1 }]);
+  let tries = 0;
+  const together = pool.transaction((connection) => {
+    tries += 1;
+    return connection.query('SELECT 1 AS "cancelledTogether" FROM pg_sleep(0.5)');
+  });
+  await interrupt('cancelledTogether', 'pg_cancel_backend');
+  expect(await together).toEqual([{ cancelledTogether: 1 }]);
+  expect(tries).toBe(2);
+});
+
+test('one that is cancelled each time fails, and can be tried again later', async () => {
+  const pool = fixture.connect();
+  let over = false;
+  const failed = failureOf(pool.query('SELECT 1 AS "cancelledAlways" FROM pg_sleep(60)')).finally(() => {
+    over = true;
+  });
+  while (!over) await interrupt('cancelledAlways', 'pg_cancel_backend', () => over);
+  expect(await failed).toBeInstanceOf(ServiceError);
+  expect((await failed).message).toContain('it cancelled a statement');
+});
+
+test('what is only read is asked for again after its session ended', async () => {
+  const pool = fixture.connect();
+  const asked = patientDatabase(pool).query('SELECT 1 AS "endedOnce" FROM pg_sleep(0.5)');
+  await interrupt('endedOnce', 'pg_terminate_backend');
+  expect(await asked).toEqual([{ endedOnce: 1 }]);
+  const impatient = failureOf(pool.query('SELECT 1 AS "endedForGood" FROM pg_sleep(60)'));
+  await interrupt('endedForGood', 'pg_terminate_backend');
+  expect(await impatient).toBeInstanceOf(ServiceError);
 });
