@@ -61,3 +61,10 @@ export function isRolledBack(error: unknown): boolean {
   const { severity, code } = error;
   return severity === 'ERROR' && typeof code === 'string' && ROLLED_BACK.has(code);
 }
+
+const LIMIT_STATES: ReadonlySet<string> = new Set(['57014', '25P03', '25P04']);
+
+/** Whether a limit on the time of statements or transactions may have ended it. */
+export function isLimit(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && LIMIT_STATES.has(error.code);
+}

@@ -2,7 +2,7 @@ import { createConnection } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
-import { isRolledBack } from './passing-faults.ts';
+import { isLimit, isRolledBack } from './passing-faults.ts';
 import { openAddress } from './postgres-connection.ts';
 import { translatePostgresError } from './postgres-errors.ts';
 import { readDeviations, refusesOptions, type SessionWishes, startupOptions } from './session-settings.ts';
@@ -98,6 +98,8 @@ export function createPool(url: string, options: PoolOptions): Database {
       return result.rows;
     } catch (error) {
       if (isOverdue(error)) cancelStatement(client);
+      // Sessions of a pooler may have been given a limit since: the next statement looks again.
+      if (isLimit(error)) settled = undefined;
       throw translatePostgresError(error, where, values !== undefined && values.length > 0);
     }
   }
@@ -191,15 +193,17 @@ export function createPool(url: string, options: PoolOptions): Database {
   }
 
   async function transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const begin = await beginning();
-    return whenUndone(() => transactOnce(begin ?? 'BEGIN', work));
+    return whenUndone(async () => transactOnce((await beginning()) ?? 'BEGIN', work));
   }
 
   return {
     schema: DEFAULT_SCHEMA,
     async query(text, values) {
-      if ((await beginning()) !== null) return transaction((connection) => connection.query(text, values));
-      return whenUndone(() => queryOnce(text, values));
+      return whenUndone(async () => {
+        const begin = await beginning();
+        if (begin === null) return queryOnce(text, values);
+        return transactOnce(begin, (connection) => connection.query(text, values));
+      });
     },
     transaction,
     async rolledBack(work, signal) {

@@ -259,3 +259,22 @@ suite('6: a statement over more runs than Postgres has locks for', async () => {
     expect(code, stderr).toBe(0);
   }
 });
+
+suite('6: an administrator limits statements while workers work, behind a pooler', async () => {
+  const cluster = await startCluster();
+  const { url } = await poolerBefore(cluster, 'refuse');
+  const rows = await cluster.rows(inForm(3_200, 640));
+  const run = await cluster.enqueue(rows.file);
+  // As on a slow disk: every claim and every completion takes longer than it may.
+  await cluster.database.query(`
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END $$`);
+  await cluster.database.query('CREATE TRIGGER slow AFTER UPDATE ON chunks FOR EACH STATEMENT EXECUTE FUNCTION slow()');
+  await cluster.worker({ databaseUrl: url });
+  await underWay(cluster, run);
+  await cluster.database.query("ALTER SYSTEM SET statement_timeout = '50ms'");
+  await cluster.database.query("ALTER SYSTEM SET idle_in_transaction_session_timeout = '50ms'");
+  await cluster.database.query('SELECT pg_reload_conf()');
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+  await expectClaimsCounted(cluster, run);
+});
