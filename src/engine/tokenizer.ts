@@ -3,6 +3,8 @@ import { CheckpointError } from '../contract/errors.ts';
 import { createCharsmap } from './checkpoint/charsmap.ts';
 import type { Fields } from './checkpoint/fields.ts';
 import { readTokenizerFiles, type TokenizerFiles } from './checkpoint/tokenizer-files.ts';
+import { boundDecoder, boundNormalizer, checkTokenizer, type Decoding } from './tokenizer-bounds.ts';
+import { withinTime } from './within-time.ts';
 
 export interface Tokenizer {
   /** Longest input that the tokenizer's own configuration allows, special tokens included; null if it sets none. */
@@ -31,7 +33,8 @@ export function loadTokenizer(folder: string, vocabulary: number): Tokenizer {
     throw config.error('truncation_side is "left"; only truncation of the end is implemented');
   }
   const tokenizer = parseTokenizer(files);
-  const largest = Math.max(...tokenizer.get_vocab(true).values());
+  let largest = -1;
+  for (const id of tokenizer.get_vocab(true).values()) largest = Math.max(largest, id);
   if (largest >= vocabulary) {
     throw config.error(`the tokenizer has token ${largest}, but the model's vocabulary ends at ${vocabulary - 1}`);
   }
@@ -54,17 +57,67 @@ export function loadTokenizer(folder: string, vocabulary: number): Tokenizer {
   };
 }
 
-/** The library's tokenizer, put right. @throws CheckpointError */
+/** The largest vocabularies take a second or two. */
+const LOAD_MS = 60_000;
+/** For a text, and for each of its characters: a hundred times what a published tokenizer takes. */
+const TEXT_MS = 2_000;
+const CHARACTER_MS = 0.02;
+
+/**
+ * The library's tokenizer, put right, and bounded: what a checkpoint says of it is not trusted to come to an end.
+ * @throws CheckpointError, also from its methods, where a text takes too long or grows too much
+ */
 export function parseTokenizer({ file, tokenizer, config, special }: TokenizerFiles): HuggingFaceTokenizer {
   const settings = Object.fromEntries([...special, ...config.names.map((name) => [name, config.raw(name)] as const)]);
+  const slow = checkTokenizer(file, tokenizer, settings);
   try {
-    const parsed = new HuggingFaceTokenizer(tokenizer, settings);
-    correct(file, parsed.normalizer);
-    return parsed;
+    return withinTime(
+      LOAD_MS,
+      () => load(file, tokenizer, settings, slow),
+      () => late(file, slow, LOAD_MS),
+    );
   } catch (cause) {
     if (cause instanceof CheckpointError) throw cause;
     throw new CheckpointError(`${file} is not a tokenizer that can be loaded`, { cause });
   }
+}
+
+function load(
+  file: string,
+  tokenizer: TokenizerFiles['tokenizer'],
+  settings: Readonly<Record<string, unknown>>,
+  slow: readonly string[],
+): HuggingFaceTokenizer {
+  const parsed = new HuggingFaceTokenizer(tokenizer, settings);
+  correct(file, parsed.normalizer);
+  boundNormalizer(file, parsed.normalizer);
+  boundDecoder(file, parsed.decoder as unknown as Decoding | null);
+  // A time limit costs as much as many a short text does: those that need none have none.
+  if (slow.length === 0) return parsed;
+  const methods: Methods = parsed;
+  const encode = methods.encode.bind(parsed);
+  const decode = methods.decode.bind(parsed);
+  const limited = <T>(size: number, work: () => T): T => {
+    const limitMs = TEXT_MS + CHARACTER_MS * size;
+    return withinTime(limitMs, work, () => late(file, slow, limitMs));
+  };
+  methods.encode = (text, options) => limited(text.length, () => encode(text, options));
+  methods.decode = (ids, options) => limited(ids.length, () => decode(ids, options));
+  return parsed;
+}
+
+/** What is used of the library's tokenizer, without its overloads. */
+interface Methods {
+  encode(text: string, options?: object): unknown;
+  decode(ids: number[], options?: object): string;
+}
+
+function late(file: string, slow: readonly string[], limitMs: number): CheckpointError {
+  const patterns = slow.map((pattern) => JSON.stringify(pattern.slice(0, 200))).join(', ');
+  return new CheckpointError(
+    `${file}: its tokenizer takes more than ${Math.round(limitMs / 1000)} s` +
+      (patterns === '' ? '' : `: a pattern of it may have no bound in time (${patterns})`),
+  );
 }
 
 /** A normalizer of the library: a sequence of others, one with the table of a SentencePiece model, or another one. */

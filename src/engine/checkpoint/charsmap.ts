@@ -2,6 +2,8 @@ import { CheckpointError } from '../../contract/errors.ts';
 
 /** Graphemes of so many bytes of UTF-8 or more are looked up character by character only. */
 const LONG_GRAPHEME = 6;
+/** The longest of NFKC takes 33. */
+const LONGEST_REPLACEMENT = 200;
 
 /**
  * The normalizer that SentencePiece compiles into a model ("precompiled charsmap"): a table of strings and what they
@@ -40,6 +42,11 @@ export function createCharsmap(file: string, bytes: Uint8Array): (text: string) 
       if ((unit >>> 8) & 1) {
         const start = (units[node] ?? 0) & 0x7fff_ffff;
         const end = replacements.indexOf(0, start);
+        if ((end < 0 ? replacements.length : end) - start > LONGEST_REPLACEMENT) {
+          throw new CheckpointError(
+            `${file}: the table of its normalizer has an entry of more than ${LONGEST_REPLACEMENT} bytes`,
+          );
+        }
         return decoder.decode(replacements.subarray(start, end < 0 ? undefined : end));
       }
     }
