@@ -130,7 +130,7 @@ suite.each<OptionsRule>(['refuse', 'pass over'])(
     await cluster.database.query('DROP SCHEMA detoxq CASCADE');
     const user = new URL(serverUrl).username;
     // What a pooler asks for itself is its own affair; and a look at the settings must be possible.
-    const own = ['idle_session_timeout', 'client_encoding', 'TimeZone', 'statement_timeout'];
+    const own = ['idle_session_timeout', 'client_encoding', 'TimeZone', 'statement_timeout', 'jit_above_cost'];
     const theirs = ADMINISTERED.filter(([name]) => !own.includes(name));
     const settings = [...theirs, ...ADMINISTERED_17, ['statement_timeout', '50'] as const];
     for (const statement of alterSet(`ROLE "${user}"`, settings)) await cluster.database.query(statement);
