@@ -13,9 +13,13 @@ export function reportFailure(error: unknown, version: string): number {
   return error instanceof DetoxqError ? error.exitCode : 1;
 }
 
+/** A name in a file may be as long as the file. */
+const LONGEST = 8_000;
+
 /** A message may have several lines of its own; no more than that is obeyed. */
 function visibleLines(message: string): string {
-  return message.split('\n').map(visible).join('\n');
+  const shown = message.length > LONGEST ? `${message.slice(0, LONGEST)}…` : message;
+  return shown.split('\n').map(visible).join('\n');
 }
 
 /** What detoxq throws on purpose says it all; so does the operating system. Anything else is a fault of the program. */

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/contract/errors.ts';
 import { readFields } from '../../src/engine/checkpoint/fields.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
+import { createOptions } from '../../src/engine/checkpoint/options.ts';
 import { openWeights } from '../../src/engine/checkpoint/weights.ts';
 import { inspectCheckpoint } from '../../src/engine/inspect/inspect.ts';
 import { loadTokenizer } from '../../src/engine/tokenizer.ts';
@@ -107,6 +108,19 @@ describe('contents', () => {
     });
     expect(inspection.treeReason).toContain(message);
     expect(inspection.treeReason?.length).toBeLessThan(1_000);
+  });
+
+  test.each([
+    ['max_length', 1e9],
+    ['max_new_tokens', 1e12],
+    ['num_beams', 1e6],
+    ['num_return_sequences', 1e6],
+  ])('a checkpoint cannot ask for any %s', (name, value) => {
+    const options = createOptions('generation_config.json', new Map([[name, value]]), {}, 100);
+    expect(() => options.integer(name, 1, 1)).toThrow(CheckpointError);
+    expect(() => options.integerOrNull(name, 1)).toThrow(
+      `generation_config.json: ${name} is ${value}, not a whole number`,
+    );
   });
 
   test('a header of weights that is nested is no header', () => {

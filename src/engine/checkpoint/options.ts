@@ -26,6 +26,14 @@ export interface Bounds {
   readonly most?: number;
 }
 
+/** Time and memory are in proportion to these: a checkpoint must not ask for any amount of them. */
+const MOST: Readonly<Record<string, number>> = {
+  max_length: 100_000,
+  max_new_tokens: 100_000,
+  num_beams: 256,
+  num_return_sequences: 256,
+};
+
 /**
  * @param file where the checkpoint's options stand
  * @param vocabulary number of token ids there are
@@ -55,13 +63,11 @@ export function createOptions(
     throw error(name, `${name} is ${id}, but the vocabulary has ${vocabulary} tokens`);
   }
 
-  const integer = (name: string, fallback: number, least: number): number =>
-    typed(
-      name,
-      fallback,
-      `a whole number from ${least}`,
-      (value): value is number => isInteger(value) && value >= least,
-    );
+  const integer = (name: string, fallback: number, least: number): number => {
+    const most = MOST[name] ?? Number.MAX_SAFE_INTEGER;
+    const kind = name in MOST ? `a whole number from ${least} to ${most}` : `a whole number from ${least}`;
+    return typed(name, fallback, kind, (value): value is number => isInteger(value) && value >= least && value <= most);
+  };
 
   return {
     names: [...new Set([...values.keys(), ...Object.keys(overrides)])],
