@@ -90,6 +90,31 @@ test('columns and files of a dataset', { timeout: 60_000 }, async () => {
   expect(stderr).not.toMatch(OBEYED);
 });
 
+test('columns and file of a run wherever they are shown, and the name that it cannot have', {
+  timeout: 120_000,
+}, async () => {
+  const name = `name${CONTROLS.replaceAll('\r', '')}`;
+  const file = join(home.folder, `rows${CONTROLS}.csv`);
+  const column = `text${CONTROLS.replaceAll('\r', '')}`;
+  writeFileSync(file, `key,${column}\n\u009b1,a text\n`);
+  const refused = await runCli(['run', file, '--name', name, '--text-column', column], home.env);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).not.toMatch(OBEYED);
+  const run = await runCli(['run', file, '--text-column', column], home.env);
+  expect(run.code, run.stderr).toBe(0);
+  for (const args of [
+    ['status'],
+    ['status', 'latest'],
+    ['verify', 'latest'],
+    ['query', 'select * from runs'],
+    ['retry', name],
+  ]) {
+    const { stdout, stderr } = await runCli(args, home.env);
+    expect(stdout + stderr, args.join(' ')).not.toMatch(OBEYED);
+  }
+  expect(run.stdout + run.stderr).not.toMatch(OBEYED);
+});
+
 test('whatever is written to a screen keeps its line ends and our styles, and loses every other control', () => {
   const { stream, written } = createFakeScreen(80);
   disarm(stream);
