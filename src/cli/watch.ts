@@ -3,6 +3,7 @@ import { ServiceError } from '../contract/errors.ts';
 import { OUTCOMES } from '../contract/outcome.ts';
 import type { Run, RunProgress, RunState } from '../contract/run.ts';
 import { findTrouble, seconds } from '../report/trouble.ts';
+import { readChunkFaults } from '../store/chunks.ts';
 import { readProgress } from '../store/progress.ts';
 import { getRun } from '../store/runs.ts';
 import { readProducer, readWorkers, SILENT_MS, type WorkerLife } from '../store/workers.ts';
@@ -33,12 +34,9 @@ export async function readLife({ database }: Context, run: Run): Promise<RunLife
   const { rowsTotal } = progress;
   // The totals come together, when the source was read to its end.
   const chunksTotal = run.chunksTotal ?? (rowsTotal === null ? null : (await getRun(database, run.id)).chunksTotal);
-  const trouble = findTrouble(
-    { id: run.id, rowsTotal, chunksTotal },
-    progress,
-    workers,
-    await readProducer(database, run.id),
-  );
+  const producer = await readProducer(database, run.id);
+  const faults = await readChunkFaults(database, run.id);
+  const trouble = findTrouble({ id: run.id, rowsTotal, chunksTotal }, progress, workers, producer, faults);
   return { progress, workers, trouble };
 }
 

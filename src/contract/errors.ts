@@ -38,3 +38,13 @@ export class DeviceError extends DetoxqError {
 export class HubError extends DetoxqError {
   override readonly name: string = 'HubError';
 }
+
+/**
+ * What is said of an error that no one threw on purpose. Its own message may quote the text of a row (that of a failed
+ * `JSON.parse` does), so only its kind and its place come through.
+ */
+export function describeDefect(error: unknown): string {
+  const kind = error instanceof Error ? error.name : 'an unknown value';
+  const frame = error instanceof Error ? error.stack?.split('\n').find((line) => /^\s+at /.test(line)) : undefined;
+  return `${kind} was thrown ${frame?.trim() ?? ''}`.trim();
+}

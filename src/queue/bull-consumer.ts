@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DelayedError, type IQueueBackend, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
-import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import { DetoxqError, describeDefect, ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { type BullBackend, KEY_PREFIX } from './bull-backend.ts';
 import { createFaultReporter } from './fault-reporter.ts';
@@ -135,15 +135,11 @@ async function handBack(job: Job<ChunkJob>, token: string | undefined): Promise<
   throw new WaitingError();
 }
 
-/**
- * The queue keeps messages of errors, so only our own may go there: that of a failed JSON.parse, for one, quotes text.
- */
+/** The queue keeps messages of errors, so only our own may go there. */
 function storableFault(error: unknown): Error {
   if (error instanceof ServiceError) return error;
   if (error instanceof DetoxqError) return new UnrecoverableError(error.message);
-  const kind = error instanceof Error ? error.name : 'an unknown value';
-  const frame = error instanceof Error ? error.stack?.split('\n').find((line) => /^\s+at /.test(line)) : undefined;
-  return new Error(`${kind} was thrown ${frame?.trim() ?? ''}`.trim());
+  return new Error(describeDefect(error));
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Run, RunProgress } from '../contract/run.ts';
+import type { ChunkFaults } from '../store/chunks.ts';
 import { type ProducerLife, SILENT_MS, type WorkerLife } from '../store/workers.ts';
 
 /** A run that was made just now has no producer for a moment. */
@@ -10,6 +11,8 @@ export function findTrouble(
   progress: Pick<RunProgress, 'state' | 'chunksQueued' | 'chunksActive' | 'chunksDone'>,
   workers: readonly WorkerLife[],
   producer: ProducerLife | null,
+  faults: readonly ChunkFaults[] = [],
+  now: Date = new Date(),
 ): string[] {
   if (progress.state === 'cancelled') return [];
   const found: string[] = [];
@@ -35,7 +38,16 @@ export function findTrouble(
     );
   } else if (unable.length === alive.length) {
     const reasons = [...new Set(unable.map(({ problem }) => problem?.message))];
-    found.push(`no worker that is alive can work on it: ${reasons.join('; ')}`);
+    found.push(`no worker that is alive gets on with it: ${reasons.join('; ')}`);
+  } else {
+    for (const { name, problem } of unable)
+      found.push(`the worker ${name} does not get on with it: ${problem?.message}`);
+  }
+  for (const { chunks, reason, lastAt } of faults) {
+    const ago = seconds(Math.max(0, now.getTime() - lastAt.getTime()));
+    found.push(
+      `${chunks} chunk${chunks === 1 ? '' : 's'} failed (the last time ${ago} ago), and will be tried again: ${reason}`,
+    );
   }
   return found;
 }

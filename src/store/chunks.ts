@@ -1,8 +1,10 @@
 import { DatasetError, UsageError } from '../contract/errors.ts';
+import type { SourceRow } from '../contract/row.ts';
 import type { RunState } from '../contract/run.ts';
 import { bytesArray } from './binary-array.ts';
 import type { Connection } from './pool.ts';
 import { getRun } from './runs.ts';
+import { storableText } from './storable.ts';
 
 /*
  * The states of a chunk in the ledger:
@@ -43,6 +45,12 @@ export interface Claim {
    * a job may still hold all of them.
    */
   readonly retrying: number;
+  /** Tries of the chunk that failed for a reason that does not pass by itself. */
+  readonly faults: number;
+  /** Why the last try failed; null when none did. */
+  readonly lastFault: string | null;
+  /** Times that a worker set out to decode the rows of this chunk, as a suspect, and did not say that it could. */
+  readonly decoding: number;
 }
 
 /** Why a chunk cannot be claimed. In each case its job has no purpose any more. */
@@ -164,7 +172,7 @@ export async function claimChunks(
        WHERE chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no AND chunks.state <> 'done'
          AND runs.state IN ('enqueueing', 'running')
        RETURNING position, chunks.run_id AS "runId", chunks.chunk_no AS "chunkNo", claims AS "claimNo", attempts,
-         first_row AS "firstRow", row_count AS "rowCount", retrying`,
+         first_row AS "firstRow", row_count AS "rowCount", retrying, faults, last_fault AS "lastFault", decoding`,
       [...values, worker, left.map((at) => repeats && (repeated[at] ?? false))],
     );
     // Who asks for a chunk twice at once gets it twice, by two claims.
@@ -194,18 +202,79 @@ function refusalOf(runState: RunState | null, chunkState: string | null): ClaimR
   return runState === 'enqueueing' || runState === 'running' ? null : runState;
 }
 
+/** Why a try of a chunk failed, for the ledger. */
+export interface ChunkFault {
+  /** For people; never holds text of a row. */
+  readonly message: string;
+  /** Whether the chunk itself may be at fault: only such tries are counted. */
+  readonly counts: boolean;
+}
+
 /**
  * Gives a chunk back unfinished, in an orderly way: the attempt does not count.
+ * @param fault why it is given back; left out for a worker that stops
  * @returns false when the claim is no longer ours
  */
-export async function releaseChunk(connection: Connection, claim: Claim): Promise<boolean> {
+export async function releaseChunk(connection: Connection, claim: Claim, fault?: ChunkFault): Promise<boolean> {
   const rows = await connection.query(
-    `UPDATE detoxq.chunks SET state = 'queued', attempts = attempts - 1, worker = NULL
+    `UPDATE detoxq.chunks SET state = 'queued', attempts = attempts - 1, worker = NULL, faults = faults + $4,
+       last_fault = coalesce($5, last_fault), last_fault_at = CASE WHEN $5 IS NULL THEN last_fault_at ELSE now() END
      WHERE run_id = $1 AND chunk_no = $2 AND state = 'active' AND claims = $3
      RETURNING chunk_no`,
+    [claim.runId, claim.chunkNo, claim.claimNo, fault?.counts ? 1 : 0, fault && storableText(fault.message)],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Commits that the rows of a suspect chunk are about to be decoded: a worker that does not survive it leaves the count.
+ * @returns false when the claim is no longer ours
+ */
+export async function noteDecoding(connection: Connection, claim: Claim): Promise<boolean> {
+  const rows = await connection.query(
+    `UPDATE detoxq.chunks SET decoding = decoding + 1
+     WHERE run_id = $1 AND chunk_no = $2 AND state = 'active' AND claims = $3 RETURNING chunk_no`,
     [claim.runId, claim.chunkNo, claim.claimNo],
   );
   return rows.length > 0;
+}
+
+/** The worker survived it. */
+export async function noteDecoded(connection: Connection, claim: Claim): Promise<void> {
+  await connection.query(
+    `UPDATE detoxq.chunks SET decoding = 0
+     WHERE run_id = $1 AND chunk_no = $2 AND state = 'active' AND claims = $3`,
+    [claim.runId, claim.chunkNo, claim.claimNo],
+  );
+}
+
+/** Why the open chunks of a run failed when they were last tried: the most frequent reasons first. */
+export interface ChunkFaults {
+  readonly reason: string;
+  readonly chunks: number;
+  readonly lastAt: Date;
+}
+
+/** Reasons that a list shows at most. */
+const REASONS_SHOWN = 3;
+
+export function readChunkFaults(connection: Connection, runId: string): Promise<ChunkFaults[]> {
+  return connection.query<ChunkFaults>(
+    `SELECT last_fault AS reason, count(*) AS chunks, max(last_fault_at) AS "lastAt"
+     FROM detoxq.chunks WHERE run_id = $1 AND state <> 'done' AND last_fault IS NOT NULL
+     GROUP BY last_fault ORDER BY count(*) DESC, last_fault LIMIT ${REASONS_SHOWN}`,
+    [runId],
+  );
+}
+
+/** The rows of a chunk that are being retried, as their row errors hold them. */
+export async function readRetriedRows(connection: Connection, claim: Claim): Promise<SourceRow[]> {
+  const rows = await connection.query<{ source: SourceRow }>(
+    `SELECT source FROM detoxq.row_errors
+     WHERE run_id = $1 AND row_no BETWEEN $2 AND $2 + $3 - 1 AND source IS NOT NULL ORDER BY row_no`,
+    [claim.runId, claim.firstRow, claim.rowCount],
+  );
+  return rows.map(({ source }) => source);
 }
 
 /**

@@ -2,7 +2,7 @@ import type { RowError, RowResult } from '../contract/outcome.ts';
 import type { SourceRow } from '../contract/row.ts';
 import type { Claim } from './chunks.ts';
 import { completionValues } from './completion-values.ts';
-import type { Connection } from './pool.ts';
+import type { Connection, Database } from './pool.ts';
 
 /** A row error, with the row itself where it was read: so that it can be tried again. */
 export interface FailedRow extends RowError {
@@ -67,7 +67,8 @@ const ERRORS = `
 
 /** One statement: of each chunk everything is written, or, when its claim is no longer the newest or it is done, nothing. */
 const COMPLETE = `${GIVEN}, done AS (
-    UPDATE detoxq.chunks SET state = 'done', done_at = now(), payload = NULL, timings = given.timings,
+    UPDATE detoxq.chunks SET state = 'done', done_at = now(), payload = NULL, decoding = 0, last_fault = NULL, last_fault_at = NULL,
+      timings = given.timings,
       rows_clean = clean, rows_detoxified = detoxified, rows_still_toxic = still_toxic, rows_unchanged = unchanged,
       rows_rejected = rejected, row_errors = errors, toxicity_before_sum = given.toxicity_before_sum,
       toxicity_after_sum = given.toxicity_after_sum, tokens_in = given.tokens_in, tokens_out = given.tokens_out
@@ -85,7 +86,7 @@ const COMPLETE = `${GIVEN}, done AS (
  * again are counted up. All else of the chunk stays.
  */
 const COMPLETE_RETRY = `${GIVEN}, done AS (
-    UPDATE detoxq.chunks SET state = 'done', payload = NULL, retrying = 0,
+    UPDATE detoxq.chunks SET state = 'done', payload = NULL, retrying = 0, decoding = 0, last_fault = NULL, last_fault_at = NULL,
       timings = (
         SELECT jsonb_object_agg(stage, ms) FROM (
           SELECT stage, sum(ms::double precision) AS ms FROM (
@@ -140,6 +141,16 @@ export async function completeChunks(connection: Connection, completions: readon
     completionValues(completions),
   );
   for (const { position } of rows) written[position - 1] = true;
+  return written;
+}
+
+/**
+ * Whether Postgres would take a completion: it is written, and taken back.
+ * @returns false when the claim is no longer ours
+ * @throws DetoxqError with Postgres's reason when it refuses
+ */
+export async function tryCompletion(database: Database, completion: Completion): Promise<boolean> {
+  const [written = false] = await database.rolledBack((connection) => completeChunks(connection, [completion]));
   return written;
 }
 

@@ -3,6 +3,7 @@ import { CERTIFICATE_ADVICE } from '../contract/certificates.ts';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
 import { NO_FILES_LEFT } from '../contract/file-errors.ts';
 import { isPassing } from './passing-faults.ts';
+import { isRaised } from './row-refusal.ts';
 
 const BROKEN_OFF =
   'the connection broke off: where it never works, check DATABASE_URL (host, port, sslmode): is it Postgres? ' +
@@ -117,6 +118,7 @@ export function translatePostgresError(error: unknown, where: string, hadValues:
     error.detail = undefined;
     error.where = undefined;
     if (code.startsWith('22')) error.message = 'a value cannot be stored';
+    if (isRaised(error)) error.message = 'a trigger or function refuses it';
     // The stack starts with the message as it was.
     error.stack = '';
   }

@@ -99,7 +99,7 @@ async function reopenPage(
     payload: packRows(sources),
   }));
   await connection.query(
-    `UPDATE detoxq.chunks SET state = 'queued', attempts = 0, worker = NULL, retrying = retried.rows, payload = retried.payload
+    `UPDATE detoxq.chunks SET state = 'queued', attempts = 0, faults = 0, worker = NULL, retrying = retried.rows, payload = retried.payload
      FROM unnest($2::integer[], $3::integer[], $4::bytea[]) AS retried (chunk_no, rows, payload)
      WHERE run_id = $1 AND chunks.chunk_no = retried.chunk_no`,
     [runId, page.map((chunk) => chunk.chunkNo), page.map((chunk) => chunk.count), page.map((chunk) => chunk.payload)],

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { unpackRows } from '../contract/chunk.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
@@ -6,17 +5,20 @@ import type { RowResult } from '../contract/outcome.ts';
 import { type ChunkRow, isRejected, type RejectedRow, type SourceRow } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
 import type { RowVerdict } from '../engine/protocol.ts';
-import { type Claim, readChunks } from '../store/chunks.ts';
-import type { ChunkOutcome, Completion, FailedRow } from '../store/complete.ts';
+import { type Claim, noteDecoded, noteDecoding, readChunks } from '../store/chunks.ts';
+import type { FailedRow } from '../store/complete.ts';
 import { modelId } from '../store/models.ts';
 import type { Database } from '../store/pool.ts';
 import { finishRunIfDone, getRun } from '../store/runs.ts';
 import { forgetSlices } from '../store/suspect-slices.ts';
+import type { WorkerProblem } from '../store/workers.ts';
 import { createClaims } from './claims.ts';
-import { completeTogether } from './complete-together.ts';
+import { CHUNKS_TOGETHER } from './complete-together.ts';
 import type { EnginesBySettings } from './engines-by-settings.ts';
 import { createGatherer } from './gather.ts';
+import { chunkFault, giveUpRows, reasonToGiveUp } from './give-up.ts';
 import { createGate, isSuspect, trySuspect } from './suspects.ts';
+import { createResultWriter, type Decided } from './write-results.ts';
 
 /*
  * The way of a chunk through a worker:
@@ -32,23 +34,14 @@ import { createGate, isSuspect, trySuspect } from './suspects.ts';
  * Whatever dies in between leaves the ledger's `active`: the queue delivers the job again, and the next claim takes over.
  */
 
-/** Results that are computed are worth waiting for: Postgres may be restarting. Longer than that, and the queue tries again later. */
-const WRITE_RETRY_MS = [200, 500, 1000, 2000, 4000, 8000, 15_000] as const;
-
-/**
- * Claims and completions that come together share a statement and a commit, which for chunks that are decided at once cost
- * more than the rows: eight together take half of Postgres's time, and more save no more (docs/decisions/store-figures.md).
- */
-const CHUNKS_TOGETHER = 8;
-/** While Postgres writes, the next ones come together: two statements at a time would each have half as many. */
-const STATEMENTS_UNDER_WAY = 1;
-
 export interface ChunkWorkDependencies {
   readonly database: Database;
   readonly engines: EnginesBySettings;
   /** For the ledger: who has the claim. */
   readonly workerName: string;
   readonly log: Log;
+  /** From then on, no one waits for Postgres any more. */
+  readonly stopping: AbortSignal;
 }
 
 export interface DeliveredChunk {
@@ -66,6 +59,8 @@ export interface ChunkWork {
   settle(chunk: DeliveredChunk): Promise<void>;
   /** Rows of chunks that are decided and not written yet, and of those that were written. */
   rows(): { writing: number; stored: number };
+  /** Results that wait because Postgres does not take them now, for `status`; null when there are none. */
+  waiting(): WorkerProblem | null;
 }
 
 interface Frozen {
@@ -76,7 +71,7 @@ interface Frozen {
 }
 
 export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork {
-  const { database, engines, workerName, log } = dependencies;
+  const { database, engines, workerName, log, stopping } = dependencies;
   // The settings of a run never change, so they are read once; a failed read is tried again.
   const frozen = new Map<string, Promise<Frozen>>();
   const readFrozen = (runId: string): Promise<Frozen> => {
@@ -104,9 +99,27 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     return chunk.payload;
   };
 
-  const work = async (claim: Claim, payload: Uint8Array): Promise<ChunkOutcome | null> => {
-    const { run, scorerId, detoxifierId, prefilterId } = await readFrozen(claim.runId);
-    const rows = unpackRows(await currentPayload(claim, payload));
+  /** Null when the claim is no longer ours. */
+  const decode = async (claim: Claim, delivered: Uint8Array): Promise<ChunkRow[] | null> => {
+    // A suspect's workers died of something: that it is not this, the ledger learns first.
+    if (isSuspect(claim) && !(await noteDecoding(database, claim))) return null;
+    const rows = unpackRows(await currentPayload(claim, delivered));
+    if (isSuspect(claim)) await noteDecoded(database, claim);
+    return rows;
+  };
+
+  /** Null when the claim is no longer ours. */
+  const work = async (claim: Claim, delivered: Uint8Array): Promise<Decided | null> => {
+    const { run, ...models } = await readFrozen(claim.runId);
+    const reason = reasonToGiveUp(claim);
+    if (reason !== null) {
+      const { runId, chunkNo } = claim;
+      log.warn({ runId, chunkNo, code: reason.code }, 'a chunk cannot be worked on: its rows are row errors');
+      const errors = await giveUpRows(database, claim, delivered, reason);
+      return { outcome: { results: [], errors, ...models, timingsMs: {} }, sources: new Map() };
+    }
+    const rows = await decode(claim, delivered);
+    if (rows === null) return null;
     const source = rows.filter((row): row is SourceRow => !isRejected(row));
     const startedMs = performance.now();
     const verdicts = await engines.use(run.settingsHash, run.settings, async (held) => {
@@ -125,65 +138,28 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
       }),
       chunk: Math.round(performance.now() - startedMs),
     };
-    return { results, errors, scorerId, detoxifierId, prefilterId, timingsMs };
+    const sources = new Map(source.map((row) => [row.rowNo, row]));
+    return { outcome: { results, errors, ...models, timingsMs }, sources };
   };
 
-  const claims = createClaims(database, workerName, {
-    maxItems: CHUNKS_TOGETHER,
-    maxUnderWay: STATEMENTS_UNDER_WAY,
-  });
-  const complete = (completions: readonly Completion[]) => completeTogether(database, completions);
-  const completeFirst = createGatherer(complete, { maxItems: CHUNKS_TOGETHER, maxUnderWay: STATEMENTS_UNDER_WAY });
-  // Apart, since it is another statement.
-  const completeRetried = createGatherer(complete, { maxItems: CHUNKS_TOGETHER, maxUnderWay: STATEMENTS_UNDER_WAY });
+  const claims = createClaims(database, workerName, CHUNKS_TOGETHER);
+  const writer = createResultWriter({ database, log, stopping });
   const endIfDone = createGatherer(
     async (runIds: readonly string[]) => {
       for (const runId of new Set(runIds)) await finishRunIfDone(database, runId);
       return runIds;
     },
-    { maxItems: Number.POSITIVE_INFINITY, maxUnderWay: STATEMENTS_UNDER_WAY },
+    { maxItems: Number.POSITIVE_INFINITY, maxUnderWay: 1 },
   );
 
-  const write = async (claim: Claim, outcome: ChunkOutcome): Promise<boolean> => {
-    const completeOne = claim.retrying > 0 ? completeRetried : completeFirst;
-    for (const waitMs of WRITE_RETRY_MS) {
-      try {
-        return await completeOne({ claim, outcome });
-      } catch (error) {
-        if (!(error instanceof ServiceError)) throw error;
-        log.warn(
-          { runId: claim.runId, chunkNo: claim.chunkNo, waitMs, reason: error.message },
-          'results cannot be written yet',
-        );
-        await pause(waitMs);
-      }
-    }
-    return completeOne({ claim, outcome });
-  };
-
-  let writing = 0;
-  let stored = 0;
-  const counted = async ({ results, errors }: ChunkOutcome, writeThem: () => Promise<boolean>): Promise<boolean> => {
-    const rows = results.length + errors.length;
-    let written = false;
-    writing += rows;
-    try {
-      written = await writeThem();
-      return written;
-    } finally {
-      writing -= rows;
-      if (written) stored += rows;
-    }
-  };
-
-  const finish = async (claim: Claim, payload: Uint8Array): Promise<void> => {
+  const finish = async (claim: Claim, delivered: Uint8Array): Promise<void> => {
     const { runId, chunkNo, claimNo } = claim;
     let written = false;
     try {
-      const outcome = await work(claim, payload);
-      if (outcome !== null) written = await counted(outcome, () => write(claim, outcome));
+      const decided = await work(claim, delivered);
+      if (decided !== null) written = await writer.write(claim, decided);
     } catch (error) {
-      await claims.release(claim);
+      await claims.release(claim, chunkFault(error));
       throw error;
     }
     if (!written)
@@ -194,7 +170,8 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
 
   const gate = createGate();
   return {
-    rows: () => ({ writing, stored }),
+    rows: writer.rows,
+    waiting: writer.waiting,
     async settle({ runId, chunkNo, payload }) {
       const suspect = await gate.shared(async () => {
         const claim = await claims.claim({ runId, chunkNo });

@@ -1,6 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError } from '../contract/errors.ts';
-import { type ChunkKey, type Claim, type ClaimRefusal, claimChunks, releaseChunk } from '../store/chunks.ts';
+import {
+  type ChunkFault,
+  type ChunkKey,
+  type Claim,
+  type ClaimRefusal,
+  claimChunks,
+  releaseChunk,
+} from '../store/chunks.ts';
 import type { Database } from '../store/pool.ts';
 import { createGatherer, type GatherOptions } from './gather.ts';
 
@@ -16,8 +23,8 @@ const CLAIM_RETRY_MS = [100, 400, 1_500, 5_000] as const;
 export interface Claims {
   /** @throws ServiceError when Postgres did not answer for a while */
   claim(chunk: ChunkKey): Promise<Claim | ClaimRefusal>;
-  /** Gives a chunk back unfinished. Where Postgres is away, the claim stays with this worker. */
-  release(claim: Claim): Promise<void>;
+  /** Gives a chunk back unfinished, and why. Where Postgres is away, the claim stays with this worker. */
+  release(claim: Claim, fault: ChunkFault | undefined): Promise<void>;
 }
 
 export function createClaims(database: Database, workerName: string, together: GatherOptions): Claims {
@@ -43,9 +50,9 @@ export function createClaims(database: Database, workerName: string, together: G
       }
       return claimOne(chunk);
     },
-    async release(claim) {
+    async release(claim, fault) {
       try {
-        await releaseChunk(database, claim);
+        await releaseChunk(database, claim, fault);
       } catch {
         own.set(nameOf(claim), claim);
       }

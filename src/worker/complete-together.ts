@@ -2,6 +2,13 @@ import { ServiceError } from '../contract/errors.ts';
 import { type Completion, completeChunks } from '../store/complete.ts';
 import type { Connection } from '../store/pool.ts';
 
+/**
+ * Claims and completions that come together share a statement and a commit, which for chunks that are decided at once cost
+ * more than the rows: eight together take half of Postgres's time, and more save no more (docs/decisions/store-figures.md).
+ * One statement at a time: of two, each would have half as many.
+ */
+export const CHUNKS_TOGETHER = { maxItems: 8, maxUnderWay: 1 };
+
 /** Where Postgres refuses what several chunks want to write, each is tried alone: none fails for the fault of another. */
 export async function completeTogether(
   connection: Connection,

@@ -12,7 +12,13 @@ export interface Heartbeat {
 }
 
 /** Keeps a worker's row in `workers` fresh. Costs one small statement every 5 s; faults of it are no one's business. */
-export function startHeartbeat(database: Database, name: string, chunksInWork: () => number): Heartbeat {
+export function startHeartbeat(
+  database: Database,
+  name: string,
+  chunksInWork: () => number,
+  /** Results that are computed and cannot be written now. */
+  waiting: () => WorkerProblem | null,
+): Heartbeat {
   const life = { name, host: hostname(), pid: process.pid, startedAt: new Date() };
   let problem: WorkerProblem | null = null;
   let beating: Promise<void> = Promise.resolve();
@@ -20,7 +26,9 @@ export function startHeartbeat(database: Database, name: string, chunksInWork: (
 
   const beat = (): void => {
     // A worker that cannot reach Postgres logs it where it matters; here it is only silent.
-    beating = beating.then(() => beatWorker(database, { ...life, chunks: chunksInWork(), problem })).catch(() => {});
+    beating = beating
+      .then(() => beatWorker(database, { ...life, chunks: chunksInWork(), problem: problem ?? waiting() }))
+      .catch(() => {});
   };
   beat();
   const timer = setInterval(beat, HEARTBEAT_MS);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CheckpointError, UsageError } from '../contract/errors.ts';
+import { CheckpointError, ServiceError, UsageError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { type RunSettings, settingsHash } from '../contract/settings.ts';
 import { type ChunkJob, type ChunkQueue, type Consumer, jobId } from '../queue/queue.ts';
@@ -58,10 +58,10 @@ export interface Worker {
 export async function startWorker(dependencies: WorkerDependencies): Promise<Worker> {
   const { database, queue, openEngines, processes, name, log, onlyRun } = dependencies;
   const engines = createEnginesBySettings(openEngines);
-  const work = createChunkWork({ database, engines, workerName: name, log });
-  let handingBack = false;
+  const handBack = new AbortController();
+  const work = createChunkWork({ database, engines, workerName: name, log, stopping: handBack.signal });
   let inWork = 0;
-  const heartbeat = startHeartbeat(database, name, () => inWork);
+  const heartbeat = startHeartbeat(database, name, () => inWork, work.waiting);
 
   const fewest = CHUNKS_PER_PROCESS * processes;
   const chunksInWork = createChunksInWork({ fewest, most: MOST_CHUNKS_PER_PROCESS * processes });
@@ -86,7 +86,8 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
       } catch (error) {
         if (error instanceof CheckpointError || error instanceof UsageError) heartbeat.failed(job.runId, error.message);
         // Our own stop is no fault of the chunk: whoever comes next may have it at once.
-        if (handingBack && error instanceof EnginesClosedError) return 'again';
+        const isOurStop = error instanceof EnginesClosedError || error instanceof ServiceError;
+        if (handBack.signal.aborted && isOurStop) return 'again';
         throw error;
       } finally {
         inWork -= 1;
@@ -102,7 +103,7 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
     },
     async drain(deadlineMs) {
       const deadline = setTimeout(() => {
-        handingBack = true;
+        handBack.abort();
         // Engines that end reject the chunks in work, which are then handed back.
         void engines.close();
       }, deadlineMs);
@@ -111,7 +112,7 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
       clearTimeout(deadline);
       await engines.close();
       await heartbeat.stop();
-      return drained && !handingBack;
+      return drained && !handBack.signal.aborted;
     },
   };
 }

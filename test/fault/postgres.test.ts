@@ -96,7 +96,7 @@ suite('6: a deadlock in which the worker is the victim', async () => {
   await other.query('BEGIN');
   // The worker marks the chunk, and waits to insert its results; we wait for the chunk.
   await other.query(`LOCK TABLE results_${run} IN SHARE MODE`);
-  const worker = await cluster.worker();
+  await cluster.worker();
   await cluster.until('the worker that waits', async () => {
     const { waiting } = await cluster.counts(
       "SELECT count(*) AS waiting FROM pg_stat_activity WHERE application_name LIKE 'fault/%' AND wait_event_type = 'Lock'",
@@ -104,7 +104,10 @@ suite('6: a deadlock in which the worker is the victim', async () => {
     return waiting === 1;
   });
   await other.query('UPDATE chunks SET worker = worker WHERE run_id = $1', [run]);
-  await worker.stderrMatches(/deadlock detected/);
+  await cluster.until('the deadlock', async () => {
+    const { deadlocks } = await cluster.counts('SELECT sum(deadlocks)::integer AS deadlocks FROM pg_stat_database');
+    return deadlocks === 1;
+  });
   await other.query('COMMIT');
   await cluster.untilDone(run);
   await cluster.expectWhole(run, rows);

@@ -1,0 +1,74 @@
+import { unpackRows } from '../contract/chunk.ts';
+import { DetoxqError, describeDefect } from '../contract/errors.ts';
+import { type ChunkRow, isRejected, type RowFault } from '../contract/row.ts';
+import { type ChunkFault, type Claim, readRetriedRows } from '../store/chunks.ts';
+import type { FailedRow } from '../store/complete.ts';
+import type { Database } from '../store/pool.ts';
+import { EnginesClosedError } from './engines.ts';
+
+/*
+ * A chunk that cannot be worked on ends, all the same, and with it its run: its rows become row errors.
+ *
+ *   tries that failed for a reason in the chunk itself (a defect of ours, mostly) ── 3 ──▶ `chunk_failed`
+ *   deaths of workers that decoded it, and did nothing else ── 2 ──▶ `worker_killed`
+ *
+ * What is wrong with a service, with this worker or with its checkpoints passes or can be mended: such a chunk is
+ * tried until then, and the ledger says why.
+ */
+
+const FAULTS_BEFORE_END = 3;
+/** One may be a machine's that was switched off. */
+const DEATHS_BEFORE_END = 2;
+
+/** Why a chunk is not to be tried again; null when it is. */
+export function reasonToGiveUp({ faults, lastFault, decoding }: Claim): RowFault | null {
+  if (decoding >= DEATHS_BEFORE_END) {
+    const message = `The worker process died each of the ${decoding} times that it decoded the chunk of this row.`;
+    return { stage: 'read', code: 'worker_killed', message };
+  }
+  if (faults < FAULTS_BEFORE_END) return null;
+  const message = `The chunk of this row failed ${faults} times: ${lastFault ?? 'for an unknown reason'}`;
+  return { stage: 'engine', code: 'chunk_failed', message };
+}
+
+/** What the ledger keeps of a failed try; undefined for a worker that stops. */
+export function chunkFault(error: unknown): ChunkFault | undefined {
+  if (error instanceof EnginesClosedError) return undefined;
+  if (error instanceof DetoxqError) return { message: error.message, counts: false };
+  return { message: describeDefect(error), counts: true };
+}
+
+/** A row error for each row of a chunk that is given up; with the row itself, for a retry, where it can be had. */
+export async function giveUpRows(
+  database: Database,
+  claim: Claim,
+  payload: Uint8Array,
+  fault: RowFault,
+): Promise<FailedRow[]> {
+  const { firstRow, rowCount, attempts, retrying } = claim;
+  const known = retrying > 0 ? await readRetriedRows(database, claim) : rowsOf(claim, payload);
+  if (known !== null) {
+    return known.map((row) =>
+      isRejected(row)
+        ? { rowNo: row.rowNo, rowKey: row.rowKey, ...row.fault, attempts: 1 }
+        : { rowNo: row.rowNo, rowKey: row.rowKey, ...fault, attempts, source: row },
+    );
+  }
+  return Array.from({ length: rowCount }, (_, index) => ({
+    rowNo: firstRow + index,
+    rowKey: null,
+    ...fault,
+    attempts,
+  }));
+}
+
+/** Null where they cannot be decoded, or must not be. */
+function rowsOf({ decoding, firstRow, rowCount }: Claim, payload: Uint8Array): ChunkRow[] | null {
+  if (decoding > 0) return null;
+  try {
+    const rows = unpackRows(payload);
+    return rows.length === rowCount && rows.every(({ rowNo }, index) => rowNo === firstRow + index) ? rows : null;
+  } catch {
+    return null;
+  }
+}
