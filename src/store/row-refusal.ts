@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { DetoxqError } from '../contract/errors.ts';
+import { DetoxqError, ServiceError } from '../contract/errors.ts';
 
 /**
  * Classes of SQLSTATE that Postgres refuses single values or rows with: data exceptions, constraints, check options of
@@ -27,7 +27,8 @@ const WORDS_OF_CLASS: Readonly<Record<string, string>> = {
  * out. Null for what is no fault of a row: a missing table, a missing right, a service that is away.
  */
 export function rowRefusal(error: unknown): string | null {
-  if (!(error instanceof DetoxqError) || !(error.cause instanceof pg.DatabaseError)) return null;
+  if (!(error instanceof DetoxqError) || error instanceof ServiceError) return null;
+  if (!(error.cause instanceof pg.DatabaseError)) return null;
   const { code = '', constraint, column } = error.cause;
   const raised = isRaised(error.cause);
   if (!raised && !CLASSES_OF_ROWS.includes(code.slice(0, 2))) return null;

@@ -81,9 +81,29 @@ describe('claiming', () => {
     ];
     expect(await claimChunks(database, chunks, 'test')).toEqual([
       'done',
-      { ...chunks[1], claimNo: 1, attempts: 1, firstRow: 4, rowCount: 4, retrying: 0 },
+      {
+        ...chunks[1],
+        claimNo: 1,
+        attempts: 1,
+        firstRow: 4,
+        rowCount: 4,
+        retrying: 0,
+        faults: 0,
+        lastFault: null,
+        decoding: 0,
+      },
       'unknown',
-      { ...chunks[3], claimNo: 1, attempts: 1, firstRow: 0, rowCount: 4, retrying: 0 },
+      {
+        ...chunks[3],
+        claimNo: 1,
+        attempts: 1,
+        firstRow: 0,
+        rowCount: 4,
+        retrying: 0,
+        faults: 0,
+        lastFault: null,
+        decoding: 0,
+      },
       'paused',
     ]);
   });
@@ -105,6 +125,9 @@ describe('claiming', () => {
       firstRow: 8,
       rowCount: 2,
       retrying: 0,
+      faults: 0,
+      lastFault: null,
+      decoding: 0,
     });
     expect(await claimOf(database, run.id, 2)).toMatchObject({ claimNo: 2, attempts: 2 });
   });

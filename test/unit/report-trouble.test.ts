@@ -23,7 +23,7 @@ test.each([
   ['no worker', run, busy, [], null, ['no worker is alive']],
   ['only a silent worker', run, busy, [{ ...worker, silentMs: 25_000 }], null, ['no worker is alive']],
   ['no worker that has the models', run, busy, [unable, unable], null, ['no such checkpoint']],
-  ['one that has them', run, busy, [unable, worker], null, []],
+  ['one of two that lacks them', run, busy, [unable, worker], null, ['does not get on with it']],
   ['one that lacks those of another run', { ...run, id: 'rother23' }, busy, [unable], null, []],
   ['a producer that reads', half, reading, [worker], producer, []],
   [
