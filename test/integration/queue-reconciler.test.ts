@@ -136,8 +136,10 @@ function suite(kind: QueueKind): void {
       return work(job);
     });
     const consumer = await queue.consume(recorder.process, { concurrency: 1 });
-    await vi.waitFor(async () => expect(await reconciler.reconcile()).toBe(1), SOON);
-    await finished(run.id);
+    await vi.waitFor(async () => {
+      await reconciler.reconcile();
+      expect((await getRun(database, run.id)).state).toBe('done');
+    }, SOON);
     await consumer.close(5_000);
     expect(await verifyRun(database, run.id)).toMatchObject({ holds: true });
   });
