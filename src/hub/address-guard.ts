@@ -40,8 +40,9 @@ export function createAddressGuard(endpoint: URL, resolve: AllLookup = lookup): 
       const host = hostOf(url);
       if (host !== home && isIP(host) !== 0 && !allowed(addressKind(host))) throw refusal(host, host);
     },
-    lookup(name, options, done) {
-      resolve(name, { ...options, all: true }, (error, addresses) => {
+    lookup(asked, options, done) {
+      const name = asked.replace(/\.$/, '');
+      resolve(asked, { ...options, all: true }, (error, addresses) => {
         if (error) return done(error, '');
         if (name === home) for (const { address } of addresses) homeKinds.add(addressKind(address));
         const wrong = addresses.find(({ address }) => name !== home && !allowed(addressKind(address)));

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -14,12 +15,17 @@ import { COMMIT, PLAIN, usePulls } from '../support/hub-pulls.ts';
 const pulls = usePulls();
 
 /** A hub that answers its list of files, and does with files what it likes. */
-async function hostileHub(siblings: readonly object[], files: RequestListener, id = 'owner/model'): Promise<string> {
+async function hostileHub(
+  siblings: readonly object[],
+  files: RequestListener,
+  id = 'owner/model',
+  at = '127.0.0.1',
+): Promise<string> {
   const server = createServer((request, response) => {
     if (!request.url?.startsWith('/api/')) return files(request, response);
     response.end(JSON.stringify({ id, sha: COMMIT, siblings }));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, at);
   await once(server, 'listening');
   onTestFinished(() => {
     server.closeAllConnections();
@@ -170,6 +176,59 @@ describe('redirects', () => {
     ['64:ff9b::808:808', 'public'],
   ])('%s is %s', (address, kind) => {
     expect(addressKind(address)).toBe(kind);
+  });
+
+  const own = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ family, internal, address }) => family === 'IPv4' && !internal && addressKind(address) !== 'loopback');
+
+  test.skipIf(!own).each(['localhost', '127.0.0.1', '[::1]'])(
+    'of a hub that is not on this machine do not reach %s',
+    async (host) => {
+      let reached = false;
+      const endpoint = await hostileHub(
+        NAMES,
+        (request, response) => {
+          if (request.headers.host?.startsWith(own?.address ?? '')) {
+            const { port } = new URL(`http://${request.headers.host}`);
+            response.writeHead(302, { location: `http://${host}:${port}/secret` }).end();
+          } else {
+            reached = true;
+            response.end('{}');
+          }
+        },
+        'owner/model',
+        '0.0.0.0',
+      );
+      const { port } = new URL(endpoint);
+      const failure = pulls.fetched({ endpoint: `http://${own?.address}:${port}` });
+      await expect(failure).rejects.toThrow(/the hub redirects to .*an address of this machine: refused/);
+      expect(reached).toBe(false);
+    },
+  );
+
+  test('a proxy of this machine is no redirect, by whatever name it goes', async () => {
+    pulls.hub.repositories.set('owner/model', PLAIN);
+    const asked: string[] = [];
+    const proxy = createServer();
+    proxy.on('connect', (request, socket, head) => {
+      asked.push(request.url ?? '');
+      const { hostname, port } = new URL(pulls.hub.endpoint);
+      const onward = connect(Number(port), hostname, () => {
+        socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        onward.write(head);
+        socket.pipe(onward).pipe(socket);
+      });
+      for (const end of [socket, onward]) end.on('error', () => end.destroy());
+    });
+    proxy.listen(0, 'localhost');
+    await once(proxy, 'listening');
+    onTestFinished(() => void proxy.close());
+    const { port } = proxy.address() as AddressInfo;
+    const failure = pulls.fetched({ endpoint: 'http://hub.example', httpProxy: `http://localhost:${port}` });
+    // Its large files lie at an address of this machine, where a public hub may not point.
+    await expect(failure).rejects.toThrow('the hub redirects to 127.0.0.1, an address of this machine: refused');
+    expect(asked).toContain('hub.example:80');
   });
 
   /** Names as a resolver of the test's own gives them. */
