@@ -54,8 +54,8 @@ describe('a hub that says no sizes', () => {
 
   test('a length that is too long is not even begun with', async () => {
     const endpoint = await hostileHub(NAMES, (request, response) => {
-      response.writeHead(200, { 'content-length': request.url?.endsWith('.json') ? 2 : 2 ** 40 });
-      response.write('{}');
+      if (request.url?.endsWith('.json')) response.end('{}');
+      else response.writeHead(200, { 'content-length': 2 ** 40 }).write('{}');
     });
     await expect(pulls.fetched({ endpoint })).rejects.toThrow(
       'model.safetensors of owner/model is larger than the 64 GiB that it may take',
