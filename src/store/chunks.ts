@@ -1,5 +1,4 @@
 import { DatasetError, UsageError } from '../contract/errors.ts';
-import type { SourceRow } from '../contract/row.ts';
 import type { RunState } from '../contract/run.ts';
 import { bytesArray } from './binary-array.ts';
 import type { Connection } from './pool.ts';
@@ -165,6 +164,7 @@ export async function claimChunks(
     const claimed = await connection.query<Claim & { position: number }>(
       `UPDATE detoxq.chunks SET state = 'active', claims = ${NEXT_CLAIM}, checked_claim = ${NEXT_CLAIM},
          attempts = attempts + CASE WHEN ${REPEATED} THEN 0 ELSE 1 END, worker = $3,
+         decoding = CASE WHEN ${REPEATED} THEN 0 ELSE decoding END,
          claimed_at = CASE WHEN retrying = 0 THEN now() ELSE claimed_at END
        FROM unnest($1::text[], $2::integer[], $4::boolean[]) WITH ORDINALITY
            AS given (run_id, chunk_no, repeated, position)
@@ -211,13 +211,14 @@ export interface ChunkFault {
 }
 
 /**
- * Gives a chunk back unfinished, in an orderly way: the attempt does not count.
+ * Gives a chunk back unfinished, in an orderly way: the attempt does not count, nor that its rows were being decoded, since
+ * the worker survived it.
  * @param fault why it is given back; left out for a worker that stops
  * @returns false when the claim is no longer ours
  */
 export async function releaseChunk(connection: Connection, claim: Claim, fault?: ChunkFault): Promise<boolean> {
   const rows = await connection.query(
-    `UPDATE detoxq.chunks SET state = 'queued', attempts = attempts - 1, worker = NULL, faults = faults + $4,
+    `UPDATE detoxq.chunks SET state = 'queued', attempts = attempts - 1, decoding = 0, worker = NULL, faults = faults + $4,
        last_fault = coalesce($5, last_fault), last_fault_at = CASE WHEN $5 IS NULL THEN last_fault_at ELSE now() END
      WHERE run_id = $1 AND chunk_no = $2 AND state = 'active' AND claims = $3
      RETURNING chunk_no`,
@@ -267,14 +268,19 @@ export function readChunkFaults(connection: Connection, runId: string): Promise<
   );
 }
 
-/** The rows of a chunk that are being retried, as their row errors hold them. */
-export async function readRetriedRows(connection: Connection, claim: Claim): Promise<SourceRow[]> {
-  const rows = await connection.query<{ source: SourceRow }>(
-    `SELECT source FROM detoxq.row_errors
+/**
+ * The rows of a chunk that are being retried, by number and key. Not their texts: their row errors hold these already, and
+ * to read them may be what workers did not survive.
+ */
+export function readRetriedRows(
+  connection: Connection,
+  claim: Claim,
+): Promise<{ readonly rowNo: number; readonly rowKey: string | null }[]> {
+  return connection.query(
+    `SELECT row_no AS "rowNo", row_key AS "rowKey" FROM detoxq.row_errors
      WHERE run_id = $1 AND row_no BETWEEN $2 AND $2 + $3 - 1 AND source IS NOT NULL ORDER BY row_no`,
     [claim.runId, claim.firstRow, claim.rowCount],
   );
-  return rows.map(({ source }) => source);
 }
 
 /**

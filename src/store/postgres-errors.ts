@@ -103,22 +103,23 @@ const INSUFFICIENT_PRIVILEGE = '42501';
 /**
  * What an error of `pg` means for a caller.
  *
- * Never keeps what Postgres says about single values (DETAIL, and the message of class 22) when the statement had
- * parameters: those are texts of rows.
+ * Never keeps what Postgres says about single values (DETAIL, and the message of class 22), nor what a function of the user
+ * says, when the statement had parameters: those are texts of rows.
  */
 export function translatePostgresError(error: unknown, where: string, hadValues: boolean): DetoxqError {
   if (error instanceof DetoxqError) return error;
   const code = codeOf(error);
   if (!(error instanceof pg.DatabaseError) || isPassing(error)) {
     const refused = error instanceof pg.DatabaseError ? refusedSession(error) : undefined;
-    const reason = refused ?? adviceFor(error, code);
+    const reason = refused ?? adviceFor(error, code, hadValues && saysAnything(error));
     return new ServiceError(`Postgres at ${where} cannot be used: ${reason}`, { cause: error });
   }
   if (hadValues) {
+    const inFunction = saysAnything(error);
     error.detail = undefined;
     error.where = undefined;
     if (code.startsWith('22')) error.message = 'a value cannot be stored';
-    if (isRaised(error)) error.message = 'a trigger or function refuses it';
+    else if (inFunction) error.message = IN_FUNCTION;
     // The stack starts with the message as it was.
     error.stack = '';
   }
@@ -127,6 +128,13 @@ export function translatePostgresError(error: unknown, where: string, hadValues:
   return new DetoxqError(`Postgres refused a statement: ${error.message} (${code}${place && `; ${place}`})${advice}`, {
     cause: error,
   });
+}
+
+const IN_FUNCTION = 'a trigger or function refuses it';
+
+/** Whether the words may be those of a function, which may quote a row: in each of its languages, such an error has a context. */
+function saysAnything(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && (isRaised(error) || error.where !== undefined);
 }
 
 /** Why Postgres opened no session for a user that it knows. */
@@ -158,13 +166,14 @@ function quoteWhereNeeded(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
-function adviceFor(error: unknown, code: string): string {
+/** @param foreign whether the message may hold anything, and must not come through */
+function adviceFor(error: unknown, code: string, foreign = false): string {
   if (!(error instanceof Error)) return 'unknown failure';
   // Where a name has several addresses and none of them answers, the errors are below, and the message is empty.
   if (error instanceof AggregateError && error.errors.length > 0)
     return adviceFor(error.errors[0], codeOf(error.errors[0]));
   const known = ADVICE_BY_TEXT.find(([pattern]) => pattern.test(error.message))?.[1] ?? ADVICE_BY_CODE[code];
-  return known ?? (error.message || code);
+  return known ?? (foreign ? `${IN_FUNCTION} for now (${code})` : error.message || code);
 }
 
 /** The SQLSTATE of a refused statement, or '' when the error is of another kind. */

@@ -6,7 +6,7 @@ import { DetoxqError, ServiceError } from '../contract/errors.ts';
  * views, limits of size, and what a function or trigger raises.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-const CLASSES_OF_ROWS = ['22', '23', '44', '54', 'P0'];
+const CLASSES_OF_ROWS = ['22', '23', '38', '39', '44', '54', 'P0'];
 
 const WORDS: Readonly<Record<string, string>> = {
   '23502': 'a column must not be null',
@@ -18,6 +18,8 @@ const WORDS: Readonly<Record<string, string>> = {
 const WORDS_OF_CLASS: Readonly<Record<string, string>> = {
   '22': 'a value does not fit its column',
   '23': 'a constraint does not hold',
+  '38': 'a function of this database fails on it',
+  '39': 'a function of this database fails on it',
   '44': 'the check option of a view does not hold',
   '54': 'it is larger than Postgres or an index allows',
 };
@@ -39,7 +41,10 @@ export function rowRefusal(error: unknown): string | null {
   return `Postgres does not store this row: ${reason} (${code}${raised || place === '' ? '' : `; ${place}`}).`;
 }
 
+/** Where PL/pgSQL, PL/Python, PL/Perl, PL/Tcl and PL/v8 raise what a function says. */
+const RAISING = /^(exec_stmt_raise|PLy_|plperl|pltcl|plv8)/;
+
 /** Whether a function raised it: with whatever code, and in words that may hold anything. */
 export function isRaised(error: pg.DatabaseError): boolean {
-  return error.routine === 'exec_stmt_raise' || (error.code ?? '').startsWith('P0');
+  return RAISING.test(error.routine ?? '') || (error.code ?? '').startsWith('P0');
 }

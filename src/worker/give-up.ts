@@ -46,7 +46,11 @@ export async function giveUpRows(
   fault: RowFault,
 ): Promise<FailedRow[]> {
   const { firstRow, rowCount, attempts, retrying } = claim;
-  const known = retrying > 0 ? await readRetriedRows(database, claim) : rowsOf(claim, payload);
+  if (retrying > 0) {
+    const retried = await readRetriedRows(database, claim);
+    return retried.map((row) => ({ ...row, ...fault, attempts }));
+  }
+  const known = rowsOf(claim, payload);
   if (known !== null) {
     return known.map((row) =>
       isRejected(row)

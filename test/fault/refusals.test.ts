@@ -166,3 +166,48 @@ suite('18: a chunk that its workers do not survive decoding ends', async () => {
   const killed = Array.from({ length: 16 }, (_, at) => [16 + at, 'worker_killed'] as const);
   await cluster.expectWhole(run, rows, Object.fromEntries(killed));
 });
+
+suite('18: revoked rights are no fault of a row: the run goes on when they are granted again', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(64);
+  await cluster.database.query("CREATE ROLE clerk LOGIN PASSWORD 'clerk'");
+  await cluster.cli(['migrate', '--roles']);
+  await cluster.database.query('GRANT detoxq_worker TO clerk');
+  await cluster.database.query('REVOKE INSERT ON detoxq.results FROM detoxq_worker');
+  const run = await cluster.enqueue(rows.file, { chunkRows: 16 });
+  const url = new URL(cluster.postgres.url);
+  url.username = 'clerk';
+  url.password = 'clerk';
+  await cluster.worker({ databaseUrl: url.href });
+  await cluster.until('a word in status', async () => /chunks? failed/.test(await reasonsOf(cluster, run)));
+  expect(await cluster.counts('SELECT count(*) AS errors FROM detoxq.row_errors')).toEqual({ errors: 0 });
+  await cluster.database.query('GRANT INSERT ON detoxq.results TO detoxq_worker');
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+});
+
+suite('18: a row that is too large for an index of the user is a row error', async () => {
+  const cluster = await startCluster();
+  // Postgres compresses what repeats, so that it would fit.
+  const long = Array.from({ length: 600 }, (_, at) => (at * at * 7919 + at * 104_729).toString(36)).join(' ');
+  const rows = await cluster.rows(32, { 20: `${long} ${[...long].reverse().join('')}` });
+  await cluster.database.query('CREATE INDEX ON detoxq.results (text)');
+  const run = await cluster.enqueue(rows.file);
+  await cluster.worker();
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows, { 20: 'not_storable' });
+});
+
+suite('18: a passing fault in the words of a trigger: the words are not passed on', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(16);
+  const allow = await refuse(cluster, 'results', 'true', "RAISE EXCEPTION 'never %', NEW.text USING ERRCODE = '53000'");
+  const run = await cluster.enqueue(rows.file);
+  const worker = await cluster.worker();
+  await worker.stderrMatches(/results cannot be written yet/);
+  const log = (await worker.stderrMatches(/[\s\S]+/))[0];
+  expect(await everythingSaid(cluster, log)).not.toMatch(/never|a kind one|a toxic one/);
+  await allow();
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+});

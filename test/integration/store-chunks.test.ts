@@ -5,6 +5,7 @@ import {
   claimChunk,
   claimChunks,
   ledgerEnd,
+  noteDecoding,
   openChunks,
   readChunks,
   releaseChunk,
@@ -140,6 +141,22 @@ describe('claiming', () => {
     expect(await releaseChunk(database, first)).toBe(false);
     expect(await completeChunk(database, first, await outcomeOf(database, first))).toBe(false);
     expect(await claimOf(database, run.id, 0)).toMatchObject({ claimNo: 2, attempts: 1 });
+  });
+
+  test('who gives a chunk back, or claims it again as its own, has survived decoding it', async () => {
+    const run = await enqueuedRun(database, 4, 4);
+    const first = await claimOf(database, run.id, 0);
+    expect(await noteDecoding(database, first)).toBe(true);
+    await releaseChunk(database, first);
+    const second = await claimOf(database, run.id, 0);
+    expect(second.decoding).toBe(0);
+    await noteDecoding(database, second);
+    expect(await claimChunks(database, [{ runId: run.id, chunkNo: 0 }], 'test', [true])).toMatchObject([
+      { decoding: 0 },
+    ]);
+    await noteDecoding(database, second);
+    // Another worker knows nothing of what became of that one.
+    expect(await claimOf(database, run.id, 0, 'other')).toMatchObject({ decoding: 1 });
   });
 
   test.each([

@@ -106,3 +106,15 @@ test('only what was undone for sure is tried again at once', () => {
   expect(isRolledBack(errorOf('57014', 'the session ended', 'FATAL'))).toBe(false);
   expect(isRolledBack(new Error('Query read timeout'))).toBe(false);
 });
+
+describe('words of a function of the user', () => {
+  test.each(['53000', '40000', '58000', 'P0001', 'XX000', '42501', '38000'])(
+    '%s: none of them come through',
+    (code) => {
+      const raised = Object.assign(errorOf(code, 'never SECRET'), { where: 'PL/Python function "refuse"' });
+      expect(translated(raised).message).not.toMatch(/SECRET/);
+      const inPlpgsql = Object.assign(errorOf(code, 'never SECRET'), { routine: 'exec_stmt_raise' });
+      expect(translated(inPlpgsql).message).not.toMatch(/SECRET/);
+    },
+  );
+});
