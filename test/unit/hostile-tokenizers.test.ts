@@ -1,3 +1,5 @@
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/contract/errors.ts';
 import { badWordIds } from '../../src/engine/bad-words.ts';
@@ -112,6 +114,14 @@ describe('what multiplies a text', () => {
     const folder = changed({ additional_special_tokens: new Array(20_001).fill('<a>') }, 'tokenizer_config.json');
     expect(() => load(folder)).toThrow('20001 special tokens');
   });
+});
+
+test.each([1e9, -1])('extra ids of an older T5: %i are refused', (extra) => {
+  const folder = copyCheckpoint('tiny-t5');
+  rmSync(join(folder, 'tokenizer.json'));
+  cpSync(join(import.meta.dirname, '../fixtures/tokenizers/t5/spiece.model'), join(folder, 'spiece.model'));
+  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ extra_ids: extra }));
+  expect(() => load(folder)).toThrow(`extra_ids is ${extra}; 0 to 10000 can be read`);
 });
 
 test('work within a time: results and errors come through, also of work within work', () => {

@@ -4,6 +4,8 @@ import { PIECE_TYPE, readSentencePiece } from './sentencepiece.ts';
 import { readTokenizerSettings } from './special-tokens.ts';
 
 const T5 = { eos_token: '</s>', unk_token: '<unk>', pad_token: '<pad>' };
+/** T5 has 100. */
+const MOST_EXTRA = 10_000;
 const SPACE = '\u2581';
 
 /** A SentencePiece unigram model in `spiece.model`, as T5 uses it: with `<extra_id_N>` behind its pieces and `</s>` after a text. */
@@ -16,6 +18,9 @@ export function readUnigram(folder: string) {
   const settings = readTokenizerSettings(folder, T5);
   const { config } = settings;
   const extra = config.integer('extra_ids', 100);
+  if (extra < 0 || extra > MOST_EXTRA) {
+    throw config.error(`extra_ids is ${extra}; 0 to ${MOST_EXTRA} can be read`);
+  }
   // The last one comes first, since the pieces were there before the ids were.
   const extras = Array.from({ length: extra }, (_, i) => `<extra_id_${extra - 1 - i}>`);
   const vocab: (readonly [string, number])[] = [
