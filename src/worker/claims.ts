@@ -19,6 +19,8 @@ import { createGatherer, type GatherOptions } from './gather.ts';
 
 /** A restart of a pooler, or a cancel: longer than that, and the queue delivers the chunk again later. */
 const CLAIM_RETRY_MS = [100, 400, 1_500, 5_000] as const;
+/** Less, since a worker that stops has seconds left; another worker that takes the chunk counts an attempt. */
+const RELEASE_RETRY_MS = [100, 400, 1_000] as const;
 
 export interface Claims {
   /** @throws ServiceError when Postgres did not answer for a while */
@@ -39,25 +41,27 @@ export function createClaims(database: Database, workerName: string, together: G
   }, together);
 
   return {
-    async claim(chunk) {
-      for (const waitMs of CLAIM_RETRY_MS) {
-        try {
-          return await claimOne(chunk);
-        } catch (error) {
-          if (!(error instanceof ServiceError)) throw error;
-          await pause(waitMs);
-        }
-      }
-      return claimOne(chunk);
-    },
+    claim: (chunk) => insist(() => claimOne(chunk), CLAIM_RETRY_MS),
     async release(claim, fault) {
       try {
-        await releaseChunk(database, claim, fault);
+        await insist(() => releaseChunk(database, claim, fault), RELEASE_RETRY_MS);
       } catch {
         own.set(nameOf(claim), claim);
       }
     },
   };
+}
+
+async function insist<T>(work: () => Promise<T>, retryMs: readonly number[]): Promise<T> {
+  for (const waitMs of retryMs) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      await pause(waitMs);
+    }
+  }
+  return work();
 }
 
 function nameOf({ runId, chunkNo }: ChunkKey): string {

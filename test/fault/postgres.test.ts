@@ -214,7 +214,7 @@ suite('6: an administrator ends sessions at random', async () => {
   const cluster = await startCluster();
   const rows = await cluster.rows(inForm(3_200, 640));
   const run = await cluster.enqueue(rows.file);
-  await cluster.worker({ rowMs: 4 });
+  await Promise.all([cluster.worker({ rowMs: 4 }), cluster.worker({ rowMs: 4 })]);
   await disturbed(cluster, run, 60, async () => {
     await cluster.database.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'fault/%' ORDER BY random() LIMIT 1",
