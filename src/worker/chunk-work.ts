@@ -1,17 +1,16 @@
-import { unpackRows } from '../contract/chunk.ts';
-import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import type { RowResult } from '../contract/outcome.ts';
 import { type ChunkRow, isRejected, type RejectedRow, type SourceRow } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
 import type { RowVerdict } from '../engine/protocol.ts';
-import { type Claim, noteDecoded, noteDecoding, readChunks } from '../store/chunks.ts';
+import { type Claim, noteDecoded, noteDecoding } from '../store/chunks.ts';
 import type { FailedRow } from '../store/complete.ts';
 import { modelId } from '../store/models.ts';
 import type { Database } from '../store/pool.ts';
 import { finishRunIfDone, getRun } from '../store/runs.ts';
 import { forgetSlices } from '../store/suspect-slices.ts';
 import type { WorkerProblem } from '../store/workers.ts';
+import { readChunkRows } from './chunk-payload.ts';
 import { createClaims } from './claims.ts';
 import { CHUNKS_TOGETHER } from './complete-together.ts';
 import type { EnginesBySettings } from './engines-by-settings.ts';
@@ -90,20 +89,11 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     return reading;
   };
 
-  /** A job from before a retry has rows that are settled: the ledger says which ones are tried again. */
-  const currentPayload = async ({ runId, chunkNo, retrying }: Claim, delivered: Uint8Array): Promise<Uint8Array> => {
-    if (retrying === 0) return delivered;
-    const [chunk] = await readChunks(database, runId, [chunkNo]);
-    if (chunk === undefined)
-      throw new ServiceError(`run ${runId}, chunk ${chunkNo}: settled by another worker meanwhile`);
-    return chunk.payload;
-  };
-
   /** Null when the claim is no longer ours. */
   const decode = async (claim: Claim, delivered: Uint8Array): Promise<ChunkRow[] | null> => {
     // A suspect's workers died of something: that it is not this, the ledger learns first.
     if (isSuspect(claim) && !(await noteDecoding(database, claim))) return null;
-    const rows = unpackRows(await currentPayload(claim, delivered));
+    const rows = await readChunkRows(database, claim, delivered);
     if (isSuspect(claim)) await noteDecoded(database, claim);
     return rows;
   };

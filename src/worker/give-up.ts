@@ -1,9 +1,9 @@
-import { unpackRows } from '../contract/chunk.ts';
 import { DetoxqError, describeDefect } from '../contract/errors.ts';
 import { type ChunkRow, isRejected, type RowFault } from '../contract/row.ts';
 import { type ChunkFault, type Claim, readRetriedRows } from '../store/chunks.ts';
 import type { FailedRow } from '../store/complete.ts';
 import type { Database } from '../store/pool.ts';
+import { readChunkRows } from './chunk-payload.ts';
 import { EnginesClosedError } from './engines.ts';
 
 /*
@@ -50,7 +50,7 @@ export async function giveUpRows(
     const retried = await readRetriedRows(database, claim);
     return retried.map((row) => ({ ...row, ...fault, attempts }));
   }
-  const known = rowsOf(claim, payload);
+  const known = await rowsOf(database, claim, payload);
   if (known !== null) {
     return known.map((row) =>
       isRejected(row)
@@ -67,12 +67,12 @@ export async function giveUpRows(
 }
 
 /** Null where they cannot be decoded, or must not be. */
-function rowsOf({ decoding, firstRow, rowCount }: Claim, payload: Uint8Array): ChunkRow[] | null {
-  if (decoding > 0) return null;
+async function rowsOf(database: Database, claim: Claim, payload: Uint8Array): Promise<ChunkRow[] | null> {
+  if (claim.decoding > 0) return null;
   try {
-    const rows = unpackRows(payload);
-    return rows.length === rowCount && rows.every(({ rowNo }, index) => rowNo === firstRow + index) ? rows : null;
-  } catch {
+    return await readChunkRows(database, claim, payload);
+  } catch (error) {
+    if (error instanceof DetoxqError) throw error;
     return null;
   }
 }
