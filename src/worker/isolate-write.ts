@@ -4,6 +4,7 @@ import type { SourceRow } from '../contract/row.ts';
 import { type ChunkOutcome, type Completion, type FailedRow, tryCompletion } from '../store/complete.ts';
 import type { Database } from '../store/pool.ts';
 import { rowRefusal } from '../store/row-refusal.ts';
+import { EnginesClosedError } from './engines.ts';
 
 /*
  * Postgres refuses the completion of a chunk because of what some of its rows would write. Completions that are rolled
@@ -33,14 +34,16 @@ interface Row {
 /**
  * Finds the rows of a refused completion that Postgres does not take, and makes row errors of them.
  *
+ * @param stopping from then on, nothing more is tried
  * @param sources the rows of the chunk, by number, for those that can be retried
  * @returns an outcome that Postgres takes; null when the claim is no longer ours
- * @throws DetoxqError what Postgres says, where no row is at fault; ServiceError when it cannot be asked now
+ * @throws EnginesClosedError when the worker stops; DetoxqError what Postgres says, where no row is at fault; ServiceError when it cannot be asked now
  */
 export async function isolateRefusedRows(
   database: Database,
   { claim, outcome }: Completion,
   sources: ReadonlyMap<number, SourceRow>,
+  stopping: AbortSignal,
 ): Promise<ChunkOutcome | null> {
   const rows = [...outcome.results, ...outcome.errors].map((original): Row => {
     const source = sources.get(original.rowNo);
@@ -49,6 +52,7 @@ export async function isolateRefusedRows(
 
   /** Why Postgres refuses these rows in this form, all others being bare; null when it takes them. */
   const refusalOf = async (tried: ReadonlySet<Row>, form: Form): Promise<string | null> => {
+    if (stopping.aborted) throw new EnginesClosedError('the worker stops');
     const written = rows.map((row) => render(row, tried.has(row) ? form : FORMS.bare));
     try {
       if (!(await tryCompletion(database, { claim, outcome: { ...outcome, ...byKind(written) } }))) {

@@ -68,7 +68,7 @@ export function createResultWriter({ database, log, stopping }: ResultWriterDepe
   const tryOnce = async (claim: Claim, { outcome, sources }: Decided, isolate: boolean): Promise<boolean> => {
     const completeOne = claim.retrying > 0 ? completeRetried : completeFirst;
     if (!isolate) return completeOne({ claim, outcome });
-    const storable = await isolateRefusedRows(database, { claim, outcome }, sources);
+    const storable = await isolateRefusedRows(database, { claim, outcome }, sources, stopping);
     if (storable === null) return false;
     const rows = storable.errors.length - outcome.errors.length;
     const { runId, chunkNo } = claim;
