@@ -1,5 +1,5 @@
-import { packRows } from '../contract/chunk.ts';
-import { type ChunkRow, isRejected } from '../contract/row.ts';
+import { charsOfRow, packRows } from '../contract/chunk.ts';
+import type { ChunkRow } from '../contract/row.ts';
 
 /** A chunk ready for the ledger and for the queue. */
 export interface PackedChunk {
@@ -9,6 +9,8 @@ export interface PackedChunk {
   readonly rowCount: number;
   /** The rows as `packRows` gives them. */
   readonly payload: Buffer;
+  /** Characters of all that its rows carry, about. */
+  readonly unpackedChars: number;
 }
 
 export interface Chunker {
@@ -21,7 +23,10 @@ export interface Chunker {
   chunks(): number;
 }
 
-/** Characters of text after which a chunk is full, however few rows it has: what bounds a job's size in Redis. */
+/**
+ * Characters of all that its rows carry (texts, keys, other columns) that a chunk holds at most, however few rows that are. A
+ * longer row is a chunk of its own.
+ */
 const MAX_CHUNK_CHARS = 1024 * 1024;
 
 /** Cuts rows into chunks of `chunkRows`, fewer when texts are long; numbers them on from `firstChunkNo`. */
@@ -34,7 +39,7 @@ export function createChunker(chunkRows: number, firstChunkNo: number): Chunker 
   function cut(): void {
     const firstRow = rows[0]?.rowNo;
     if (firstRow === undefined) return;
-    full.push({ chunkNo, firstRow, rowCount: rows.length, payload: packRows(rows) });
+    full.push({ chunkNo, firstRow, rowCount: rows.length, payload: packRows(rows), unpackedChars: chars });
     chunkNo += 1;
     rows = [];
     chars = 0;
@@ -47,8 +52,10 @@ export function createChunker(chunkRows: number, firstChunkNo: number): Chunker 
 
   return {
     add(row) {
+      const more = charsOfRow(row);
+      if (chars + more > MAX_CHUNK_CHARS) cut();
       rows.push(row);
-      chars += isRejected(row) ? row.fault.message.length : row.text.length;
+      chars += more;
       if (rows.length >= chunkRows || chars >= MAX_CHUNK_CHARS) cut();
     },
     takeFull,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatasetError, ServiceError, UsageError } from '../contract/errors.ts';
 import { type ChunkRow, isRejected } from '../contract/row.ts';
-import type { ChunkQueue } from '../queue/queue.ts';
+import { type ChunkQueue, jobOf } from '../queue/queue.ts';
 import { createChunker, type PackedChunk } from './chunker.ts';
 import type { Dataset } from './dataset.ts';
 
@@ -56,8 +56,10 @@ export interface ProduceOptions {
 
 /** While this many chunks wait or are in work, a producer pauses: 10 to 30 MB of Redis. */
 export const HIGH_WATER_CHUNKS = 1_000;
-/** Chunks in one statement and one call of the queue: about half a megabyte. */
+/** Chunks in one statement and one call of the queue: about half a megabyte… */
 const CHUNKS_PER_WRITE = 16;
+/** …fewer of large ones. */
+const BYTES_PER_WRITE = 4 * 1024 * 1024;
 const DEPTH_POLL_MS = 250;
 /** Pauses between tries of a service that fails, together about a minute: a restart, not an outage. */
 const SERVICE_RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
@@ -116,20 +118,15 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
     await insist(() => ledger.appendChunks(batch));
     for (const chunk of batch) rows += chunk.rowCount;
     chunks += batch.length;
-    const jobs = batch.map(({ chunkNo, firstRow, payload }) => ({
-      runId,
-      chunkNo,
-      firstRow,
-      payload: payload.toString('base64'),
-    }));
-    await insist(() => queue.add(jobs));
+    await insist(() => queue.add(batch.map((chunk) => jobOf(runId, chunk))));
     report(null);
   }
 
   async function writeAll(packed: readonly PackedChunk[]): Promise<void> {
-    for (let from = 0; from < packed.length && !signal.aborted; from += CHUNKS_PER_WRITE) {
+    for (const batch of batchesOf(packed)) {
+      if (signal.aborted) return;
       await underWay;
-      underWay = write(packed.slice(from, from + CHUNKS_PER_WRITE));
+      underWay = write(batch);
       // Its error is met where it is awaited.
       underWay.catch(() => {});
     }
@@ -168,6 +165,21 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
   if (signal.aborted) return { finished: false, rows, chunks, rejected, blank };
   await insist(() => ledger.finishEnqueue({ rowsTotal: rows, chunksTotal: chunks }));
   return { finished: true, rows, chunks, rejected, blank };
+}
+
+function batchesOf(packed: readonly PackedChunk[]): PackedChunk[][] {
+  const batches: PackedChunk[][] = [];
+  let bytes = 0;
+  for (const chunk of packed) {
+    const last = batches.at(-1);
+    bytes += chunk.payload.length;
+    if (last !== undefined && last.length < CHUNKS_PER_WRITE && bytes <= BYTES_PER_WRITE) last.push(chunk);
+    else {
+      batches.push([chunk]);
+      bytes = chunk.payload.length;
+    }
+  }
+  return batches;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { DelayedError, type IQueueBackend, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import {
+  DelayedError,
+  type IQueueBackend,
+  type Job,
+  type JobJson,
+  type JobProgress,
+  UnrecoverableError,
+  WaitingError,
+  Worker,
+} from 'bullmq';
 import { DetoxqError, describeDefect, ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import { type BullBackend, KEY_PREFIX } from './bull-backend.ts';
@@ -26,6 +35,25 @@ export const LONGEST_PAUSE_MS = 30_000;
 const CLOSE_MS = 5_000;
 
 type Process = (job: ChunkJob) => Promise<Delivery>;
+
+/** BullMQ would deliver a job whose data is no JSON again and again, without end. */
+class TolerantWorker<Backend extends IQueueBackend, Connection> extends Worker<
+  ChunkJob,
+  Delivery,
+  string,
+  Backend,
+  JobProgress,
+  Connection
+> {
+  protected override createJob(json: JobJson, jobId: string): Job<ChunkJob, Delivery, string> {
+    try {
+      return super.createJob(json, jobId);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      return super.createJob({ ...json, data: 'null' }, jobId);
+    }
+  }
+}
 
 export async function consumeJobs<Backend extends IQueueBackend, Connection>(
   name: string,
@@ -56,7 +84,7 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
     }
   }
 
-  const worker = new Worker<ChunkJob, Delivery, string, Backend, number, Connection>(
+  const worker = new TolerantWorker<Backend, Connection>(
     name,
     async (job, token) => {
       const delivered = deliver(job, token);

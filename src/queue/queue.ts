@@ -4,8 +4,23 @@ export interface ChunkJob {
   readonly chunkNo: number;
   /** `rowNo` of the first row. */
   readonly firstRow: number;
-  /** The rows as `packRows` gives them, in base64. */
+  /** The rows as `packRows` gives them, in base64; empty where they are too many: then the worker reads them in the ledger. */
   readonly payload: string;
+}
+
+/**
+ * A larger payload does not travel with its job, so that a thousand of them take 90 MB of Redis at most. The rows of most
+ * chunks come to a third of it.
+ */
+export const MOST_JOB_PAYLOAD_BYTES = 64 * 1024;
+
+/** The job of a chunk. */
+export function jobOf(
+  runId: string,
+  { chunkNo, firstRow, payload }: { chunkNo: number; firstRow: number; payload: Uint8Array | null },
+): ChunkJob {
+  const travels = payload !== null && payload.length <= MOST_JOB_PAYLOAD_BYTES;
+  return { runId, chunkNo, firstRow, payload: travels ? Buffer.from(payload).toString('base64') : '' };
 }
 
 /**

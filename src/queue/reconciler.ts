@@ -4,7 +4,7 @@ import { runsNotEnded } from '../store/leftovers.ts';
 import type { Database } from '../store/pool.ts';
 import { beginReconciling, finishRunIfDone, openRuns } from '../store/runs.ts';
 import { clearNoted, sweepQueue } from './clear-leftovers.ts';
-import { type ChunkQueue, jobId } from './queue.ts';
+import { type ChunkQueue, jobId, jobOf, MOST_JOB_PAYLOAD_BYTES } from './queue.ts';
 
 const EVERY_MS = 10_000;
 const LONGEST_PAUSE_MS = 60_000;
@@ -108,17 +108,15 @@ export function createReconciler({
   async function addChunks(runId: string, chunkNos: readonly number[]): Promise<number[]> {
     const added: number[] = [];
     for (let from = 0; from < chunkNos.length; from += CHUNKS_PER_ADD) {
-      const chunks = await readChunks(database, runId, chunkNos.slice(from, from + CHUNKS_PER_ADD));
+      const chunks = await readChunks(
+        database,
+        runId,
+        chunkNos.slice(from, from + CHUNKS_PER_ADD),
+        MOST_JOB_PAYLOAD_BYTES,
+      );
       // A job that failed for good in an older version, or that pauses for too long, keeps its name taken.
       await queue.remove(chunks.map(({ chunkNo }) => jobId({ runId, chunkNo })));
-      await queue.add(
-        chunks.map(({ chunkNo, firstRow, payload }) => ({
-          runId,
-          chunkNo,
-          firstRow,
-          payload: Buffer.from(payload).toString('base64'),
-        })),
-      );
+      await queue.add(chunks.map((chunk) => jobOf(runId, chunk)));
       added.push(...chunks.map(({ chunkNo }) => chunkNo));
     }
     return added;

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { DatasetError, UsageError } from '../contract/errors.ts';
+import type { SourceRow } from '../contract/row.ts';
 import type { RunState } from '../contract/run.ts';
 import { bytesArray } from './binary-array.ts';
 import type { Connection } from './pool.ts';
@@ -27,6 +29,14 @@ export interface NewChunk {
   readonly rowCount: number;
   /** The rows as `packRows` gives them. */
   readonly payload: Uint8Array;
+  /** Characters of all that its rows carry, about; what a worker plans its memory by. */
+  readonly unpackedChars?: number;
+}
+
+/** A chunk of the ledger that is not done. */
+export interface LedgerChunk extends Pick<NewChunk, 'chunkNo' | 'firstRow' | 'rowCount'> {
+  /** Null for one that is longer than was asked for. */
+  readonly payload: Uint8Array | null;
 }
 
 /** The right of one worker to complete a chunk, until someone else claims it. */
@@ -50,6 +60,10 @@ export interface Claim {
   readonly lastFault: string | null;
   /** Times that a worker set out to decode the rows of this chunk, as a suspect, and did not say that it could. */
   readonly decoding: number;
+  /** sha256 of the payload. */
+  readonly payloadDigest: Uint8Array;
+  /** Bytes of the rows when they are not deflated, about. */
+  readonly unpackedBytes: number;
 }
 
 /** Why a chunk cannot be claimed. In each case its job has no purpose any more. */
@@ -68,10 +82,10 @@ export async function appendChunks(connection: Connection, runId: string, chunks
   const rowCounts = chunks.map((chunk) => chunk.rowCount);
   const appended = await connection.query(
     `WITH given AS (
-       SELECT * FROM unnest($2::integer[], $3::bigint[], $4::integer[], $5::bytea[])
-         AS chunk (chunk_no, first_row, row_count, payload)
+       SELECT * FROM unnest($2::integer[], $3::bigint[], $4::integer[], $5::bytea[], $6::bytea[], $7::integer[])
+         AS chunk (chunk_no, first_row, row_count, payload, payload_digest, unpacked_bytes)
      )
-     INSERT INTO detoxq.chunks (run_id, chunk_no, first_row, row_count, payload)
+     INSERT INTO detoxq.chunks (run_id, chunk_no, first_row, row_count, payload, payload_digest, unpacked_bytes)
      SELECT runs.id, given.*
      FROM detoxq.runs, given
      WHERE runs.id = $1 AND runs.state IN ('enqueueing', 'paused')
@@ -81,7 +95,15 @@ export async function appendChunks(connection: Connection, runId: string, chunks
        )
      ON CONFLICT (run_id, chunk_no) DO NOTHING
      RETURNING chunk_no`,
-    [runId, numbers, firstRows, rowCounts, bytesArray(chunks.map((chunk) => chunk.payload))],
+    [
+      runId,
+      numbers,
+      firstRows,
+      rowCounts,
+      bytesArray(chunks.map(({ payload }) => payload)),
+      bytesArray(chunks.map(({ payload }) => payloadDigest(payload))),
+      chunks.map(({ unpackedChars }) => unpackedChars ?? null),
+    ],
   );
   if (appended.length === chunks.length) return;
   const same = await connection.query(
@@ -138,6 +160,11 @@ export async function claimChunk(
   return claim;
 }
 
+/** Chunks of detoxq 0.1 have none. */
+const DIGEST = 'coalesce(payload_digest, sha256(payload))';
+/** Deflated JSON of comments is a third of its size; what is packed tighter is seldom large. */
+const UNPACKED_BYTES = 'coalesce(unpacked_bytes, least(10::bigint * octet_length(payload), 67108864)::integer)';
+
 /** In `SET`: whether the chunk is still this worker's by a claim that it repeats, which then is the same claim. */
 const REPEATED = "given.repeated AND chunks.state = 'active' AND chunks.worker = $3";
 const NEXT_CLAIM = `chunks.claims + CASE WHEN ${REPEATED} THEN 0 ELSE 1 END`;
@@ -172,7 +199,8 @@ export async function claimChunks(
        WHERE chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no AND chunks.state <> 'done'
          AND runs.state IN ('enqueueing', 'running')
        RETURNING position, chunks.run_id AS "runId", chunks.chunk_no AS "chunkNo", claims AS "claimNo", attempts,
-         first_row AS "firstRow", row_count AS "rowCount", retrying, faults, last_fault AS "lastFault", decoding`,
+         first_row AS "firstRow", row_count AS "rowCount", retrying, faults, last_fault AS "lastFault", decoding,
+         ${DIGEST} AS "payloadDigest", ${UNPACKED_BYTES} AS "unpackedBytes"`,
       [...values, worker, left.map((at) => repeats && (repeated[at] ?? false))],
     );
     // Who asks for a chunk twice at once gets it twice, by two claims.
@@ -268,6 +296,16 @@ export function readChunkFaults(connection: Connection, runId: string): Promise<
   );
 }
 
+/** The rows of a chunk that are being retried, as their row errors hold them. */
+export async function readRetriedSources(connection: Connection, claim: Claim): Promise<SourceRow[]> {
+  const rows = await connection.query<{ source: SourceRow }>(
+    `SELECT source FROM detoxq.row_errors
+     WHERE run_id = $1 AND row_no BETWEEN $2 AND $2 + $3 - 1 AND source IS NOT NULL ORDER BY row_no`,
+    [claim.runId, claim.firstRow, claim.rowCount],
+  );
+  return rows.map(({ source }) => source);
+}
+
 /**
  * The rows of a chunk that are being retried, by number and key. Not their texts: their row errors hold these already, and
  * to read them may be what workers did not survive.
@@ -309,11 +347,25 @@ export async function countOpenChunks(connection: Connection, runId: string, atM
   return open?.chunks ?? 0;
 }
 
-/** Chunks with their rows, as they were appended. Those that are done are left out: theirs are gone. */
-export function readChunks(connection: Connection, runId: string, chunkNos: readonly number[]): Promise<NewChunk[]> {
-  return connection.query<NewChunk>(
-    `SELECT chunk_no AS "chunkNo", first_row AS "firstRow", row_count AS "rowCount", payload
+/**
+ * Chunks with their rows, as they were appended. Those that are done are left out: theirs are gone.
+ * @param mostBytes a longer payload is null; without it, each is read whatever its size
+ */
+export function readChunks(
+  connection: Connection,
+  runId: string,
+  chunkNos: readonly number[],
+  mostBytes?: number,
+): Promise<LedgerChunk[]> {
+  return connection.query<LedgerChunk>(
+    `SELECT chunk_no AS "chunkNo", first_row AS "firstRow", row_count AS "rowCount",
+       CASE WHEN octet_length(payload) <= coalesce($3, octet_length(payload)) THEN payload END AS payload
      FROM detoxq.chunks WHERE run_id = $1 AND chunk_no = ANY ($2) AND payload IS NOT NULL ORDER BY chunk_no`,
-    [runId, chunkNos],
+    [runId, chunkNos, mostBytes ?? null],
   );
+}
+
+/** What the ledger holds of the rows of a payload, to know them by. */
+export function payloadDigest(payload: Uint8Array): Buffer {
+  return createHash('sha256').update(payload).digest();
 }

@@ -1,12 +1,13 @@
-import { packRows } from '../contract/chunk.ts';
+import { charsOfRow, packRows } from '../contract/chunk.ts';
 import { UsageError } from '../contract/errors.ts';
 import type { SourceRow } from '../contract/row.ts';
+import { payloadDigest } from './chunks.ts';
 import { patientDatabase } from './patience.ts';
 import type { Connection, Database } from './pool.ts';
 import { getRun } from './runs.ts';
 
 /** Chunks reopened in one transaction: at most so many megabytes of text in memory. */
-const CHUNKS_PER_PAGE = 16;
+const CHUNKS_PER_PAGE = 4;
 
 export interface Reopened {
   /** Row errors that will be tried again, and the chunks they are in. */
@@ -97,12 +98,22 @@ async function reopenPage(
     chunkNo,
     count: sources.length,
     payload: packRows(sources),
+    bytes: sources.reduce((sum, row) => sum + charsOfRow(row), 0),
   }));
   await connection.query(
-    `UPDATE detoxq.chunks SET state = 'queued', attempts = 0, faults = 0, worker = NULL, retrying = retried.rows, payload = retried.payload
-     FROM unnest($2::integer[], $3::integer[], $4::bytea[]) AS retried (chunk_no, rows, payload)
+    `UPDATE detoxq.chunks SET state = 'queued', attempts = 0, faults = 0, worker = NULL, retrying = retried.rows,
+       payload = retried.payload, payload_digest = retried.digest, unpacked_bytes = retried.bytes, decoding = 0
+     FROM unnest($2::integer[], $3::integer[], $4::bytea[], $5::bytea[], $6::integer[])
+       AS retried (chunk_no, rows, payload, digest, bytes)
      WHERE run_id = $1 AND chunks.chunk_no = retried.chunk_no`,
-    [runId, page.map((chunk) => chunk.chunkNo), page.map((chunk) => chunk.count), page.map((chunk) => chunk.payload)],
+    [
+      runId,
+      page.map((chunk) => chunk.chunkNo),
+      page.map((chunk) => chunk.count),
+      page.map((chunk) => chunk.payload),
+      page.map(({ payload }) => payloadDigest(payload)),
+      page.map(({ bytes }) => bytes),
+    ],
   );
   await connection.query(
     "UPDATE detoxq.runs SET state = 'running', finished_at = NULL WHERE id = $1 AND state = 'done'",

@@ -25,6 +25,11 @@ import type { Connection, Database } from './pool.ts';
  */
 
 const RUN_ID = /^r[a-z0-9]{7}$/;
+
+export function isRunId(value: unknown): value is string {
+  return typeof value === 'string' && RUN_ID.test(value);
+}
+
 /** Without characters that are easily taken for another. */
 const ID_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789';
 const LATEST = 'latest';

@@ -1,34 +1,67 @@
-import { unpackRows } from '../contract/chunk.ts';
+import { DamagedPayloadError, unpackRows } from '../contract/chunk.ts';
 import { ServiceError } from '../contract/errors.ts';
+import type { Log } from '../contract/log.ts';
 import type { ChunkRow } from '../contract/row.ts';
-import { type Claim, readChunks } from '../store/chunks.ts';
-import type { Connection } from '../store/pool.ts';
+import { type Claim, payloadDigest, readChunks, readRetriedSources } from '../store/chunks.ts';
+import type { Database } from '../store/pool.ts';
+
+/*
+ * Where the rows of a claimed chunk come from. A queue may lose, damage or exchange what it holds; the ledger says by its
+ * digest which payload is that of the chunk.
+ *
+ *   the job's payload ──its digest is the ledger's──▶ rows
+ *        │ another one; none, since it is large; or the chunk is retried
+ *        ▼
+ *   the ledger's payload ──its digest is the ledger's, and it can be decoded──▶ rows
+ *        │ damaged
+ *        ▼
+ *   of a retried chunk: the rows that its row errors hold; else DamagedPayloadError
+ */
 
 /**
- * The rows of a claimed chunk. Those that the job holds, unless they are damaged or of other rows, or the chunk is retried:
- * a job from before that has rows that are settled. Then the ledger's own.
- *
- * @throws ServiceError when another worker settled the chunk meanwhile; Error when the ledger's copy is damaged, too
+ * @param delivered the payload of the job; empty where the rows were too many for it
+ * @throws DamagedPayloadError when neither the queue nor the ledger has the rows; ServiceError when the chunk is done
+ *   meanwhile, or Postgres is away
  */
-export async function readChunkRows(connection: Connection, claim: Claim, delivered: Uint8Array): Promise<ChunkRow[]> {
+export async function rowsOfChunk(
+  { database, log }: { readonly database: Database; readonly log: Log },
+  claim: Claim,
+  delivered: Uint8Array,
+): Promise<readonly ChunkRow[]> {
   const { runId, chunkNo, retrying } = claim;
-  const rows = retrying === 0 ? rowsOf(claim, delivered) : null;
-  if (rows !== null) return rows;
-  const [chunk] = await readChunks(connection, runId, [chunkNo]);
-  if (chunk === undefined)
+  // A job from before a retry has rows that are settled.
+  if (retrying === 0 && delivered.length > 0) {
+    if (isOfLedger(claim, delivered)) return rowsOf(claim, delivered);
+    log.warn(
+      { runId, chunkNo },
+      'the queue holds other rows for a chunk than the ledger: those of the ledger are used',
+    );
+  }
+  const [chunk] = await readChunks(database, runId, [chunkNo]);
+  if (chunk?.payload == null) {
     throw new ServiceError(`run ${runId}, chunk ${chunkNo}: settled by another worker meanwhile`);
-  if (retrying > 0) return unpackRows(chunk.payload);
-  const own = rowsOf(claim, chunk.payload);
-  if (own === null) throw new Error(`run ${runId}, chunk ${chunkNo}: its rows in the ledger are damaged`);
-  return own;
+  }
+  try {
+    if (!isOfLedger(claim, chunk.payload)) throw new DamagedPayloadError('its sha256 is not the one that was noted');
+    return rowsOf(claim, chunk.payload);
+  } catch (error) {
+    if (!(error instanceof DamagedPayloadError)) throw error;
+    log.warn({ runId, chunkNo, reason: error.message }, 'the rows of a chunk are damaged in the ledger');
+    if (retrying > 0) return readRetriedSources(database, claim);
+    throw error;
+  }
 }
 
-/** Null where they cannot be decoded, or are not those of the chunk. */
-function rowsOf({ firstRow, rowCount }: Claim, payload: Uint8Array): ChunkRow[] | null {
-  try {
-    const rows = unpackRows(payload);
-    return rows.length === rowCount && rows.every(({ rowNo }, index) => rowNo === firstRow + index) ? rows : null;
-  } catch {
-    return null;
-  }
+function isOfLedger(claim: Claim, payload: Uint8Array): boolean {
+  return payloadDigest(payload).equals(claim.payloadDigest);
+}
+
+function rowsOf({ firstRow, rowCount, retrying }: Claim, payload: Uint8Array): ChunkRow[] {
+  const rows = unpackRows(payload);
+  const isOurs =
+    retrying > 0
+      ? rows.length === retrying && rows.every(({ rowNo }) => rowNo >= firstRow && rowNo < firstRow + rowCount)
+      : rows.length === rowCount && rows.every(({ rowNo }, at) => rowNo === firstRow + at);
+  if (!isOurs) throw new DamagedPayloadError('its rows are not those of the chunk');
+  return rows;
 }

@@ -1,6 +1,7 @@
+import { DamagedPayloadError } from '../contract/chunk.ts';
 import type { Log } from '../contract/log.ts';
 import type { RowResult } from '../contract/outcome.ts';
-import { type ChunkRow, isRejected, type RejectedRow, type SourceRow } from '../contract/row.ts';
+import { type ChunkRow, isRejected, type RejectedRow, type RowFault, type SourceRow } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
 import type { RowVerdict } from '../engine/protocol.ts';
 import { type Claim, noteDecoded, noteDecoding } from '../store/chunks.ts';
@@ -10,12 +11,13 @@ import type { Database } from '../store/pool.ts';
 import { finishRunIfDone, getRun } from '../store/runs.ts';
 import { forgetSlices } from '../store/suspect-slices.ts';
 import type { WorkerProblem } from '../store/workers.ts';
-import { readChunkRows } from './chunk-payload.ts';
+import { createByteBudget } from './byte-budget.ts';
+import { rowsOfChunk } from './chunk-payload.ts';
 import { createClaims } from './claims.ts';
 import { CHUNKS_TOGETHER } from './complete-together.ts';
 import type { EnginesBySettings } from './engines-by-settings.ts';
 import { createGatherer } from './gather.ts';
-import { chunkFault, giveUpRows, reasonToGiveUp } from './give-up.ts';
+import { chunkFault, damagedPayload, reasonToGiveUp, rowErrorsOf } from './give-up.ts';
 import { createGate, isSuspect, trySuspect } from './suspects.ts';
 import { createResultWriter, type Decided } from './write-results.ts';
 
@@ -32,6 +34,12 @@ import { createResultWriter, type Decided } from './write-results.ts';
  * A chunk that was claimed too often without being handed back is suspect: it is worked on alone, as suspects.ts says.
  * Whatever dies in between leaves the ledger's `active`: the queue delivers the job again, and the next claim takes over.
  */
+
+/**
+ * Rows in work at a time, before they are deflated: texts, keys and other columns. A thousand times an ordinary chunk; it
+ * bounds the memory of a worker where rows are large.
+ */
+const MOST_BYTES_IN_WORK = 64 * 1024 * 1024;
 
 export interface ChunkWorkDependencies {
   readonly database: Database;
@@ -90,10 +98,10 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
   };
 
   /** Null when the claim is no longer ours. */
-  const decode = async (claim: Claim, delivered: Uint8Array): Promise<ChunkRow[] | null> => {
+  const decode = async (claim: Claim, delivered: Uint8Array): Promise<readonly ChunkRow[] | null> => {
     // A suspect's workers died of something: that it is not this, the ledger learns first.
     if (isSuspect(claim) && !(await noteDecoding(database, claim))) return null;
-    const rows = await readChunkRows(database, claim, delivered);
+    const rows = await rowsOfChunk({ database, log }, claim, delivered);
     if (isSuspect(claim)) await noteDecoded(database, claim);
     return rows;
   };
@@ -101,14 +109,21 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
   /** Null when the claim is no longer ours. */
   const work = async (claim: Claim, delivered: Uint8Array): Promise<Decided | null> => {
     const { run, ...models } = await readFrozen(claim.runId);
-    const reason = reasonToGiveUp(claim);
-    if (reason !== null) {
+    const giveUp = async (reason: RowFault): Promise<Decided> => {
       const { runId, chunkNo } = claim;
       log.warn({ runId, chunkNo, code: reason.code }, 'a chunk cannot be worked on: its rows are row errors');
-      const errors = await giveUpRows(database, claim, delivered, reason);
+      const errors = await rowErrorsOf({ database, log }, claim, delivered, reason);
       return { outcome: { results: [], errors, ...models, timingsMs: {} }, sources: new Map() };
+    };
+    const reason = reasonToGiveUp(claim);
+    if (reason !== null) return giveUp(reason);
+    let rows: readonly ChunkRow[] | null;
+    try {
+      rows = await decode(claim, delivered);
+    } catch (error) {
+      if (error instanceof DamagedPayloadError) return giveUp(damagedPayload(error));
+      throw error;
     }
-    const rows = await decode(claim, delivered);
     if (rows === null) return null;
     const source = rows.filter((row): row is SourceRow => !isRejected(row));
     const startedMs = performance.now();
@@ -133,6 +148,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
   };
 
   const claims = createClaims(database, workerName, CHUNKS_TOGETHER);
+  const memory = createByteBudget(MOST_BYTES_IN_WORK);
   const writer = createResultWriter({ database, log, stopping });
   const endIfDone = createGatherer(
     async (runIds: readonly string[]) => {
@@ -145,12 +161,15 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
   const finish = async (claim: Claim, delivered: Uint8Array): Promise<void> => {
     const { runId, chunkNo, claimNo } = claim;
     let written = false;
+    const giveRoomBack = await memory.acquire(claim.unpackedBytes);
     try {
       const decided = await work(claim, delivered);
       if (decided !== null) written = await writer.write(claim, decided);
     } catch (error) {
       await claims.release(claim, chunkFault(error));
       throw error;
+    } finally {
+      giveRoomBack();
     }
     if (!written)
       log.warn({ runId, chunkNo, claim: claimNo }, 'this chunk was done or taken over meanwhile: nothing written');

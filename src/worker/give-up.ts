@@ -1,9 +1,11 @@
+import { DamagedPayloadError } from '../contract/chunk.ts';
 import { DetoxqError, describeDefect } from '../contract/errors.ts';
+import type { Log } from '../contract/log.ts';
 import { type ChunkRow, isRejected, type RowFault } from '../contract/row.ts';
 import { type ChunkFault, type Claim, readRetriedRows } from '../store/chunks.ts';
 import type { FailedRow } from '../store/complete.ts';
 import type { Database } from '../store/pool.ts';
-import { readChunkRows } from './chunk-payload.ts';
+import { rowsOfChunk } from './chunk-payload.ts';
 import { EnginesClosedError } from './engines.ts';
 
 /*
@@ -11,6 +13,7 @@ import { EnginesClosedError } from './engines.ts';
  *
  *   tries that failed for a reason in the chunk itself (a defect of ours, mostly) ── 3 ──▶ `chunk_failed`
  *   deaths of workers that decoded it, and did nothing else ── 2 ──▶ `worker_killed`
+ *   rows that neither the queue nor the ledger has whole ── at once ──▶ `payload_damaged`
  *
  * What is wrong with a service, with this worker or with its checkpoints passes or can be mended: such a chunk is
  * tried until then, and the ledger says why.
@@ -38,41 +41,46 @@ export function chunkFault(error: unknown): ChunkFault | undefined {
   return { message: describeDefect(error), counts: true };
 }
 
+export function damagedPayload(error: DamagedPayloadError): RowFault {
+  const message = `The rows of its chunk are damaged in the ledger: ${error.message}.`;
+  return { stage: 'read', code: 'payload_damaged', message };
+}
+
 /** A row error for each row of a chunk that is given up; with the row itself, for a retry, where it can be had. */
-export async function giveUpRows(
-  database: Database,
+export async function rowErrorsOf(
+  dependencies: { readonly database: Database; readonly log: Log },
   claim: Claim,
-  payload: Uint8Array,
+  delivered: Uint8Array,
   fault: RowFault,
 ): Promise<FailedRow[]> {
-  const { firstRow, rowCount, attempts, retrying } = claim;
-  if (retrying > 0) {
-    const retried = await readRetriedRows(database, claim);
+  const { firstRow, rowCount, attempts } = claim;
+  if (claim.retrying > 0) {
+    const retried = await readRetriedRows(dependencies.database, claim);
     return retried.map((row) => ({ ...row, ...fault, attempts }));
   }
-  const known = await rowsOf(database, claim, payload);
-  if (known !== null) {
-    return known.map((row) =>
-      isRejected(row)
-        ? { rowNo: row.rowNo, rowKey: row.rowKey, ...row.fault, attempts: 1 }
-        : { rowNo: row.rowNo, rowKey: row.rowKey, ...fault, attempts, source: row },
-    );
+  const known = await knownRows(dependencies, claim, delivered);
+  if (known === null) {
+    const rowNos = Array.from({ length: rowCount }, (_, index) => firstRow + index);
+    return rowNos.map((rowNo) => ({ rowNo, rowKey: null, ...fault, attempts }));
   }
-  return Array.from({ length: rowCount }, (_, index) => ({
-    rowNo: firstRow + index,
-    rowKey: null,
-    ...fault,
-    attempts,
-  }));
+  return known.map((row) =>
+    isRejected(row)
+      ? { rowNo: row.rowNo, rowKey: row.rowKey, ...row.fault, attempts: 1 }
+      : { rowNo: row.rowNo, rowKey: row.rowKey, ...fault, attempts, source: row },
+  );
 }
 
 /** Null where they cannot be decoded, or must not be. */
-async function rowsOf(database: Database, claim: Claim, payload: Uint8Array): Promise<ChunkRow[] | null> {
+async function knownRows(
+  dependencies: { readonly database: Database; readonly log: Log },
+  claim: Claim,
+  delivered: Uint8Array,
+): Promise<readonly ChunkRow[] | null> {
   if (claim.decoding > 0) return null;
   try {
-    return await readChunkRows(database, claim, payload);
+    return await rowsOfChunk(dependencies, claim, delivered);
   } catch (error) {
-    if (error instanceof DetoxqError) throw error;
-    return null;
+    if (error instanceof DamagedPayloadError) return null;
+    throw error;
   }
 }

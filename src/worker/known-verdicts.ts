@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { charsOfJson } from '../contract/chunk.ts';
 import type { RowResult } from '../contract/outcome.ts';
 import type { SourceRow } from '../contract/row.ts';
 import type { RowVerdict } from '../engine/protocol.ts';
@@ -27,13 +28,16 @@ export interface KnownVerdicts {
 export function createKnownVerdicts(): KnownVerdicts {
   const known = new LRUCache<string, Known>({
     maxSize: MEMORY_BYTES,
-    sizeCalculation: ({ result }, text) => ENTRY_BYTES + text.length + (result.detoxified?.length ?? 0),
+    sizeCalculation: ({ result }, text) =>
+      ENTRY_BYTES + text.length + (result.detoxified?.length ?? 0) + charsOfJson(result.meta),
   });
   return {
     keep(row, verdict) {
       if ('fault' in verdict) return;
       const ownMeta = verdict.meta === row.meta;
-      if (ownMeta || row.meta === null) known.set(row.text, { result: verdict, ownMeta });
+      // The columns of one row are not kept for others.
+      if (ownMeta) known.set(row.text, { result: { ...verdict, meta: null }, ownMeta });
+      else if (row.meta === null) known.set(row.text, { result: verdict, ownMeta });
     },
     resultOf({ rowNo, rowKey, text, meta }) {
       const found = known.get(text);

@@ -4,6 +4,7 @@ import type { Log } from '../contract/log.ts';
 import { type RunSettings, settingsHash } from '../contract/settings.ts';
 import { type ChunkJob, type ChunkQueue, type Consumer, jobId } from '../queue/queue.ts';
 import type { Database } from '../store/pool.ts';
+import { isRunId } from '../store/runs.ts';
 import { createChunkWork } from './chunk-work.ts';
 import { createChunksInWork } from './chunks-in-work.ts';
 import { type Engines, EnginesClosedError } from './engines.ts';
@@ -75,7 +76,11 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
         }
         others.forget();
       }
-      const chunk = { runId: job.runId, chunkNo: job.chunkNo, payload: Buffer.from(job.payload, 'base64') };
+      if (!isJob(job)) {
+        log.warn({}, 'a job of the queue names no chunk, and is dropped; the ledger knows which chunks are open');
+        return 'done';
+      }
+      const chunk = { runId: job.runId, chunkNo: job.chunkNo, payload: payloadOf(job) };
       const startedMs = performance.now();
       inWork += 1;
       try {
@@ -115,6 +120,19 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Wor
       return drained && !handBack.signal.aborted;
     },
   };
+}
+
+/** What a queue holds may be damaged: it is no more than a word that there is something to do. */
+function isJob(job: unknown): job is Pick<ChunkJob, 'runId' | 'chunkNo'> {
+  if (typeof job !== 'object' || job === null || !('runId' in job) || !('chunkNo' in job)) return false;
+  const { runId, chunkNo } = job;
+  return (
+    isRunId(runId) && typeof chunkNo === 'number' && chunkNo >= 0 && chunkNo < 2 ** 31 && Number.isInteger(chunkNo)
+  );
+}
+
+function payloadOf(job: object): Uint8Array {
+  return 'payload' in job && typeof job.payload === 'string' ? Buffer.from(job.payload, 'base64') : new Uint8Array(0);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
+import { jobOf } from '../../src/queue/queue.ts';
 import { readChunks } from '../../src/store/chunks.ts';
 import { inForm, startCluster } from '../support/fault-cluster.ts';
 import { canStartRedis } from '../support/private-redis.ts';
@@ -25,10 +26,10 @@ suite('13: a storm of duplicate deliveries: each chunk many times, in every work
   );
   for (let time = 0; time < times; time += 1) {
     await queue.addBulk(
-      chunks.map(({ chunkNo, firstRow, payload }) => ({
+      chunks.map((chunk) => ({
         name: 'chunk',
-        data: { runId: run, chunkNo, firstRow, payload: Buffer.from(payload).toString('base64') },
-        opts: { jobId: `${run}-${chunkNo}-again-${time}`, removeOnComplete: true, lifo: time % 2 === 0 },
+        data: jobOf(run, chunk),
+        opts: { jobId: `${run}-${chunk.chunkNo}-again-${time}`, removeOnComplete: true, lifo: time % 2 === 0 },
       })),
     );
   }

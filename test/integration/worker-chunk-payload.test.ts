@@ -1,6 +1,7 @@
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { unpackRows } from '../../src/contract/chunk.ts';
-import { readChunkRows } from '../../src/worker/chunk-payload.ts';
+import { DamagedPayloadError, unpackRows } from '../../src/contract/chunk.ts';
+import { rowsOfChunk } from '../../src/worker/chunk-payload.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, sourceChunks } from '../support/ledger.ts';
 
@@ -9,6 +10,8 @@ beforeAll(async () => {
   fixture = await createTestDatabase();
 });
 afterAll(() => fixture.drop());
+
+const of = () => ({ database: fixture.database, log: pino({ level: 'silent' }) });
 
 const [first, second] = sourceChunks(8, 4).map(({ payload }) => payload);
 
@@ -21,14 +24,12 @@ test.each([
 ])('a job with %s as its payload gives the rows of its chunk', async (_, delivered) => {
   const run = await enqueuedRun(fixture.database, 8, 4);
   const claim = await claimOf(fixture.database, run.id, 1);
-  expect(await readChunkRows(fixture.database, claim, delivered)).toEqual(unpackRows(second!));
+  expect(await rowsOfChunk(of(), claim, delivered)).toEqual(unpackRows(second!));
 });
 
 test('where the ledger has none that are whole either, that is an error without text', async () => {
   const run = await enqueuedRun(fixture.database, 8, 4);
   const claim = await claimOf(fixture.database, run.id, 1);
   await fixture.database.query("UPDATE detoxq.chunks SET payload = 'comment' WHERE run_id = $1", [run.id]);
-  await expect(readChunkRows(fixture.database, claim, Buffer.from('comment'))).rejects.toThrow(
-    `run ${run.id}, chunk 1: its rows in the ledger are damaged`,
-  );
+  await expect(rowsOfChunk(of(), claim, Buffer.from('comment'))).rejects.toThrow(DamagedPayloadError);
 });

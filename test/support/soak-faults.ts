@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { jobOf } from '../../src/queue/queue.ts';
 import { openChunks, readChunks } from '../../src/store/chunks.ts';
 import { startPrivateRedis } from './private-redis.ts';
 import type { Random } from './random.ts';
@@ -190,10 +191,14 @@ async function deliverAgain(world: SoakWorld, random: Random, connection: Redis)
     const chunks = await world.patiently(() => readChunks(world.database, id, open));
     for (let time = 0; time < 4; time += 1) {
       await queue.addBulk(
-        chunks.map(({ chunkNo, firstRow, payload }) => ({
+        chunks.map((chunk) => ({
           name: 'chunk',
-          data: { runId: id, chunkNo, firstRow, payload: Buffer.from(payload).toString('base64') },
-          opts: { jobId: `${id}-${chunkNo}-again-${again}-${time}`, removeOnComplete: true, lifo: time % 2 === 0 },
+          data: jobOf(id, chunk),
+          opts: {
+            jobId: `${id}-${chunk.chunkNo}-again-${again}-${time}`,
+            removeOnComplete: true,
+            lifo: time % 2 === 0,
+          },
         })),
       );
     }
