@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { unpackRows } from '../../src/contract/chunk.ts';
@@ -72,8 +73,17 @@ describe('produce', () => {
 
   test('long texts make chunks of fewer rows', async () => {
     const recorder = createRecorder();
-    const dataset = await openPieces([`${'x'.repeat(600_000)}\n`.repeat(5)], { format: 'txt' });
+    const dataset = await openPieces([`${'x'.repeat(500_000)}\n`.repeat(5)], { format: 'txt' });
     expect(await produce({ dataset, runId: 'r1', ...recorder })).toMatchObject({ rows: 5, chunks: 3 });
+  });
+
+  test('so do long columns beside the text; a large payload stays in the ledger, and out of the queue', async () => {
+    const recorder = createRecorder();
+    const row = JSON.stringify({ text: 'short', other: randomBytes(200_000).toString('hex') });
+    const dataset = await openPieces([`${row}\n`.repeat(12)], { format: 'jsonl' });
+    expect(await produce({ dataset, runId: 'r1', ...recorder })).toMatchObject({ rows: 12, chunks: 6 });
+    expect(recorder.ledgerRows()).toHaveLength(12);
+    expect(recorder.jobs.map(({ payload }) => payload)).toEqual(Array(6).fill(''));
   });
 
   test('pauses while the queue is full, and says so', async () => {
