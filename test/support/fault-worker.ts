@@ -2,6 +2,7 @@
  * The verb `worker` with the fake engine and short times: `node fault-worker.ts OPTIONS`, as JSON.
  * Lines on standard input: `block MS` blocks the event loop, `block-while FILE` as long as that file is there,
  * `clock MS` sets the wall clock that far off.
+ * A chunk with a row that says `!kill-decoding` kills it when it is decoded.
  */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -16,6 +17,12 @@ import { startWorker } from '../../src/worker/worker.ts';
 import { fakeEngineOptions } from './fake-engine-options.ts';
 import { setClock } from './fault-clock.ts';
 import type { FaultWorkerOptions } from './fault-options.ts';
+
+const { parse } = JSON;
+JSON.parse = (text, reviver) => {
+  if (String(text).includes('!kill-decoding')) process.kill(process.pid, 'SIGKILL');
+  return parse(text, reviver);
+};
 
 const options: FaultWorkerOptions = JSON.parse(process.argv[2] ?? '');
 setClock(options.clockMs);

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -7,14 +6,16 @@ import { jobOf } from '../../src/queue/queue.ts';
 import { openChunks, readChunks } from '../../src/store/chunks.ts';
 import { startPrivateRedis } from './private-redis.ts';
 import type { Random } from './random.ts';
+import { CONTENT_FAULTS } from './soak-contents.ts';
+import { ENDING_FAULTS } from './soak-endings.ts';
 import { failedForServices, lastLines } from './soak-feeder.ts';
-import type { SoakWorld } from './soak-world.ts';
-
-/** Does its worst, and leaves everything mended. False: there was nothing to do it to. */
-type Fault = (world: SoakWorld, random: Random) => Promise<boolean | undefined>;
+import { MEMORY_FAULTS } from './soak-memory.ts';
+import { POSTGRES_FAULTS } from './soak-postgres.ts';
+import { childrenOf, signal } from './soak-processes.ts';
+import type { SoakFault, SoakWorld } from './soak-world.ts';
 
 /** What is done to processes: beside what is done to services. */
-export const PROCESS_FAULTS: Readonly<Record<string, Fault>> = {
+export const PROCESS_FAULTS: Readonly<Record<string, SoakFault>> = {
   'worker killed by SIGKILL': async (world, random) => {
     const worker = world.worker(random);
     if (worker === undefined) return false;
@@ -75,10 +76,12 @@ export const PROCESS_FAULTS: Readonly<Record<string, Fault>> = {
       if (end.code !== 0 && !failedForServices(end)) world.blame(`a migration failed: ${lastLines(end.stderr)}`);
     }
   },
+  ...MEMORY_FAULTS,
+  ...ENDING_FAULTS,
 };
 
 /** What is done to services and the way to them. */
-export const SERVICE_FAULTS: Readonly<Record<string, Fault>> = {
+export const SERVICE_FAULTS: Readonly<Record<string, SoakFault>> = {
   'Redis killed, and started again empty': async (world, random) => {
     await world.redis().kill();
     await pause(random.integer(0, 3_000));
@@ -169,6 +172,8 @@ export const SERVICE_FAULTS: Readonly<Record<string, Fault>> = {
   'network to Redis slow': (world, random) => slow(world.redisProxy, random),
   'connections to Postgres fall silent': ({ postgresProxy }) => fallSilent(postgresProxy),
   'connections to Redis fall silent': ({ redisProxy }) => fallSilent(redisProxy),
+  ...CONTENT_FAULTS,
+  ...POSTGRES_FAULTS,
 };
 
 async function onRedis(url: string, work: (redis: Redis) => Promise<void>): Promise<undefined> {
@@ -222,24 +227,4 @@ async function fallSilent(proxy: SoakWorld['redisProxy']): Promise<undefined> {
   proxy.halfOpen();
   // Longer than either end waits for an answer. The server would run out of connections some time.
   setTimeout(() => proxy.endSilent(), 25_000).unref();
-}
-
-/** Processes whose parent this is; none on systems without /proc. */
-function childrenOf(pid: number | undefined): number[] {
-  if (pid === undefined) return [];
-  try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
-    );
-  } catch {
-    return [];
-  }
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It has ended.
-  }
 }

@@ -5,8 +5,11 @@ import type { FaultCluster } from './fault-cluster.ts';
 import type { FaultRows } from './fault-rows.ts';
 import type { Random } from './random.ts';
 
-export const SERVICE_IS_AWAY = /cannot be used/;
+/** What commands say that find a service away, or a Redis that fails over. */
+export const SERVICE_IS_AWAY = /cannot be used|is a replica, which takes no jobs/;
 const RUNS_IN_FLIGHT = 3;
+/** A row whose worker dies before it has decoded the chunk (see fault-worker.ts). All rows of that are given up. */
+const KILLS_DECODING = '!kill-decoding';
 /** What is planted in rows, and the code of the row error that it must end as; null: it must have a result. */
 const POISONS: readonly (readonly [order: string, code: string | null])[] = [
   ['!throw', 'model_failed'],
@@ -22,14 +25,21 @@ const POISONS: readonly (readonly [order: string, code: string | null])[] = [
   ['!garbage-no-rewrite', 'engine_bad_answer'],
   ['!garbage-nan', 'engine_bad_answer'],
   ['!garbage-message', 'engine_crashed'],
+  ['!refused', 'not_storable'],
   ['!kill-worker', 'worker_killed'],
+  [KILLS_DECODING, 'worker_killed'],
 ];
+const KILLERS: readonly string[] = ['!kill-worker', KILLS_DECODING];
 /** Rows that kill their worker take six of its deaths: one run in so many has one. */
 const RUNS_PER_KILLER = 6;
+/** As many have large rows among the small ones. */
+const RUNS_PER_LARGE = 4;
+const LARGEST_WORDS = 20_000;
 
 export interface SoakRun {
   readonly name: string;
   readonly rows: FaultRows;
+  readonly chunkRows: number;
   /** Code of each row that must be a row error. */
   readonly errors: Readonly<Record<number, string>>;
   /** What was planted, by row. */
@@ -68,18 +78,29 @@ export function createSoakFeeder({ cluster, env, database, random, patiently, no
     const name = `soak-${begun++}`;
     const count = chance.integer(100, 1_200);
     const orders: Record<number, string> = {};
-    const killer = chance.integer(1, RUNS_PER_KILLER) === 1;
+    const chunkRows = chance.integer(4, 32);
     for (let planted = chance.integer(0, 4); planted > 0; planted -= 1) {
       const [order] = chance.pick(POISONS);
-      if (order !== '!kill-worker') orders[chance.integer(0, count - 1)] = order;
+      if (!KILLERS.includes(order)) orders[chance.integer(0, count - 1)] = order;
     }
-    if (killer) orders[chance.integer(0, count - 1)] = '!kill-worker';
+    if (chance.integer(1, RUNS_PER_LARGE) === 1) {
+      for (let large = chance.integer(1, 6); large > 0; large -= 1) {
+        orders[chance.integer(0, count - 1)] = `!large ${'lorem ipsum '.repeat(chance.integer(10, LARGEST_WORDS))}`;
+      }
+    }
+    const killerAt = chance.integer(0, count - 1);
+    const killer = chance.integer(1, RUNS_PER_KILLER) === 1 ? chance.pick(KILLERS) : null;
+    if (killer !== null) orders[killerAt] = killer;
     const errors: Record<number, string> = {};
     for (const [row, order] of Object.entries(orders)) {
       const code = POISONS.find(([known]) => known === order)?.[1];
       if (code != null) errors[Number(row)] = code;
     }
-    const run: SoakRun = { name, rows: await cluster.rows(count, orders), errors, orders, id: null };
+    if (killer === KILLS_DECODING) {
+      const first = Math.floor(killerAt / chunkRows) * chunkRows;
+      for (let row = first; row < Math.min(first + chunkRows, count); row += 1) errors[row] = 'worker_killed';
+    }
+    const run: SoakRun = { name, rows: await cluster.rows(count, orders), chunkRows, errors, orders, id: null };
     runs.push(run);
     return run;
   };
@@ -96,9 +117,8 @@ export function createSoakFeeder({ cluster, env, database, random, patiently, no
 
   /** Reads a source into the ledger, whatever happens to those that do it. */
   const produce = async (run: SoakRun, chance: Random): Promise<void> => {
-    const chunkRows = String(chance.integer(4, 32));
-    const begin = (): CliProcess =>
-      cluster.startCli(['enqueue', run.rows.file, '--chunk-rows', chunkRows, '--name', run.name], env);
+    const options = ['--chunk-rows', String(run.chunkRows), '--name', run.name];
+    const begin = (): CliProcess => cluster.startCli(['enqueue', run.rows.file, ...options], env);
     let producer = begin();
     for (;;) {
       if (chance.chance(0.35)) {
