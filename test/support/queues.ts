@@ -6,6 +6,7 @@ import { createPostgresQueue } from '../../src/queue/postgres-queue.ts';
 import type { ChunkJob, ChunkQueue, Delivery } from '../../src/queue/queue.ts';
 import { createRedisQueue } from '../../src/queue/redis-queue.ts';
 import { createTestDatabase } from './database.ts';
+import { type Find, findInPostgres, findInRedis } from './find-text.ts';
 import { redisUrl, withRedis } from './services.ts';
 
 /** A log that keeps its entries. */
@@ -28,6 +29,8 @@ export interface TestQueues {
   readonly log: ReturnType<typeof createTestLog>;
   /** Another connection to the same queue, as another process would have it. */
   open(): Promise<ChunkQueue>;
+  /** Looks for texts in all that the queue holds (see find-text.ts). */
+  find(texts: readonly string[]): Promise<Find[]>;
   /** What FLUSHALL would do to this queue. */
   flush(): Promise<void>;
   /** Deletes the queue and closes every connection. */
@@ -49,6 +52,10 @@ export async function createTestQueues(kind: QueueKind): Promise<TestQueues> {
       queues.push(queue);
       return queue;
     },
+    find: (texts) =>
+      fixture === undefined
+        ? findInRedis(redisUrl ?? '', texts, `{detoxq}:${name}`)
+        : findInPostgres(fixture.url, texts),
     async flush() {
       if (fixture !== undefined) await fixture.connect().query('DELETE FROM detoxq_queue.job');
       else await deleteQueueKeys(name);
