@@ -15,7 +15,7 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   /** `DETOXQ_SCHEMA`: schema of the tables; unset means the one that has them already, else `detoxq`. */
   readonly schema: string | undefined;
-  /** `REDIS_URL`: Redis to use; unset means a private one, or Postgres as the queue where no redis-server is found. */
+  /** `REDIS_URL`: Redis to use, with the password of `REDIS_PASSWORD` where it has none; unset means a private one, or Postgres as the queue where no redis-server is found. */
   readonly redisUrl: string | undefined;
   /** `DETOXQ_HOME`: embedded services, pulled checkpoints, compiled graphs. Default `.detoxq` in the working folder. */
   readonly home: string;
@@ -63,6 +63,7 @@ const environment = z.object({
   PGPASSWORD: text,
   PGPASSFILE: text,
   REDIS_URL: text,
+  REDIS_PASSWORD: text,
   DETOXQ_HOME: z.string().default('.detoxq'),
   DETOXQ_CHECKPOINTS: z.string().default(''),
   DETOXQ_SCHEMA: text.refine((value) => value === undefined || SCHEMA_NAME.test(value), {
@@ -99,7 +100,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return {
     databaseUrl: readDatabaseUrl(values),
     schema: values.DETOXQ_SCHEMA,
-    redisUrl: readRedisUrl(values.REDIS_URL),
+    redisUrl: readRedisUrl(values.REDIS_URL, values.REDIS_PASSWORD),
     home: expandHome(values.DETOXQ_HOME),
     checkpointFolders: values.DETOXQ_CHECKPOINTS.split(delimiter).filter(Boolean).map(expandHome),
     queueName: values.DETOXQ_QUEUE,
@@ -120,7 +121,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 
 function isSet([name, value = '']: readonly [string, string | undefined]): boolean {
   // Spaces may be a password.
-  return (name === 'PGPASSWORD' ? value : value.trim()) !== '';
+  return (name === 'PGPASSWORD' || name === 'REDIS_PASSWORD' ? value : value.trim()) !== '';
 }
 
 /** What a terminal is asked for by its user. */
@@ -155,9 +156,18 @@ function readDatabaseUrl(values: z.infer<typeof environment>): string | undefine
   return `${address}${address.includes('?') ? '&' : '?'}${parameter}`;
 }
 
-function readRedisUrl(address: string | undefined): string | undefined {
-  if (address !== undefined) parseRedisAddress(address);
-  return address?.trim();
+function readRedisUrl(given: string | undefined, password: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const address = given.trim();
+  const [, scheme = '', authority = '', rest = ''] = /^([a-z]+:\/\/)([^/?#]*)(.*)$/is.exec(address) ?? [];
+  const at = authority.lastIndexOf('@');
+  const user = authority.slice(0, Math.max(at, 0));
+  const completed =
+    password === undefined || scheme === '' || user.includes(':')
+      ? address
+      : `${scheme}${user}:${encodeURIComponent(password)}@${authority.slice(at + 1)}${rest}`;
+  parseRedisAddress(completed);
+  return completed;
 }
 
 /**
@@ -171,7 +181,7 @@ export const KEPT_MEMORY = {
 } as const;
 
 /** Variables that hold passwords, tokens, or addresses with them. */
-const SECRETS = /^(DATABASE_URL|REDIS_URL|HF_TOKEN|PGPASSWORD|(HTTPS?|ALL)_PROXY)$/i;
+const SECRETS = /^(DATABASE_URL|REDIS_URL|REDIS_PASSWORD|HF_TOKEN|PGPASSWORD|(HTTPS?|ALL)_PROXY)$/i;
 
 /**
  * Environment of an engine process. onnxruntime sends telemetry and keeps a device id under the home folder

@@ -32,6 +32,14 @@ test('unset and empty are the same', () => {
   });
 });
 
+test.each([
+  ['redis://h:1/2', 'redis://:p%40%25@h:1/2'],
+  ['redis://u@h', 'redis://u:p%40%25@h'],
+  ['redis://:own@h', 'redis://:own@h'],
+])('REDIS_PASSWORD is put into %s where it has none', (address, expected) => {
+  expect(readConfig({ REDIS_URL: address, REDIS_PASSWORD: 'p@%' }).redisUrl).toBe(expected);
+});
+
 test('spaces may be a password', () => {
   expect(readConfig({ DATABASE_URL: 'postgres://u@h/d', PGPASSWORD: ' ' }).databaseUrl).toContain('password=%20');
 });
