@@ -68,6 +68,7 @@ export function isFull(error: unknown): boolean {
 
 /** What to do where `DETOXQ_HOME` cannot be written. */
 export function homeAdvice(error: unknown): string {
+  if (isSystemError(error) && error.code === 'EIO') return 'Give DETOXQ_HOME a folder on another disk.';
   return isFull(error)
     ? 'Make room there, or give DETOXQ_HOME a folder on a disk with more.'
     : 'Give DETOXQ_HOME a folder of your own that you can write.';

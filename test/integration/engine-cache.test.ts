@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -182,15 +183,21 @@ describe('the identity of a checkpoint', () => {
     expect(await digestOf(at)).toBe(before);
   });
 
-  test('reads the weights once', async () => {
+  test('reads the weights once, and again where what it remembers is damaged', async () => {
     const at = copy();
     const before = await digestOf(at);
-    const [remembered] = readdirSync(join(cacheFolder, 'hashes'));
-    const file = join(cacheFolder, 'hashes', remembered!);
-    writeFileSync(file, 'f'.repeat(64));
+    const [remembered = ''] = readdirSync(join(cacheFolder, 'hashes'));
+    const file = join(cacheFolder, 'hashes', remembered);
+    const kept = readFileSync(file, 'utf8');
+    const other = 'f'.repeat(64);
+    writeFileSync(file, `${other} ${createHash('sha256').update(`${remembered} ${other}`).digest('hex')}`);
     expect(await digestOf(at)).not.toBe(before);
-    writeFileSync(file, 'nonsense');
-    expect(await digestOf(at)).toBe(before);
+    // The last is what an older version kept.
+    for (const damaged of ['nonsense', '', other, other + kept.slice(64), kept.slice(0, 64)]) {
+      writeFileSync(file, damaged);
+      expect(await digestOf(at)).toBe(before);
+      expect(readFileSync(file, 'utf8')).toBe(kept);
+    }
   });
 
   test('needs a complete folder, and says what is missing and what to do', async () => {
