@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HubError } from '../contract/errors.ts';
 import { fileFault, homeAdvice, isSystemError } from '../contract/file-errors.ts';
+import { PULL_RECORD } from '../engine/checkpoint/pull-record.ts';
 import {
   checkpointFolder,
   DEFAULT_REVISION,
@@ -44,9 +45,6 @@ export interface Pulled {
   /** The name that the hub has for it now, if it is not the one that was asked for. */
   readonly movedTo: string | null;
 }
-
-/** Written beside the files of a pulled checkpoint: where it came from, and what was checked. */
-export const PULL_RECORD = 'pulled.json';
 
 /**
  * Brings a checkpoint of a hub into the models folder: config, tokenizer and one form of weights, nothing else. What is

@@ -5,6 +5,7 @@ import { isThere } from './checkpoint-file.ts';
 import { readFields } from './fields.ts';
 import { fileHash, rememberedHash } from './file-hash.ts';
 import { moduleFileNames } from './module-files.ts';
+import { readPullRecord } from './pull-record.ts';
 import { tokenizerFileNames } from './tokenizer-files.ts';
 import { weightFiles } from './weights.ts';
 
@@ -21,10 +22,12 @@ export interface CheckpointReference {
 /**
  * Says which weights a folder holds, without loading them into a session. The hash of the weights is remembered,
  * so that the second call is instant.
+ * @throws CheckpointError when a pulled checkpoint is not what was pulled any more
  */
 export async function identifyCheckpoint(reference: CheckpointReference): Promise<ModelIdentity> {
   const { folder, name, precision, cacheFolder } = reference;
   const architecture = readArchitecture(folder);
+  const pulled = readPullRecord(folder);
   const digest = createHash('sha256');
   // In this order for ever: results name the digest.
   const small = [
@@ -36,10 +39,13 @@ export async function identifyCheckpoint(reference: CheckpointReference): Promis
   ];
   for (const file of small) {
     const hash = await hashIfThere(join(folder, file));
+    pulled.check(file, hash);
     if (hash !== null) digest.update(`${file} ${hash}\n`);
   }
   for (const file of weightFiles(folder)) {
-    digest.update(`${file} ${await rememberedHash(join(folder, file), cacheFolder)}\n`);
+    const hash = await rememberedHash(join(folder, file), cacheFolder);
+    pulled.check(file, hash);
+    digest.update(`${file} ${hash}\n`);
   }
   return { name, architecture, digest: digest.digest('hex'), precision };
 }

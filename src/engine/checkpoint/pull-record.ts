@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { CheckpointError } from '../../contract/errors.ts';
+import { isCommit } from './pulled.ts';
+
+/** Written beside the files of a pulled checkpoint: where it came from, and what was checked. */
+export const PULL_RECORD = 'pulled.json';
+
+/** Compares the files of a checkpoint with what was pulled; of another folder it knows nothing. */
+export interface PullRecord {
+  /**
+   * @param sha256 null where there is no such file
+   * @throws CheckpointError when the file is not the one that was pulled
+   */
+  check(file: string, sha256: string | null): void;
+}
+
+/**
+ * What was pulled into a folder that is named after its commit. A copy with another name is its owner's to change.
+ * @throws CheckpointError for a record that cannot be read
+ */
+export function readPullRecord(folder: string): PullRecord {
+  if (!isCommit(basename(folder))) return { check() {} };
+  const file = join(folder, PULL_RECORD);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    // Copied here by hand, from another machine perhaps.
+    return { check() {} };
+  }
+  const again = (id: unknown): string =>
+    `Remove ${folder}, and pull it again: detoxq models pull ${typeof id === 'string' ? `${id}@${basename(folder)}` : '…'}`;
+  let id: unknown;
+  let files: Readonly<Record<string, { readonly sha256?: unknown } | null>>;
+  try {
+    ({ id, files } = JSON.parse(text));
+    Object.keys(files);
+  } catch (cause) {
+    throw new CheckpointError(`${file} is damaged, so its checkpoint cannot be checked. ${again(null)}`, { cause });
+  }
+  return {
+    check(name, sha256) {
+      const pulled = Object.hasOwn(files, name) ? files[name]?.sha256 : undefined;
+      if (typeof pulled !== 'string' || pulled === sha256) return;
+      throw new CheckpointError(
+        `${join(folder, name)} is not what was pulled: it is damaged, or was changed. ${again(id)}. ` +
+          'To use changed files, copy them to a folder with a name of its own.',
+      );
+    },
+  };
+}
