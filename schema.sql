@@ -241,14 +241,18 @@ CREATE TABLE workers (
   chunks integer NOT NULL,
   problem_run text,
   problem text,
+  knows text[] DEFAULT '{}'::text[] NOT NULL,
+  version text,
   CONSTRAINT workers_pkey PRIMARY KEY (name),
   CONSTRAINT workers_chunks_check CHECK ((chunks >= 0))
 );
 COMMENT ON TABLE workers IS 'Workers that are alive, or died less than a minute ago; each writes its row every 5 s';
 COMMENT ON COLUMN workers.name IS 'As in chunks.worker: host/pid';
 COMMENT ON COLUMN workers.chunks IS 'Chunks in work';
-COMMENT ON COLUMN workers.problem_run IS 'A run that this worker cannot work on';
+COMMENT ON COLUMN workers.problem_run IS 'A run that this worker cannot work on; null with a problem: it works on none';
 COMMENT ON COLUMN workers.problem IS 'Why: it lacks the checkpoint, for one';
+COMMENT ON COLUMN workers.knows IS 'Features that the worker knows; none where it began before this column was there';
+COMMENT ON COLUMN workers.version IS 'Version of detoxq that the worker runs';
 
 CREATE VIEW detox_pairs AS
  SELECT text AS reference,

@@ -4,6 +4,14 @@ ALTER TABLE runs ADD COLUMN requires text[] NOT NULL DEFAULT '{}';
 
 COMMENT ON COLUMN runs.requires IS 'Features that a worker must know to work on this run; others leave it alone';
 
+ALTER TABLE workers
+  ADD COLUMN knows text[] NOT NULL DEFAULT '{}',
+  ADD COLUMN version text;
+
+COMMENT ON COLUMN workers.knows IS 'Features that the worker knows; none where it began before this column was there';
+COMMENT ON COLUMN workers.version IS 'Version of detoxq that the worker runs';
+COMMENT ON COLUMN workers.problem_run IS 'A run that this worker cannot work on; null with a problem: it works on none';
+
 ALTER TABLE chunks
   ADD COLUMN checked_claim integer NOT NULL DEFAULT 0,
   ADD COLUMN payload_digest bytea CHECK (octet_length(payload_digest) = 32),

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +9,11 @@ import { parseRedisAddress } from './contract/redis-address.ts';
 
 /** Where the package lies: `migrations/`, `models/` and `package.json` are here. */
 export const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Of detoxq. */
+export const version: string = z
+  .object({ version: z.string() })
+  .parse(JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'))).version;
 
 /** Every setting that comes from the environment. Options of a command override nothing here: they are about a run. */
 export interface Config {

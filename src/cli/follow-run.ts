@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { DetoxqError } from '../contract/errors.ts';
 import type { RunState } from '../contract/run.ts';
+import { knownSchema, newerSchema } from '../store/migrate.ts';
 import type { Database } from '../store/pool.ts';
 import { beatProducer, removeProducer } from '../store/workers.ts';
 import { asCalled } from './as-called.ts';
@@ -10,11 +11,11 @@ const LOOK_EVERY_MS = 1_000;
 
 /** What the user does to a run while its source is read. */
 export interface FollowedRun {
-  /** Comes with the given signal, and when the run is cancelled or deleted. */
+  /** Comes with the given signal, when the run is cancelled or deleted, and when the schema becomes newer than this version. */
   readonly signal: AbortSignal;
   /** Returns when the run is not paused, or the signal came. */
   whilePaused(): Promise<void>;
-  /** @throws DetoxqError when the run was cancelled or deleted */
+  /** @throws DetoxqError when the run was cancelled or deleted, or the schema has become newer */
   throwIfCancelled(): void;
   /** Says that the source is read no more. */
   stop(): Promise<void>;
@@ -25,6 +26,8 @@ export async function followRun(database: Database, runId: string, signal: Abort
   const producer = `${hostname()}/${process.pid}`;
   const cancelled = new AbortController();
   const waiting: (() => void)[] = [];
+  const known = await knownSchema();
+  let newer: string | null = null;
   let state: RunState | null = 'enqueueing';
   let looking: Promise<void> = Promise.resolve();
 
@@ -33,6 +36,7 @@ export async function followRun(database: Database, runId: string, signal: Abort
   };
   const look = async (): Promise<void> => {
     // A service that is away is met by the producer's own writes.
+    newer = await newerSchema(database, known).catch(() => newer);
     const seen = await beatProducer(database, runId, producer).catch(() => state);
     if (seen === 'paused' && state !== 'paused') {
       process.stderr.write(
@@ -40,8 +44,8 @@ export async function followRun(database: Database, runId: string, signal: Abort
       );
     }
     state = seen;
-    if (state === 'cancelled' || state === null) cancelled.abort();
-    if (state !== 'paused') wake();
+    if (state === 'cancelled' || state === null || newer !== null) cancelled.abort();
+    if (state !== 'paused' || newer !== null) wake();
   };
   await look();
   const timer = setInterval(() => {
@@ -53,10 +57,19 @@ export async function followRun(database: Database, runId: string, signal: Abort
   return {
     signal: AbortSignal.any([signal, cancelled.signal]),
     async whilePaused() {
-      while (state === 'paused' && !signal.aborted) await new Promise<void>((resolve) => waiting.push(resolve));
+      while (state === 'paused' && newer === null && !signal.aborted)
+        await new Promise<void>((resolve) => waiting.push(resolve));
     },
     throwIfCancelled() {
       if (!cancelled.signal.aborted) return;
+      if (newer !== null && state !== null && state !== 'cancelled') {
+        throw new DetoxqError(
+          asCalled(
+            `the schema of this database has become newer (${newer}) than this detoxq, which stopped reading: run ${runId} ` +
+              `keeps what was read; upgrade detoxq and go on: detoxq resume ${runId}`,
+          ),
+        );
+      }
       throw new DetoxqError(
         state === null
           ? `run ${runId} was deleted while its source was read: reading stopped`

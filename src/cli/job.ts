@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ServiceError } from '../contract/errors.ts';
+import { version } from '../config.ts';
+import { DetoxqError, ServiceError } from '../contract/errors.ts';
 import type { Run, RunProgress, RunState } from '../contract/run.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import type { Dataset } from '../producer/dataset.ts';
@@ -53,8 +54,10 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
     name: `${hostname()}/${process.pid}`,
     log,
     onlyRun,
+    version,
   });
-  const reconciler = createReconciler({ database, queue, log, onlyRun });
+  const mayAdd = () => worker.outdated() === null;
+  const reconciler = createReconciler({ database, queue, log, onlyRun, mayAdd });
   const display = createProgressDisplay();
   const decided = createDecidedRows(worker.rows);
   const show = (progress: RunProgress): void => {
@@ -80,7 +83,15 @@ export async function doJob(context: Context, job: Job): Promise<{ run: Run; end
     };
     const reading =
       job.dataset === null ? Promise.resolve() : enqueueAll(context, run, job.dataset, ownQueue, stop.signal);
-    const state = await follow(context, run.id, reading, stop.signal, show);
+    const requireCurrent = (): void => {
+      const outdated = worker.outdated();
+      if (outdated === null) return;
+      drainMs = config.drainDeadlineMs;
+      throw new DetoxqError(
+        `${outdated}. The rows that are done are kept; go on with the newer version: ${config.command} resume ${run.id}`,
+      );
+    };
+    const state = await follow(context, run.id, reading, stop.signal, show, requireCurrent);
     if (state === 'cancelled') await reading;
     drainMs = config.drainDeadlineMs;
     if (state !== null) return { run, ended: true, exitCode: 0 };
@@ -109,6 +120,7 @@ async function follow(
   reading: Promise<unknown>,
   signal: AbortSignal,
   show: (progress: RunProgress) => void,
+  requireCurrent: () => void,
 ): Promise<RunState | null> {
   let readingFailed: { error: unknown } | undefined;
   reading.catch((error: unknown) => {
@@ -126,6 +138,7 @@ async function follow(
       if (!(error instanceof ServiceError) || performance.now() - seenMs > PATIENCE_MS) throw error;
     }
     if (readingFailed !== undefined) throw readingFailed.error;
+    requireCurrent();
     await pause(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
   }
   return null;

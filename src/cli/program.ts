@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { packageRoot } from '../config.ts';
+import { version } from '../config.ts';
 import { reportFailure } from './errors.ts';
 import { fitHelp } from './help.ts';
 import { guardStandardStreams, outputFailure } from './standard-streams.ts';
@@ -9,8 +7,6 @@ import { terminal } from './terminal.ts';
 import { addVerbs } from './verbs.ts';
 
 guardStandardStreams();
-
-const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
 
 const program = new Command('detoxq');
 fitHelp(program);

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { version } from '../config.ts';
 import { UsageError } from '../contract/errors.ts';
+import { knownSettings } from '../contract/features.ts';
 import type { Run } from '../contract/run.ts';
 import { reopenDataset } from '../producer/source.ts';
 import { changeRun, getRun, lacksChunks, reopenGaps } from '../store/runs.ts';
@@ -58,13 +60,13 @@ and one whose chunks are no longer all in the ledger from the first that is miss
             throw new UsageError(`run ${found.id} is cancelled and cannot be resumed; begin a new run`);
           }
           if (options.detach) return detach(context, found, options);
-          await requireSameModels(context, found.settings);
+          const settings = knownSettings(found, `this detoxq (${version})`);
+          await requireSameModels(context, settings);
           const dataset = found.rowsTotal === null || gaps ? await reopenDataset(found.source, sayNote) : null;
           const begin = async () => {
             const run = gaps ? await reopenGaps(database, found.id) : found;
             return run.state === 'paused' ? changeRun(database, run.id, 'resume') : run;
           };
-          const { settings } = found;
           const { run, ended, exitCode } = await doJob(context, { settings, begin, dataset, place });
           return ended ? finishJob(context, run, options) : exitCode;
         },

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { version } from '../config.ts';
 import { UsageError } from '../contract/errors.ts';
+import { knownSettings } from '../contract/features.ts';
 import { countRowErrors, reopenRowErrors } from '../store/retry.ts';
 import { getRun } from '../store/runs.ts';
 import { withContext } from './context.ts';
@@ -49,7 +51,8 @@ their text was never stored. Fix the source, and start a new run with them.`,
             `${formatCount(unreadable)} row errors are left as they are: those rows could not be read from the source.\n`,
           );
         }
-        if (!options.detach && retryable > 0) await requireSameModels(context, run.settings);
+        const works = !options.detach && retryable > 0;
+        if (works) await requireSameModels(context, knownSettings(run, `this detoxq (${version})`));
         const reopen = async () => {
           const { rows, chunks } = await reopenRowErrors(database, run.id);
           process.stderr.write(
@@ -59,7 +62,7 @@ their text was never stored. Fix the source, and start a new run with them.`,
           );
           return rows;
         };
-        if (options.detach || retryable === 0) {
+        if (!works) {
           const rows = await reopen();
           if (options.out !== undefined) await exportRun(context, run, options.out);
           if (options.json) process.stdout.write(`${JSON.stringify({ run: run.id, rows, unreadable })}\n`);

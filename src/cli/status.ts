@@ -98,14 +98,16 @@ async function show(context: Context, reference: string, { json }: StatusOptions
   const summary = await readSummary(context.database, run.id);
   const report = reportRun(run, summary);
   const { chunksQueued, chunksActive, chunksDone } = summary.progress;
-  const { workers, trouble } = await readLife(context, run);
+  const { workers, trouble, unable } = await readLife(context, run);
   if (json) {
     process.stdout.write(
-      `${JSON.stringify({ ...report, chunksQueued, chunksActive, chunksDone, workers, trouble }, null, 2)}\n`,
+      `${JSON.stringify({ ...report, chunksQueued, chunksActive, chunksDone, workers, trouble, unable }, null, 2)}\n`,
     );
     return;
   }
   const chunks = `  chunks      ${chunksDone} done, ${chunksActive} in work, ${chunksQueued} waiting`;
   const stuck = trouble.map((reason) => `  stuck       ${visible(asCalled(reason))}\n`).join('');
-  process.stdout.write(`${summaryText(report, describeResults(context, run.id))}\n${chunks}\n${stuck}`);
+  // Where no worker can, that is why it is stuck.
+  const left = trouble.length > 0 ? [] : unable.map(({ reason }) => `  left        ${visible(asCalled(reason))}\n`);
+  process.stdout.write(`${summaryText(report, describeResults(context, run.id))}\n${chunks}\n${left.join('')}${stuck}`);
 }

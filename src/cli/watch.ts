@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError } from '../contract/errors.ts';
 import { OUTCOMES } from '../contract/outcome.ts';
 import type { Run, RunProgress, RunState } from '../contract/run.ts';
-import { findTrouble, seconds } from '../report/trouble.ts';
+import { findTrouble, seconds, unableWorkers } from '../report/trouble.ts';
 import { readChunkFaults } from '../store/chunks.ts';
 import { readProgress } from '../store/progress.ts';
 import { getRun } from '../store/runs.ts';
@@ -26,6 +26,8 @@ export interface RunLife {
   readonly workers: readonly WorkerLife[];
   /** Why it does not come to its end by itself. */
   readonly trouble: readonly string[];
+  /** Workers that leave the run to others, and why. */
+  readonly unable: readonly { readonly worker: string; readonly reason: string }[];
 }
 
 export async function readLife({ database }: Context, run: Run): Promise<RunLife> {
@@ -36,8 +38,9 @@ export async function readLife({ database }: Context, run: Run): Promise<RunLife
   const chunksTotal = run.chunksTotal ?? (rowsTotal === null ? null : (await getRun(database, run.id)).chunksTotal);
   const producer = await readProducer(database, run.id);
   const faults = await readChunkFaults(database, run.id);
-  const trouble = findTrouble({ id: run.id, rowsTotal, chunksTotal }, progress, workers, producer, faults);
-  return { progress, workers, trouble };
+  const trouble = findTrouble({ ...run, rowsTotal, chunksTotal }, progress, workers, producer, faults);
+  const unable = ENDED.includes(progress.state) ? [] : unableWorkers(run, workers);
+  return { progress, workers, trouble, unable };
 }
 
 /** Follows a run until it ends or Ctrl-C: on a terminal a bar with what is below it, elsewhere lines. */
@@ -74,7 +77,7 @@ export async function watchRun(context: Context, run: Run): Promise<void> {
 }
 
 /** Rows by state, workers with their heartbeat, and what is in the way. */
-export function detailLines({ progress, workers, trouble }: RunLife): string[] {
+export function detailLines({ progress, workers, trouble, unable }: RunLife): string[] {
   // What must be seen first: a narrow terminal cuts the end.
   const states = [
     ...(progress.rowErrors > 0 ? [plural(progress.rowErrors, 'row error')] : []),
@@ -92,7 +95,9 @@ export function detailLines({ progress, workers, trouble }: RunLife): string[] {
         `${worker.silentMs > SILENT_MS ? 'silent for' : 'heard of'} ${seconds(worker.silentMs)}${worker.silentMs > SILENT_MS ? '' : ' ago'}`,
     ),
   ];
-  return [...lines, ...trouble.map((reason) => `  stuck    ${visible(asCalled(reason))}`)];
+  // Where no worker can, that is why it is stuck.
+  const left = trouble.length > 0 ? [] : unable.map(({ reason }) => `  left     ${visible(asCalled(reason))}`);
+  return [...lines, ...left, ...trouble.map((reason) => `  stuck    ${visible(asCalled(reason))}`)];
 }
 
 function plural(count: number, what: string): string {

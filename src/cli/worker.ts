@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { version } from '../config.ts';
 import { ServiceError } from '../contract/errors.ts';
 import { deviceName } from '../contract/model-device.ts';
 import type { ChunkQueue } from '../queue/queue.ts';
@@ -47,8 +48,10 @@ A second signal ends it at once; its chunks are delivered again when their locks
           const name = `${hostname()}/${process.pid}`;
           const stop = listenForStop((text) => log.info({ worker: name }, text));
           const openEngines = engineOpener(context, place, { runsOfOthers: true });
-          const worker = await startWorker({ database, queue, openEngines, processes, name, log });
-          const reconciler = createReconciler({ database, queue, log });
+          const worker = await startWorker({ database, queue, openEngines, processes, name, log, version });
+          // Rows may be kept in another form by a newer schema.
+          const mayAdd = () => worker.outdated() === null;
+          const reconciler = createReconciler({ database, queue, log, mayAdd });
           reconciler.start();
           log.info({ worker: name, processes, device: deviceName(place.device) }, 'worker is ready');
           try {

@@ -21,6 +21,11 @@ export class ServiceError extends DetoxqError {
   override readonly name = 'ServiceError';
 }
 
+/** A run requires more than this version knows. Nothing of it was changed: newer versions work on it. */
+export class UnsupportedRunError extends DetoxqError {
+  override readonly name = 'UnsupportedRunError';
+}
+
 /** `DETOXQ_HOME` cannot be written. The message says why (on a full disk, how full it is) and what to do. */
 export class HomeError extends ServiceError {}
 

@@ -28,7 +28,10 @@ export interface Run {
   readonly name: string | null;
   readonly state: RunState;
   readonly source: RunSource;
+  /** As they are stored: of a newer version, they may hold more. Who works by them asks `knownSettings`. */
   readonly settings: RunSettings;
+  /** Features that a worker must know (features.ts). */
+  readonly requires: readonly string[];
   readonly settingsHash: string;
   /** Null until the source was read to its end. */
   readonly rowsTotal: number | null;

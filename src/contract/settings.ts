@@ -73,6 +73,20 @@ export const runSettings = z.strictObject({
 });
 export type RunSettings = z.infer<typeof runSettings>;
 
+/** Longest name of a setting in a message. */
+const SETTING_SHOWN = 80;
+
+/** Settings as they were stored, perhaps by a newer version: strictly, since a setting that is not understood would change rows. */
+export function parseSettings(stored: unknown): { readonly settings: RunSettings } | { readonly unknown: string } {
+  const parsed = runSettings.safeParse(stored);
+  if (parsed.success) return { settings: parsed.data };
+  const [issue] = parsed.error.issues;
+  if (issue === undefined) return { unknown: 'settings' };
+  const keys = issue.code === 'unrecognized_keys' ? issue.keys : [];
+  const name = [...issue.path.map(String), ...keys.slice(0, 1)].join('.').slice(0, SETTING_SHOWN);
+  return { unknown: keys.length > 0 ? name : `${name}: a value of another kind` };
+}
+
 /** Generation options of a run. The first runs knew one, under a name of its own. */
 export function generationOf({ generation }: Pick<RunSettings, 'generation'>): GenerationOverrides {
   const { maxNewTokens, ...overrides } = generation;

@@ -23,6 +23,8 @@ export interface ReconcilerDependencies {
   readonly log: Log;
   /** Only this run; null: none yet. Default all open runs. */
   readonly onlyRun?: (() => string | null) | undefined;
+  /** False: nothing is compared for now. Default always. */
+  readonly mayAdd?: (() => boolean) | undefined;
   /** How often a run is looked at, by whichever reconciler comes first. Default 10 s. */
   readonly everyMs?: number;
 }
@@ -51,6 +53,7 @@ export function createReconciler({
   queue,
   log,
   onlyRun,
+  mayAdd = () => true,
   everyMs = EVERY_MS,
 }: ReconcilerDependencies): Reconciler {
   const closing = new AbortController();
@@ -76,6 +79,7 @@ export function createReconciler({
   }
 
   async function runsToCompare(): Promise<readonly string[]> {
+    if (!mayAdd()) return [];
     if (onlyRun === undefined) return openRuns(database);
     const runId = onlyRun();
     return runId === null ? [] : [runId];

@@ -1,3 +1,4 @@
+import { missingFeatures } from '../contract/features.ts';
 import type { Run, RunProgress } from '../contract/run.ts';
 import type { ChunkFaults } from '../store/chunks.ts';
 import { type ProducerLife, SILENT_MS, type WorkerLife } from '../store/workers.ts';
@@ -7,7 +8,7 @@ const YOUNG_MS = 10_000;
 
 /** Why a run does not come to its end by itself, with what to do; empty when nothing is in its way. */
 export function findTrouble(
-  run: Pick<Run, 'id' | 'rowsTotal' | 'chunksTotal'>,
+  run: Pick<Run, 'id' | 'rowsTotal' | 'chunksTotal' | 'requires'>,
   progress: Pick<RunProgress, 'state' | 'chunksQueued' | 'chunksActive' | 'chunksDone'>,
   workers: readonly WorkerLife[],
   producer: ProducerLife | null,
@@ -31,17 +32,14 @@ export function findTrouble(
   }
   if (progress.state === 'paused' || progress.chunksQueued + progress.chunksActive === 0) return found;
   const alive = workers.filter(({ silentMs }) => silentMs <= SILENT_MS);
-  const unable = alive.filter(({ problem }) => problem?.runId === run.id);
+  const unable = unableWorkers(run, alive);
   if (alive.length === 0) {
     found.push(
       `no worker is alive; start one: detoxq worker (with the same DATABASE_URL, DETOXQ_SCHEMA, REDIS_URL and DETOXQ_QUEUE as the producer), or work on it here: detoxq resume ${run.id}`,
     );
   } else if (unable.length === alive.length) {
-    const reasons = [...new Set(unable.map(({ problem }) => problem?.message))];
+    const reasons = [...new Set(unable.map(({ reason }) => reason))];
     found.push(`no worker that is alive gets on with it: ${reasons.join('; ')}`);
-  } else {
-    for (const { name, problem } of unable)
-      found.push(`the worker ${name} does not get on with it: ${problem?.message}`);
   }
   for (const { chunks, reason, lastAt } of faults) {
     const ago = seconds(Math.max(0, now.getTime() - lastAt.getTime()));
@@ -58,6 +56,28 @@ export function gapReason(runId: string, missing: number, chunksTotal: number): 
     `${missing} of its ${chunksTotal} chunks are no longer in the ledger: somebody removed them, or Postgres was restored to ` +
     `an earlier moment; to read these rows again: detoxq resume ${runId}, or begin a new run where the source is gone`
   );
+}
+
+/** Workers that are alive and cannot work on this run, with the reason of each. */
+export function unableWorkers(
+  run: Pick<Run, 'id' | 'requires'>,
+  workers: readonly WorkerLife[],
+): { readonly worker: string; readonly reason: string }[] {
+  return workers
+    .filter(({ silentMs }) => silentMs <= SILENT_MS)
+    .flatMap(({ name: worker, problem, knows, version }) => {
+      if (problem !== null && (problem.runId === run.id || problem.runId === null))
+        return [{ worker, reason: problem.message }];
+      const missing = missingFeatures(run.requires, knows);
+      if (missing.length === 0) return [];
+      const which = version === null ? 'an older detoxq' : `detoxq ${version}`;
+      return [
+        {
+          worker,
+          reason: `run ${run.id} requires ${missing.join(', ')}, which worker ${worker} (${which}) does not know: upgrade it`,
+        },
+      ];
+    });
 }
 
 /** `6400` → `6 s`. */

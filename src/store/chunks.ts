@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DatasetError, UsageError } from '../contract/errors.ts';
+import { KNOWN_FEATURES } from '../contract/features.ts';
 import type { SourceRow } from '../contract/row.ts';
 import type { RunState } from '../contract/run.ts';
 import { bytesArray } from './binary-array.ts';
@@ -66,8 +67,11 @@ export interface Claim {
   readonly unpackedBytes: number;
 }
 
-/** Why a chunk cannot be claimed. In each case its job has no purpose any more. */
-export type ClaimRefusal = 'done' | 'paused' | 'cancelled' | 'unknown';
+/**
+ * Why a chunk cannot be claimed. Its job has no purpose any more; unless the run is `unsupported`, which requires
+ * what the worker does not know: then the job is for others.
+ */
+export type ClaimRefusal = 'done' | 'paused' | 'cancelled' | 'unknown' | 'unsupported';
 
 /**
  * Puts chunks into the ledger, in one statement. Chunks that are there already stay as they are, so that a producer
@@ -174,12 +178,14 @@ const NEXT_CLAIM = `chunks.claims + CASE WHEN ${REPEATED} THEN 0 ELSE 1 END`;
  *
  * @param repeated of each chunk: whether `worker` may hold it by a claim that it did not hear of, or could not give back. That
  *   claim is given again, and no attempt is counted. Default: of none.
+ * @param known features of the worker
  */
 export async function claimChunks(
   connection: Connection,
   chunks: readonly ChunkKey[],
   worker: string,
   repeated: readonly boolean[] = [],
+  known: readonly string[] = KNOWN_FEATURES,
 ): Promise<(Claim | ClaimRefusal)[]> {
   const claims = new Map<number, Claim | ClaimRefusal>();
   let repeats = true;
@@ -197,37 +203,44 @@ export async function claimChunks(
            AS given (run_id, chunk_no, repeated, position)
          JOIN detoxq.runs ON runs.id = given.run_id
        WHERE chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no AND chunks.state <> 'done'
-         AND runs.state IN ('enqueueing', 'running')
+         AND runs.state IN ('enqueueing', 'running') AND runs.requires <@ $5::text[]
        RETURNING position, chunks.run_id AS "runId", chunks.chunk_no AS "chunkNo", claims AS "claimNo", attempts,
          first_row AS "firstRow", row_count AS "rowCount", retrying, faults, last_fault AS "lastFault", decoding,
          ${DIGEST} AS "payloadDigest", ${UNPACKED_BYTES} AS "unpackedBytes"`,
-      [...values, worker, left.map((at) => repeats && (repeated[at] ?? false))],
+      [...values, worker, left.map((at) => repeats && (repeated[at] ?? false)), known],
     );
     // Who asks for a chunk twice at once gets it twice, by two claims.
     repeats = false;
     for (const { position, ...claim } of claimed) claims.set(left[position - 1] ?? -1, claim);
     if (claimed.length === left.length) continue;
-    const found = await connection.query<{ position: number; runState: RunState | null; chunkState: string | null }>(
-      `SELECT position, runs.state AS "runState", chunks.state AS "chunkState"
+    const found = await connection.query<FoundChunk & { position: number }>(
+      `SELECT position, runs.state AS "runState", chunks.state AS "chunkState", runs.requires <@ $3::text[] AS supported
        FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS given (run_id, chunk_no, position)
          LEFT JOIN detoxq.chunks ON chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no
          LEFT JOIN detoxq.runs ON runs.id = chunks.run_id`,
-      values,
+      [...values, known],
     );
-    for (const { position, runState, chunkState } of found) {
+    for (const { position, ...chunk } of found) {
       const at = left[position - 1] ?? -1;
       if (claims.has(at)) continue;
-      const refusal = refusalOf(runState, chunkState);
+      const refusal = refusalOf(chunk);
       if (refusal !== null) claims.set(at, refusal);
     }
   }
 }
 
+interface FoundChunk {
+  readonly runState: RunState | null;
+  readonly chunkState: string | null;
+  readonly supported: boolean | null;
+}
+
 /** Null: it could be claimed. Someone else's release or the user's change came in between, or it was asked for twice: try again. */
-function refusalOf(runState: RunState | null, chunkState: string | null): ClaimRefusal | null {
+function refusalOf({ runState, chunkState, supported }: FoundChunk): ClaimRefusal | null {
   if (runState === null || chunkState === null) return 'unknown';
   if (chunkState === 'done') return 'done';
-  return runState === 'enqueueing' || runState === 'running' ? null : runState;
+  if (runState !== 'enqueueing' && runState !== 'running') return runState;
+  return supported === false ? 'unsupported' : null;
 }
 
 /** Why a try of a chunk failed, for the ledger. */

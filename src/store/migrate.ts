@@ -140,6 +140,23 @@ export async function requireCurrentSchema(connection: Connection, folder: strin
   );
 }
 
+/** The version of the schema that this detoxq has: the number of its migrations. */
+export async function knownSchema(folder: string = MIGRATIONS): Promise<number> {
+  return (await readMigrations(folder)).length;
+}
+
+/**
+ * Looked at while programs run: the schema may be migrated by a newer one meanwhile.
+ * @returns the newest migration that is beyond `known`; null where there is none
+ */
+export async function newerSchema(connection: Connection, known: number): Promise<string | null> {
+  const [newest] = await connection.query<{ name: string }>(
+    'SELECT name FROM detoxq.detoxq_migrations WHERE version > $1 ORDER BY version DESC LIMIT 1',
+    [known],
+  );
+  return newest?.name ?? null;
+}
+
 async function readMigrations(folder: string): Promise<Migration[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
   return Promise.all(

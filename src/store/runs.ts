@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { DatasetError, UsageError } from '../contract/errors.ts';
+import { DatasetError, DetoxqError, UsageError } from '../contract/errors.ts';
+import { requiredFeatures } from '../contract/features.ts';
 import type { Run, RunSource, RunState } from '../contract/run.ts';
-import { type RunSettings, settingsHash } from '../contract/settings.ts';
+import { parseSettings, type RunSettings, settingsHash } from '../contract/settings.ts';
 import type { Connection, Database } from './pool.ts';
 
 /*
@@ -35,7 +36,7 @@ const ID_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789';
 const LATEST = 'latest';
 
 const COLUMNS = `
-  id, name, state, source, settings,
+  id, name, state, source, settings, requires,
   settings_hash AS "settingsHash", rows_total AS "rowsTotal", chunks_total AS "chunksTotal",
   created_at AS "createdAt", finished_at AS "finishedAt"`;
 
@@ -45,14 +46,20 @@ export interface NewRun {
   readonly settings: RunSettings;
 }
 
-/** A new run in state `enqueueing`, with the partition for its results. */
+/**
+ * A new run in state `enqueueing`, with the partition for its results.
+ * @throws DetoxqError when its settings would be read back as others: no worker would take it
+ */
 export async function createRun(database: Database, { name, source, settings }: NewRun): Promise<Run> {
+  const stored = JSON.stringify(settings);
+  const parsed = parseSettings(JSON.parse(stored));
+  if ('unknown' in parsed) throw new DetoxqError(`settings of a run cannot be stored: ${parsed.unknown}`);
   for (;;) {
     const run = await database.transaction(async (connection) => {
       const [row] = await connection.query<Run>(
-        `INSERT INTO detoxq.runs (id, name, source, settings, settings_hash) VALUES ($1, $2, $3, $4, $5)
+        `INSERT INTO detoxq.runs (id, name, source, settings, settings_hash, requires) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
-        [newRunId(), name, JSON.stringify(source), JSON.stringify(settings), settingsHash(settings)],
+        [newRunId(), name, JSON.stringify(source), stored, settingsHash(settings), requiredFeatures(settings)],
       );
       if (row !== undefined) await connection.query('SELECT detoxq.create_results_partition($1)', [row.id]);
       return row;

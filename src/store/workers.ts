@@ -8,9 +8,10 @@ export const SILENT_MS = 20_000;
 /** Rows of workers that were silent this long are removed by the next one that beats. */
 const FORGOTTEN_AFTER = '60 seconds';
 
-/** What keeps a worker from working on a run. */
+/** What keeps a worker from working. */
 export interface WorkerProblem {
-  readonly runId: string;
+  /** Null: on any run. */
+  readonly runId: string | null;
   readonly message: string;
 }
 
@@ -23,6 +24,10 @@ export interface WorkerBeat {
   /** Chunks in work. */
   readonly chunks: number;
   readonly problem: WorkerProblem | null;
+  /** Features that it knows (contract/features.ts). Workers of detoxq 0.1 that began before the schema had these know none. */
+  readonly knows: readonly string[];
+  /** Of detoxq; null where it was not said. */
+  readonly version: string | null;
 }
 
 export interface WorkerLife extends WorkerBeat {
@@ -39,10 +44,15 @@ export async function beatWorker(connection: Connection, beat: WorkerBeat): Prom
          FOR UPDATE SKIP LOCKED
        )
      )
-     INSERT INTO detoxq.workers (name, host, pid, started_at, chunks, problem_run, problem) VALUES ($1, $2, $3, $4, $5, $6, $7)
+     INSERT INTO detoxq.workers (name, host, pid, started_at, chunks, problem_run, problem, knows, version)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT (name) DO UPDATE SET host = excluded.host, pid = excluded.pid, started_at = excluded.started_at,
-       heartbeat_at = now(), chunks = excluded.chunks, problem_run = excluded.problem_run, problem = excluded.problem`,
-    [beat.name, beat.host, beat.pid, beat.startedAt, beat.chunks, beat.problem?.runId ?? null, beat.problem?.message],
+       heartbeat_at = now(), chunks = excluded.chunks, problem_run = excluded.problem_run, problem = excluded.problem,
+       knows = excluded.knows, version = excluded.version`,
+    [
+      ...[beat.name, beat.host, beat.pid, beat.startedAt, beat.chunks],
+      ...[beat.problem?.runId ?? null, beat.problem?.message ?? null, beat.knows, beat.version],
+    ],
   );
 }
 
@@ -56,13 +66,13 @@ export async function readWorkers(connection: Connection): Promise<WorkerLife[]>
   const rows = await connection.query<
     Omit<WorkerLife, 'problem'> & { readonly problemRun: string | null; readonly problem: string | null }
   >(
-    `SELECT name, host, pid, started_at AS "startedAt", chunks, problem_run AS "problemRun", problem,
+    `SELECT name, host, pid, started_at AS "startedAt", chunks, problem_run AS "problemRun", problem, knows, version,
        (greatest(0, extract(epoch FROM now() - heartbeat_at)) * 1000)::integer AS "silentMs"
      FROM detoxq.workers WHERE heartbeat_at >= now() - interval '${FORGOTTEN_AFTER}' ORDER BY name`,
   );
   return rows.map(({ problemRun, problem, ...life }) => ({
     ...life,
-    problem: problemRun === null || problem === null ? null : { runId: problemRun, message: problem },
+    problem: problem === null ? null : { runId: problemRun, message: problem },
   }));
 }
 

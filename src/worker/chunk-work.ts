@@ -1,4 +1,6 @@
 import { DamagedPayloadError } from '../contract/chunk.ts';
+import { UnsupportedRunError } from '../contract/errors.ts';
+import { knownSettings } from '../contract/features.ts';
 import type { Log } from '../contract/log.ts';
 import type { RowResult } from '../contract/outcome.ts';
 import { type ChunkRow, isRejected, type RejectedRow, type RowFault, type SourceRow } from '../contract/row.ts';
@@ -46,6 +48,10 @@ export interface ChunkWorkDependencies {
   readonly engines: EnginesBySettings;
   /** For the ledger: who has the claim. */
   readonly workerName: string;
+  /** This worker, for messages. */
+  readonly who: string;
+  /** Features that it knows. */
+  readonly knows: readonly string[];
   readonly log: Log;
   /** From then on, no one waits for Postgres any more. */
   readonly stopping: AbortSignal;
@@ -78,14 +84,15 @@ interface Frozen {
 }
 
 export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork {
-  const { database, engines, workerName, log, stopping } = dependencies;
+  const { database, engines, workerName, who, knows, log, stopping } = dependencies;
   // The settings of a run never change, so they are read once; a failed read is tried again.
   const frozen = new Map<string, Promise<Frozen>>();
   const readFrozen = (runId: string): Promise<Frozen> => {
     const known = frozen.get(runId);
     if (known !== undefined) return known;
     const reading = (async () => {
-      const run = await getRun(database, runId);
+      const stored = await getRun(database, runId);
+      const run = { ...stored, settings: knownSettings(stored, who, knows) };
       const scorerId = await modelId(database, run.settings.scorer);
       const detoxifierId = await modelId(database, run.settings.detoxifier);
       const { prefilter } = run.settings;
@@ -147,7 +154,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     return { outcome: { results, errors, ...models, timingsMs }, sources };
   };
 
-  const claims = createClaims(database, workerName, CHUNKS_TOGETHER);
+  const claims = createClaims(database, workerName, knows, CHUNKS_TOGETHER);
   const memory = createByteBudget(MOST_BYTES_IN_WORK);
   const writer = createResultWriter({ database, log, stopping });
   const endIfDone = createGatherer(
@@ -184,6 +191,8 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
     async settle({ runId, chunkNo, payload }) {
       const suspect = await gate.shared(async () => {
         const claim = await claims.claim({ runId, chunkNo });
+        if (claim === 'unsupported')
+          throw new UnsupportedRunError(`run ${runId} requires what ${who} does not know: upgrade it`);
         if (typeof claim === 'string') {
           log.debug({ runId, chunkNo, state: claim }, 'nothing to do for this chunk');
           // A worker that died after the last chunk's completion left this to whoever comes next.

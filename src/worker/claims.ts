@@ -29,13 +29,19 @@ export interface Claims {
   release(claim: Claim, fault: ChunkFault | undefined): Promise<void>;
 }
 
-export function createClaims(database: Database, workerName: string, together: GatherOptions): Claims {
+/** @param knows features of this worker */
+export function createClaims(
+  database: Database,
+  workerName: string,
+  knows: readonly string[],
+  together: GatherOptions,
+): Claims {
   const own = new Map<string, ChunkKey>();
 
   const claimOne = createGatherer(async (chunks: readonly ChunkKey[]) => {
     const repeated = chunks.map((chunk) => own.has(nameOf(chunk)));
     for (const chunk of chunks) own.set(nameOf(chunk), chunk);
-    const claims = await claimChunks(database, chunks, workerName, repeated);
+    const claims = await claimChunks(database, chunks, workerName, repeated, knows);
     for (const chunk of chunks) own.delete(nameOf(chunk));
     return claims;
   }, together);

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { knownSchema, newerSchema } from '../store/migrate.ts';
 import type { Database } from '../store/pool.ts';
 import { beatWorker, HEARTBEAT_MS, removeWorker, type WorkerProblem } from '../store/workers.ts';
 
@@ -11,23 +12,48 @@ export interface Heartbeat {
   stop(): Promise<void>;
 }
 
-/** Keeps a worker's row in `workers` fresh. Costs one small statement every 5 s; faults of it are no one's business. */
-export function startHeartbeat(
-  database: Database,
-  name: string,
-  chunksInWork: () => number,
+export interface HeartbeatOptions {
+  readonly name: string;
+  /** This worker, for messages. */
+  readonly who: string;
+  /** Features that it knows. */
+  readonly knows: readonly string[];
+  readonly version: string | null;
+  readonly chunksInWork: () => number;
   /** Results that are computed and cannot be written now. */
-  waiting: () => WorkerProblem | null,
-): Heartbeat {
-  const life = { name, host: hostname(), pid: process.pid, startedAt: new Date() };
-  let problem: WorkerProblem | null = null;
-  let beating: Promise<void> = Promise.resolve();
-  let stopped = false;
+  readonly waiting: () => WorkerProblem | null;
+  /** Called when the schema has become newer than this worker (with what to say), and when it no longer is (null). */
+  readonly onOutdated: (message: string | null) => void;
+}
 
+/** Keeps a worker's row in `workers` fresh. Costs two small statements every 5 s; faults of them are no one's business. */
+export function startHeartbeat(database: Database, options: HeartbeatOptions): Heartbeat {
+  const { name, who, knows, version, chunksInWork, waiting, onOutdated } = options;
+  const life = { name, host: hostname(), pid: process.pid, startedAt: new Date(), knows, version };
+  let problem: WorkerProblem | null = null;
+  let outdated: string | null = null;
+  let stopped = false;
+  // Read now: a program that is replaced on disk while it runs is still the old one.
+  const known = knownSchema();
+  known.catch(() => {});
+  let beating: Promise<void> = Promise.resolve();
+
+  const lookAtSchema = async (): Promise<void> => {
+    const newer = await newerSchema(database, await known);
+    const message =
+      newer === null ? null : `the schema of this database has become newer (${newer}) than ${who}: upgrade it`;
+    if (message === outdated) return;
+    outdated = message;
+    onOutdated(message);
+  };
   const beat = (): void => {
     // A worker that cannot reach Postgres logs it where it matters; here it is only silent.
     beating = beating
-      .then(() => beatWorker(database, { ...life, chunks: chunksInWork(), problem: problem ?? waiting() }))
+      .then(lookAtSchema)
+      .then(() => {
+        const shown = outdated === null ? (problem ?? waiting()) : { runId: null, message: outdated };
+        return beatWorker(database, { ...life, chunks: chunksInWork(), problem: shown });
+      })
       .catch(() => {});
   };
   beat();
@@ -36,8 +62,9 @@ export function startHeartbeat(
 
   return {
     failed(runId, message) {
+      const first = problem === null;
       problem = { runId, message };
-      beat();
+      if (first) beat();
     },
     settled(runId) {
       if (problem?.runId === runId) problem = null;

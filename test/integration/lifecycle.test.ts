@@ -138,7 +138,7 @@ describe('retry', () => {
     const run = await enqueue();
     const trouble = async () =>
       findTrouble(
-        { id: run.id, rowsTotal: 40, chunksTotal: 5 },
+        { id: run.id, rowsTotal: 40, chunksTotal: 5, requires: run.requires },
         await readProgress(database, run.id),
         await readWorkers(database),
         await readProducer(database, run.id),

@@ -68,6 +68,8 @@ test('each role can do what its commands do', async () => {
     startedAt: new Date(),
     chunks: 0,
     problem: null,
+    knows: ['results-2'],
+    version: '0.1.0',
   });
   await beginReconciling(worker, run.id, 0);
   const work = async (failing: ReadonlySet<number>) => {

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { findTrouble } from '../../src/report/trouble.ts';
 import type { ProducerLife, WorkerLife } from '../../src/store/workers.ts';
 
-const run = { id: 'rabcdefg', rowsTotal: 10, chunksTotal: 5 };
-const half = { id: 'rabcdefg', rowsTotal: null, chunksTotal: null };
+const run = { id: 'rabcdefg', rowsTotal: 10, chunksTotal: 5, requires: ['results-2'] };
+const half = { id: 'rabcdefg', rowsTotal: null, chunksTotal: null, requires: ['results-2'] };
 const busy = { state: 'running', chunksQueued: 3, chunksActive: 1, chunksDone: 1 } as const;
 const reading = { state: 'enqueueing', chunksQueued: 3, chunksActive: 1, chunksDone: 1 } as const;
 const producer: ProducerLife = { producer: 'host/1', silentMs: 500, ageMs: 60_000 };
@@ -14,6 +14,8 @@ const worker: WorkerLife = {
   startedAt: new Date(0),
   chunks: 1,
   problem: null,
+  knows: ['results-2'],
+  version: '0.1.0',
   silentMs: 1_000,
 };
 const unable = { ...worker, problem: { runId: run.id, message: 'no such checkpoint' } };
@@ -23,7 +25,8 @@ test.each([
   ['no worker', run, busy, [], null, ['no worker is alive']],
   ['only a silent worker', run, busy, [{ ...worker, silentMs: 25_000 }], null, ['no worker is alive']],
   ['no worker that has the models', run, busy, [unable, unable], null, ['no such checkpoint']],
-  ['one of two that lacks them', run, busy, [unable, worker], null, ['does not get on with it']],
+  ['one of two that lacks them', run, busy, [unable, worker], null, []],
+  ['only an older worker', run, busy, [{ ...worker, knows: [], version: null }], null, ['an older detoxq']],
   ['one that lacks those of another run', { ...run, id: 'rother23' }, busy, [unable], null, []],
   ['a producer that reads', half, reading, [worker], producer, []],
   [
