@@ -56,6 +56,7 @@ describe('a run', () => {
       source: SOURCE,
       settings: SETTINGS,
       settingsHash: settingsHash(SETTINGS),
+      requires: ['results-2'],
       rowsTotal: null,
       chunksTotal: null,
       createdAt: expect.any(Date),

@@ -74,8 +74,8 @@ export interface FaultCluster {
   startCli(args: readonly string[], env?: Record<string, string>): CliProcess;
   /** Reads on the source of a run (see fault-producer.ts). */
   readOn(run: string, env?: Record<string, string>): CliProcess;
-  /** A worker process, when it is ready. */
-  worker(options?: Partial<FaultWorkerOptions>): Promise<FaultWorker>;
+  /** A worker process, when it is ready; of another version, whose fault-worker.ts is `program`. */
+  worker(options?: Partial<FaultWorkerOptions>, program?: string): Promise<FaultWorker>;
   queue(): Promise<ChunkQueue>;
   /** Numbers of a query's only row. */
   counts(sql: string, values?: readonly unknown[]): Promise<Record<string, number>>;
@@ -126,7 +126,7 @@ export async function startCluster(redisOptions: readonly string[] = []): Promis
     cli: (args, extra = {}) => runCli(args, { ...env, ...extra }),
     startCli: (args, extra = {}) => startCli(args, { ...env, ...extra }),
     readOn: (run, extra = {}) => startProgram(PRODUCER, [run], { ...env, ...extra }),
-    async worker(options = {}) {
+    async worker(options = {}, program = WORKER) {
       const all: FaultWorkerOptions = {
         databaseUrl: postgres.url,
         redisUrl: redis.url,
@@ -138,7 +138,7 @@ export async function startCluster(redisOptions: readonly string[] = []): Promis
         clockMs: 0,
         ...options,
       };
-      const worker = faultWorker(startProgram(WORKER, [JSON.stringify(all)], {}));
+      const worker = faultWorker(startProgram(program, [JSON.stringify(all)], {}));
       workers.push(worker);
       await worker.stderrMatches(/worker is ready/);
       return worker;
