@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { migrate } from '../store/migrate.ts';
-import { createRoles, ROLES } from '../store/roles.ts';
+import { createRoles, hasRoles, ROLES } from '../store/roles.ts';
 import { withContext } from './context.ts';
 
 export function addMigrateCommand(program: Command): void {
@@ -17,11 +17,13 @@ Examples:
   DATABASE_URL=postgres://detoxq@db/detoxq detoxq migrate
   detoxq migrate --roles && psql -c "CREATE USER alice PASSWORD '…' IN ROLE detoxq_worker"
 
-SECURITY.md says what each role may do.`,
+Where these roles have rights already, an update gives them those to what is new. SECURITY.md says what each role may do.`,
     )
     .action(async ({ roles }: { roles?: boolean }) => {
       await withContext({ schema: 'skip' }, async ({ database, otherSchemas }) => {
         const applied = await migrate(database);
+        // The roles need rights to what is new: without them, workers and producers of theirs stop at it.
+        const renew = roles || (applied.length > 0 && (await hasRoles(database)));
         const lines = [
           ...applied.map((name) => `Applied ${name}.`),
           `The schema ${database.schema} is up to date.`,
@@ -30,7 +32,7 @@ SECURITY.md says what each role may do.`,
             : [`Other installations in this database, left as they are: ${otherSchemas.join(', ')} (DETOXQ_SCHEMA).`]),
         ];
         process.stderr.write(`${lines.join('\n')}\n`);
-        if (roles) {
+        if (renew) {
           await createRoles(database);
           process.stderr.write(`The roles ${ROLES.join(', ')} have their rights.\n`);
         }

@@ -71,6 +71,14 @@ export async function createRoles(database: Database): Promise<void> {
   }
 }
 
+/** Whether the roles have rights in this schema: after a migration they need those to what is new. */
+export async function hasRoles(database: Database): Promise<boolean> {
+  const [found] = await database.query<{ granted: boolean | null }>(
+    `SELECT has_table_privilege(oid, 'detoxq.workers', 'INSERT') AS granted FROM pg_roles WHERE rolname = 'detoxq_worker'`,
+  );
+  return found?.granted ?? false;
+}
+
 async function createRole(connection: Connection, role: string): Promise<void> {
   await connection.query(`
     DO $do$ BEGIN
