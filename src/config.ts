@@ -115,7 +115,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     searchPath: values.PATH,
     command: values.npm_command === 'exec' ? 'npx detoxq' : 'detoxq',
     hub: {
-      endpoint: (values.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/+$/, ''),
+      endpoint: (values.HF_ENDPOINT ?? 'https://huggingface.co').replace(/(?<!\/)\/+$/, ''),
       token: values.HF_TOKEN,
       offline: ['1', 'true', 'yes', 'on'].includes(values.HF_HUB_OFFLINE.toLowerCase()),
       httpProxy: values.http_proxy ?? values.HTTP_PROXY,
@@ -165,7 +165,7 @@ function readDatabaseUrl(values: z.infer<typeof environment>): string | undefine
 function readRedisUrl(given: string | undefined, password: string | undefined): string | undefined {
   if (given === undefined) return undefined;
   const address = given.trim();
-  const [, scheme = '', authority = '', rest = ''] = /^([a-z]+:\/\/)([^/?#]*)(.*)$/is.exec(address) ?? [];
+  const [, scheme = '', authority = '', rest = ''] = /^([a-z]+:\/\/)([^/?#]*)(.*)/is.exec(address) ?? [];
   const at = authority.lastIndexOf('@');
   const user = authority.slice(0, Math.max(at, 0));
   const completed =

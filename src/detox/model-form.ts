@@ -20,24 +20,35 @@ const DOTS = String.raw`\.{2,}|…`;
 const NUMBER = `[0-9]+(?:[.,:/][0-9]+)+(?![${LNMU}])`;
 // `f**`, `sh****`: a stem, then stars to the end. Not after a star: that is the end of `**bold**`.
 const STARRED = String.raw`(?<![${LNMU}*])(?:${L}{1,2}\*{2,}|${L}{1,6}\*{3,})(?![${LNMU}*])`;
-const WORD_START = String.raw`#?[${LN}]|\$(?=${L})|@(?=ss|\$\$)`;
+const SIGNS = '[_*@$#%&]';
+const SIGNS_INSIDE = `${SIGNS}+(?=[${LN}])`; // f*ck, f@ck, fu#k, snake_case, at&t
 const WORD_INNER = [
   String.raw`[${LN}\p{M}]`,
-  `[_*@$#%&]+(?=[${LN}])`, // f*ck, f@ck, fu#k, snake_case, at&t
+  // From the first sign of a run only: what lies in it would be looked at once for each of its signs.
+  `(?<!${SIGNS})${SIGNS_INSIDE}`,
   String.raw`['’\-](?=[${LN}])`, // don't, half-assed
   String.raw`(?<!\p{Ll})[.!](?=${L})|[.!](?=[\p{Ll}\p{N}])`, // sh!t, U.S, utils.py; not `it.Then`
   String.raw`(?<=[${L}$@])\$`, // a$$
 ].join('|');
 const CLITIC = ` ?['’](?:[tTsSdDmM]|[rR][eE]|[lL][lL]|[vV][eE])(?![${LNMU}'’])`;
-const WORD = `(?:${STARRED}|(?:${WORD_START})(?:${WORD_INNER})*)(?:${CLITIC})?`;
 const MARK = String.raw`\*+|_+|~+|\u0060+`;
 const POINT = String.raw`[\p{P}\p{S}\p{M}]`;
 
-const LEXER = new RegExp(
-  `(?<url>${URL})|(?<user>${USER})|(?<trivia>${TRIVIA})|(?<dots>${DOTS})|(?<number>${NUMBER})` +
-    `|(?<word>${WORD})|(?<mark>${MARK})|(?<point>${POINT})`,
-  'gu',
-);
+function createLexer(wordStart: string): RegExp {
+  const word = `(?:${STARRED}|(?:${wordStart})(?:${WORD_INNER})*)(?:${CLITIC})?`;
+  return new RegExp(
+    `(?<url>${URL})|(?<user>${USER})|(?<trivia>${TRIVIA})|(?<dots>${DOTS})|(?<number>${NUMBER})` +
+      `|(?<word>${word})|(?<mark>${MARK})|(?<point>${POINT})`,
+    'gu',
+  );
+}
+
+const WORD_START = String.raw`#?[${LN}]|\$(?=${L})|@(?=ss)|@(?=\$\$)`;
+/** After a start with `@$$` the run of signs goes on, and no letter need be before it. */
+const LEXER = createLexer(`${WORD_START}(?:${SIGNS_INSIDE})?`);
+/** Within a run of signs that is known to end without a letter, so that a run of `@$$` is looked through once. */
+const LEXER_IN_SIGNS = createLexer(WORD_START);
+const SIGN_RUN = new RegExp(`${SIGNS}+`, 'y');
 
 const ASCII: ReadonlyMap<string, string> = new Map(
   Object.entries({ "'": '’‘‚‛′´ʼ', '"': '“”„‟″«»', '-': '‐‑‒–—―−', '!': '‼⁉', '?': '⁇⁈' }).flatMap(([ascii, others]) =>
@@ -69,23 +80,35 @@ export interface Token {
 /** The tokens of `text` in order. Emoji, control characters and Markdown marks have none. Time is linear in the text. */
 export function lex(text: string): Token[] {
   const tokens: Token[] = [];
-  LEXER.lastIndex = 0;
-  for (let found = LEXER.exec(text); found; found = LEXER.exec(text)) {
+  let at = 0;
+  let signsEnd = 0;
+  for (;;) {
+    const lexer = at < signsEnd ? LEXER_IN_SIGNS : LEXER;
+    lexer.lastIndex = at;
+    const found = lexer.exec(text);
+    if (!found) return tokens;
     const [raw] = found;
     const groups = found.groups ?? {};
     const start = found.index;
     let end = start + raw.length;
-    if (groups.word !== undefined) tokens.push({ form: wordForm(raw), start, end, kind: 'word' });
-    else if (groups.point !== undefined) {
+    if (groups.word !== undefined) {
+      tokens.push({ form: wordForm(raw), start, end, kind: 'word' });
+      if (end > signsEnd && raw.startsWith('@$$')) signsEnd = endOfSigns(text, start);
+    } else if (groups.point !== undefined) {
       while (text.startsWith(raw, end)) end += raw.length;
-      LEXER.lastIndex = end;
       tokens.push({ form: pointForm(raw), start, end, kind: 'point' });
     } else if (groups.number !== undefined) tokens.push({ form: wordForm(raw), start, end, kind: 'number' });
     else if (groups.url !== undefined) tokens.push({ form: LINK_FORM, start, end, kind: 'url' });
     else if (groups.user !== undefined) tokens.push({ form: MENTION_FORM, start, end, kind: 'user' });
     else if (groups.dots !== undefined) tokens.push({ form: '...', start, end, kind: 'dots' });
+    at = end;
   }
-  return tokens;
+}
+
+function endOfSigns(text: string, from: number): number {
+  SIGN_RUN.lastIndex = from;
+  SIGN_RUN.test(text);
+  return SIGN_RUN.lastIndex;
 }
 
 export function joinForms(tokens: readonly Token[]): string {

@@ -86,11 +86,11 @@ const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]/gu;
 
 function isId(text: string): boolean {
-  return isPlain(text) || /^[!-~]*\d[!-~]*$/.test(text) || /^[a-z][\w+.-]*:\/\/\S+$/i.test(text);
+  return isPlain(text) || /^[!-/:-~]*\d[!-~]*$/.test(text) || /^[a-z][\w+.-]*:\/\/\S+$/i.test(text);
 }
 
 function isPlain(text: string): boolean {
-  return /^([-+]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?|true|false|null|nan|-?infinity)$/i.test(text);
+  return /^([-+]?(\d[\d,]*(\.\d*)?|\.\d+)(e[-+]?\d+)?|true|false|null|nan|-?infinity)$/i.test(text);
 }
 
 /** JSON, a list as Python prints it, a time with its date. */

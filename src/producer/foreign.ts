@@ -198,7 +198,7 @@ function zipName(head: Buffer): string {
 /** The checksum of a header block, as every tar writes it: those of 1979 have no magic. */
 function isTar(head: Buffer): boolean {
   if (head.length < FOREIGN_BYTES || head[0] === 0) return false;
-  const written = /^[ 0]*([0-7]+)[ \0]/.exec(head.toString('latin1', 148, 156))?.[1];
+  const written = /^ *(?:0+ +)*([0-7]+)[ \0]/.exec(head.toString('latin1', 148, 156))?.[1];
   if (written === undefined) return false;
   const sum = head.subarray(0, FOREIGN_BYTES).reduce((total, byte, at) => {
     return total + (at >= 148 && at < 156 ? 0x20 : byte);

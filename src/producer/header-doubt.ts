@@ -81,7 +81,9 @@ function hasNameWord(cell: string): boolean {
   const words = snakeCase(cell.replace(/\([^()]*\)|["?:*]/g, '').trim()).split('_');
   if (words.length > 4) return false;
   if (/^\p{L}[\p{L}\d]*(_[\p{L}\d]+)+$/u.test(cell)) return true;
-  return [words[0], words.at(-1)].some((word = '') => NAME_WORDS.has(word) || NAME_WORDS.has(word.replace(/\d+$/, '')));
+  return [words[0], words.at(-1)].some(
+    (word = '') => NAME_WORDS.has(word) || NAME_WORDS.has(word.replace(/(?<!\d)\d+$/, '')),
+  );
 }
 
 function isWord(text: string): boolean {
@@ -101,7 +103,7 @@ function isKeys(values: readonly string[]): boolean {
 }
 
 function keyKind(text: string): 'number' | 'date' | 'address' | 'key' | null {
-  if (/^[-+]?(\d[\d,]*\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) return 'number';
+  if (/^[-+]?(\d[\d,]*(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(text)) return 'number';
   if (/^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ][\d:.,+ -]+Z?)?$/.test(text)) return 'date';
   if (/^([a-z][\w+.-]*:\/\/\S+|[^\s@]+@[^\s@]+\.[a-z]+)$/i.test(text)) return 'address';
   if (/^(?=\D*\d)[!-~]{8,}$/.test(text)) return 'key';

@@ -44,15 +44,23 @@ export function whyNoFile(name: string): string | null {
       command === undefined ? 'download it first' : `pipe it: ${pipeFrom(command, format ?? FORMATS.join('|'))}`;
     return `${shown}: is an address, which is not read; ${way}. ${READ_TODAY}`;
   }
-  if (/[*?]|\[.*\]|\{.*,.*\}/.test(name)) {
+  if (isPattern(name)) {
     return `${name}: no such file; if it is a pattern, no file fits it, or it was quoted so that the shell could not expand it`;
   }
   return null;
 }
 
+/** Has `*`, `?`, `[…]` or `{…,…}`. */
+function isPattern(name: string): boolean {
+  if (/[*?]|\[[^[\]\n]*\]/.test(name)) return true;
+  const open = name.indexOf('{');
+  const comma = open < 0 ? -1 : name.indexOf(',', open);
+  return comma >= 0 && name.includes('}', comma);
+}
+
 /** Never with what may be a password, a key or a signature: the scheme and the last part of the path. */
 function shownAddress(name: string, scheme: string): string {
-  const path = name.slice(scheme.length + 3).replace(/[?#].*$/s, '');
+  const path = name.slice(scheme.length + 3).replace(/[?#].*/s, '');
   const last = path.includes('/') ? (path.split('/').at(-1) ?? '') : '';
   return /[@:=]/.test(last) || last === '' ? `${scheme}://…` : `${scheme}://…/${last}`;
 }
@@ -65,7 +73,7 @@ export async function whyNoFolder(name: string, path: string): Promise<string> {
     counts.set(ending, (counts.get(ending) ?? 0) + 1);
   }
   const [common] = [...counts].sort(([, a], [, b]) => b - a);
-  const folder = name.replace(/\/+$/, '');
+  const folder = name.replace(/(?<!\/)\/+$/, '');
   if (common === undefined) return `${name}: is a folder; name the files in it. ${READ_TODAY}`;
   return `${name}: is a folder; name the files in it, e.g. ${folder}/*${common[0]}`;
 }

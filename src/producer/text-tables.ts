@@ -25,10 +25,10 @@ export function otherTextFormat(start: string, { delimiter, skipLines = 0 }: Dia
   if (/^[+┌╔][-=+─┬═╦]+[+┐╗]\r?\n/.test(start)) {
     return 'a table drawn for a terminal; let the database write fields: mysql --batch (TSV), psql --csv, sqlite3 -csv';
   }
-  if (/^[^\n]*\|[^\n]*\r?\n *-+(\+-+)+ *\r?\n/.test(start) || /^[^\n|,;\t"]* \r?\n-{3,}\r?\n/.test(start)) {
+  if (/^[^\n|]*\|[^\n]*\n *-+(\+-+)+ *\r?\n/.test(start) || /^[^\n|,;\t"]* \r?\n-{3,}\r?\n/.test(start)) {
     return 'a table as psql shows it; let it write fields: psql --csv';
   }
-  if (/^[^\n]*\|[^\n]*\r?\n[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(\|[ \t]*:?-{2,}:?[ \t]*)*\|?[ \t]*\r?\n/.test(start)) {
+  if (/^[^\n|]*\|[^\n]*\n[ \t]*(\|[ \t]*)?:?-{2,}:?[ \t]*(\|[ \t]*:?-{2,}:?[ \t]*)*(\|[ \t]*)?\r?\n/.test(start)) {
     return 'a Markdown table; convert it to CSV';
   }
   return null;

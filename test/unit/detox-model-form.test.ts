@@ -52,8 +52,17 @@ describe('lex', () => {
     );
   });
 
+  it('takes a run of signs into a word where a letter follows, wherever the run is looked at', () => {
+    const words = (text: string): string[] => lex(text).map(({ form }) => form);
+    expect(words('a$*b a$* @$$*b @$$* *@$$_b x@$$@$$ @$$@$$b')).toEqual(
+      'a$*b a$ @$$*b @$$ @$$_b x @$$ @$$ @$$@$$b'.split(' '),
+    );
+  });
+
   it('takes linear time on hostile texts', () => {
     for (const unit of ['😀', 'a', 'f*', '@ss', "a'", '1.', 'http://', 'www.,', '*_', 'e\u0301', '- ', '\u0301'])
       toModelForm(unit.repeat(500_000 / unit.length));
+    // Runs of signs that no letter follows: each of them took a look at all that came behind it.
+    for (const unit of ['$', '_', '@$$', '*@$$', '@$$*', 'a$*', '&@$$%']) toModelForm(`a${unit.repeat(100_000)}`);
   }, 20_000);
 });
