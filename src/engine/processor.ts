@@ -32,7 +32,7 @@ export function readProcessor(): Processor {
 
 /** What Linux says of its first processor. On ARM it gives numbers instead of a name. */
 export function parseCpuinfo(text: string): Pick<Processor, 'instructionSets'> & { readonly model: string | null } {
-  const field = (name: string) => new RegExp(`^${name}\\s*:\\s*(.*)$`, 'm').exec(text)?.[1]?.trim();
+  const field = (name: string) => new RegExp(`^${name}\\s*:\\s*(.*)`, 'm').exec(text)?.[1]?.trim();
   const flags = field('flags') ?? field('Features');
   const [implementer, part] = [field('CPU implementer'), field('CPU part')];
   const numbers = implementer && part ? `ARM implementer ${implementer} part ${part}` : null;
