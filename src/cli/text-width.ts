@@ -1,10 +1,10 @@
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+import { graphemesOf } from '../contract/graphemes.ts';
 
 /** Columns a text takes in a terminal: wide characters (CJK, emoji) take two. */
 export function displayWidth(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of graphemes.segment(text)) width += widthOf(segment);
+  for (const segment of graphemesOf(text)) width += widthOf(segment);
   return width;
 }
 
@@ -25,7 +25,7 @@ export function clip(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   let clipped = '';
   let used = 0;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const segment of graphemesOf(text)) {
     const next = widthOf(segment);
     if (used + next > width - 1) break;
     clipped += segment;

@@ -1,4 +1,5 @@
 import { CheckpointError } from '../../contract/errors.ts';
+import { graphemesOf } from '../../contract/graphemes.ts';
 
 /** Graphemes of so many bytes of UTF-8 or more are looked up character by character only. */
 const LONG_GRAPHEME = 6;
@@ -66,12 +67,11 @@ export function createCharsmap(file: string, bytes: Uint8Array): (text: string) 
   const plainAscii = ascii.every(
     (found, code) => found === null || found === String.fromCharCode(code) || code < 32 || code === 127,
   );
-  const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
   return (text) => {
     if (plainAscii && /^[\x20-\x7e]*$/.test(text)) return text;
     let out = '';
-    for (const { segment } of segmenter.segment(text)) {
+    for (const segment of graphemesOf(text)) {
       const whole = encoder.encode(segment).length < LONG_GRAPHEME ? replace(segment) : null;
       if (whole !== null) out += whole;
       else for (const character of segment) out += replace(character) ?? character;
