@@ -30,13 +30,16 @@ function chunks(gap: string): Chunk[] {
 
 /** Drops Markdown marks that open and close within the gaps: what they enclosed is gone. */
 function withoutClosedMarks(list: readonly Chunk[]): Chunk[] {
-  const open: Chunk[] = [];
+  const closed = new Set<Chunk>();
+  const openMarks = new Map<string, Chunk[]>();
   for (const chunk of list) {
-    const partner = MARK.test(chunk.text) ? open.findLastIndex(({ text }) => text === chunk.text) : -1;
-    if (partner < 0) open.push(chunk);
-    else open.splice(partner, 1);
+    if (!MARK.test(chunk.text)) continue;
+    const open = openMarks.get(chunk.text) ?? [];
+    const partner = open.pop();
+    if (partner === undefined) openMarks.set(chunk.text, [chunk]);
+    else closed.add(partner).add(chunk);
   }
-  return open;
+  return list.filter((chunk) => !closed.has(chunk));
 }
 
 /** White space for a seam: a line break if there was one, else the first that is not empty, else `fallback`. */
