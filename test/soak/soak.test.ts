@@ -98,14 +98,18 @@ test.skipIf(!canStartRedis)(
   },
 );
 
-/** Rows that are planted to hang are in work for long: killed twice meanwhile, their worker is the reason that counts. */
+/**
+ * Rows that are planted to harm are in work again and again: where a fault of the soak killed their worker or their engine
+ * process meanwhile, that is the reason that counts.
+ */
 async function alsoKilled(
   { database }: SoakWorld,
   run: string | null,
   errors: Readonly<Record<number, string>>,
 ): Promise<Record<number, string>> {
   const rows = await database.query<{ rowNo: number; code: string }>(
-    `SELECT row_no AS "rowNo", code FROM row_errors WHERE run_id = $1 AND code = 'worker_killed' AND row_no = ANY ($2)`,
+    `SELECT row_no AS "rowNo", code FROM row_errors
+     WHERE run_id = $1 AND code IN ('worker_killed', 'engine_crashed') AND row_no = ANY ($2)`,
     [run, Object.keys(errors).map(Number)],
   );
   return Object.fromEntries(rows.map(({ rowNo, code }) => [rowNo, code]));
