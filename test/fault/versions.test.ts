@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { createPool, type Database } from '../../src/store/pool.ts';
@@ -113,4 +115,27 @@ suite('20: a worker whose schema becomes newer takes no more chunks, says so, an
   await cluster.untilDone(id);
   await cluster.expectWhole(id, rows);
   expect(worker.child.exitCode).toBeNull();
+});
+
+suite('20: a producer whose schema becomes newer stops reading, and says how to go on', async () => {
+  const cluster = await startCluster();
+  const pipe = join(cluster.folder, 'pipe');
+  await run('mkfifo', [pipe]);
+  const producer = cluster.startCli(['enqueue', pipe, '--format', 'txt', '--chunk-rows', '16']);
+  const source = await open(pipe, 'w');
+  onTestFinished(() => source.close());
+  // More than it reads before it waits for workers.
+  source.write('a line of text\n'.repeat(100_000)).catch(() => {});
+  await cluster.until(
+    'chunks',
+    async () => ((await cluster.counts('SELECT count(*) AS chunks FROM detoxq.chunks')).chunks ?? 0) > 0,
+  );
+  await cluster.database.query(
+    "INSERT INTO detoxq.detoxq_migrations (version, name, sha256) VALUES (999, '999_of_the_future', 'none')",
+  );
+  const { code, stderr } = await producer.ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /has become newer \(999_of_the_future\) than this detoxq, which stopped reading.*detoxq resume r/,
+  );
 });
