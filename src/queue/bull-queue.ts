@@ -7,6 +7,8 @@ import { type ChunkJob, type ChunkQueue, type Delivery, jobId } from './queue.ts
 import { within } from './within.ts';
 
 const JOB_NAME = 'chunk';
+/** Times that the worker of a job may fall silent before the job is made anew; the ledger counts what the chunk is to blame for. */
+const MOST_STALLS = 3;
 
 const JOB_OPTIONS = {
   // Nothing of a row stays in the queue: the ledger has the rows that are still to be done.
@@ -57,10 +59,22 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
     }
   }
 
-  /** A worker whose clock was ahead made a job pause until a time that is far away by ours. */
-  async function pausesTooLong(id: string): Promise<boolean> {
-    const triedAt = (await queue.getJob(id))?.processedOn ?? 0;
-    return triedAt - Date.now() > 2 * LONGEST_PAUSE_MS;
+  /** Whether the job of an open chunk brings no more delivery, or none that comes to its end. */
+  async function isLost(id: string, state: string): Promise<boolean> {
+    // Completed ones are removed, unless the queue lost the word that they should be.
+    if (state === 'unknown' || state === 'failed' || state === 'completed') return true;
+    if (state !== 'delayed' && state !== 'active') return false;
+    try {
+      const job = await queue.getJob(id);
+      if (job === undefined) return true;
+      // A worker whose clock was ahead made it pause until a time that is far away by ours.
+      if (state === 'delayed') return (job.processedOn ?? 0) - Date.now() > 2 * LONGEST_PAUSE_MS;
+      // BullMQ cannot give out a job that is damaged, and takes that for a silent worker; a count that is damaged is no number.
+      return !(job.stalledCounter <= MOST_STALLS);
+    } catch (error) {
+      if (error instanceof SyntaxError) return true;
+      throw error;
+    }
   }
 
   const chunkQueue: ChunkQueue = {
@@ -72,12 +86,7 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
     knows: (ids) =>
       attempt(async () => {
         const states = await Promise.all(ids.map((id) => queue.getJobState(id)));
-        const lost = await Promise.all(
-          ids.map(async (id, index) => {
-            const state = states[index];
-            return state === 'unknown' || state === 'failed' || (state === 'delayed' && (await pausesTooLong(id)));
-          }),
-        );
+        const lost = await Promise.all(ids.map((id, index) => isLost(id, states[index] ?? 'unknown')));
         return new Set(ids.filter((_, index) => !lost[index]));
       }),
     remove: (ids) =>

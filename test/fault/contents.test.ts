@@ -14,8 +14,14 @@ async function openJobs(cluster: FaultCluster) {
     JSON.parse((await redis.hget(keyOf(run, chunkNo), 'data')) ?? '');
   return {
     read,
-    async replace(run: string, chunkNo: number, data: string): Promise<void> {
-      await redis.hset(keyOf(run, chunkNo), 'data', data);
+    async replace(run: string, chunkNo: number, data: string, field = 'data'): Promise<void> {
+      await redis.hset(keyOf(run, chunkNo), field, data);
+    },
+    /** Only this field is left of it. */
+    async strip(run: string, chunkNo: number, field: string): Promise<void> {
+      const key = keyOf(run, chunkNo);
+      const left = (await redis.hget(key, field)) ?? '';
+      await redis.multi().del(key).hset(key, field, left).exec();
     },
     async change(run: string, chunkNo: number, change: object): Promise<void> {
       const data = { ...(await read(run, chunkNo)), ...change };
@@ -69,6 +75,20 @@ suite('19: jobs that are no jobs any more are dropped, and their chunks are disp
   await jobs.change(run, 3, { runId: 'r-not-a-run' });
   await jobs.change(run, 4, { chunkNo: 1e12 });
   for (const [at, data] of ['null', '[]', '7', '"text"', '{broken'].entries()) await jobs.replace(run, 5 + at, data);
+  await cluster.worker();
+  await cluster.untilDone(run);
+  await cluster.expectWhole(run, rows);
+});
+
+suite('19: jobs whose other fields are damaged or gone are made anew', async () => {
+  const cluster = await startCluster();
+  const rows = await cluster.rows(160);
+  const run = await cluster.enqueue(rows.file);
+  const jobs = await openJobs(cluster);
+  for (const [at, field] of ['ats', 'atm', 'stc', 'opts', 'delay', 'timestamp'].entries()) {
+    await jobs.replace(run, at, '{garbage', field);
+  }
+  for (const [at, field] of ['data', 'timestamp', 'priority'].entries()) await jobs.strip(run, 6 + at, field);
   await cluster.worker();
   await cluster.untilDone(run);
   await cluster.expectWhole(run, rows);
