@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { makeFolder } from '../contract/make-folder.ts';
 import { checkpointFolder, refFile, repositoryFolder } from '../engine/checkpoint/pulled.ts';
+import { writeFileAtomically } from '../engine/compile/atomic.ts';
 
 /** A folder that a download fills. It is published as a whole, so no one ever sees half a checkpoint. */
 export interface Staging {
@@ -47,11 +48,7 @@ export async function openStaging(modelsFolder: string, id: string, commit: stri
 
 /** Remembers which commit a revision is. */
 export async function writeRef(modelsFolder: string, id: string, revision: string, commit: string): Promise<void> {
-  const file = refFile(modelsFolder, id, revision);
-  makeFolder(dirname(file));
-  const temporary = `${file}.${randomUUID()}.tmp`;
-  await writeFile(temporary, `${commit}\n`);
-  await rename(temporary, file);
+  await writeFileAtomically(refFile(modelsFolder, id, revision), `${commit}\n`);
 }
 
 let serial = 0;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -14,11 +14,11 @@ import { canStartRedis } from '../support/private-redis.ts';
  */
 const TINY = join(import.meta.dirname, '../fixtures/checkpoints/tiny-bart');
 const SHORT_FORM_FAULTS = 3;
+/** Two runs each: in the full form, too, not all of their 300 writes. */
+const MOST_RUNS = 60;
 const ERROR = /^detoxq: .*(no space is left on the disk|the disk reports an error)/m;
 
 interface Case {
-  /** Where the writes are. */
-  readonly folder: string;
   readonly disk: FaultDisk;
   command(env: Record<string, string>): Promise<CliResult>;
   /** What came of it, to be compared; throws for what is half done. */
@@ -27,13 +27,13 @@ interface Case {
   undo(): void;
 }
 
-async function failEachWrite({ disk, command, outcome, undo }: Case): Promise<void> {
+async function failEachWrite({ disk, command, outcome, undo }: Case, most = Number.POSITIVE_INFINITY): Promise<void> {
   const undisturbed = await command(disk.counting());
   expect(undisturbed.code, undisturbed.stderr).toBe(0);
   const writes = disk.writes();
   expect(writes).toBeGreaterThan(0);
   const wanted = outcome(undisturbed);
-  for (const [fault, at] of chosenFaults(writes)) {
+  for (const [fault, at] of chosenFaults(writes, most)) {
     undo();
     const which = `${fault} at write ${at} of ${writes}`;
     const disturbed = await command(disk.failing(at, fault));
@@ -46,8 +46,8 @@ async function failEachWrite({ disk, command, outcome, undo }: Case): Promise<vo
 }
 
 /** Every other one of a full disk, the others of a broken one. */
-function chosenFaults(writes: number): [keyof typeof DISK_FAULTS, number][] {
-  const count = FULL ? writes : Math.min(writes, SHORT_FORM_FAULTS);
+function chosenFaults(writes: number, most: number): [keyof typeof DISK_FAULTS, number][] {
+  const count = Math.min(writes, FULL ? most : SHORT_FORM_FAULTS);
   return Array.from({ length: count }, (_, n) => {
     const at = 1 + Math.floor(((n + 0.5) * writes) / count);
     return [at % 2 === 0 ? 'ENOSPC' : 'EIO', at];
@@ -86,7 +86,6 @@ describe.skipIf(!canIntercept)('20: every write to disk fails once', () => {
     const home = join(own, 'home');
     mkdirSync(home, { recursive: true });
     return {
-      folder: home,
       disk: createFaultDisk(own, home),
       command: (env) => runCli(args, { DETOXQ_HOME: home, HF_ENDPOINT: hub.endpoint, ...env }),
       outcome: (result) => outcome(result, home),
@@ -124,7 +123,9 @@ describe.skipIf(!canIntercept)('20: every write to disk fails once', () => {
     const folder = join(cluster.folder, 'disk');
     mkdirSync(folder);
     const disk = createFaultDisk(cluster.folder, folder);
-    const rows = await cluster.rows(24);
+    const rows = join(cluster.folder, 'rows.jsonl');
+    const texts = ['you are a stupid idiot', 'what a lovely garden', 'shut up, you fool', 'see you tomorrow'];
+    writeFileSync(rows, texts.map((text) => `${JSON.stringify({ text })}\n`).join(''));
     const out = join(folder, 'out.jsonl');
     const home = join(folder, 'home');
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -135,23 +136,26 @@ describe.skipIf(!canIntercept)('20: every write to disk fails once', () => {
     const env = { DETOXQ_HOME: home };
     const detoxq = (args: readonly string[], more: Record<string, string>) => cluster.cli(args, { ...env, ...more });
 
-    // The run: its graphs, hashes and password file are made anew each time; its rows are in Postgres.
-    await failEachWrite({
-      folder,
-      disk,
-      undo,
-      command: (more) => detoxq(['run', rows.file, '--scorer', 'nano-bert', '--detoxifier', 'nano-t5'], more),
-      outcome: ({ stdout }) => stdout.replaceAll(/\d+(\.\d+)? (ms|s|rows\/s)|r[0-9a-z]{7}\b/g, '#'),
-    });
-    await failEachWrite({
-      folder,
+    const exporting: Case = {
       disk,
       undo,
       command: (more) => detoxq(['export', 'latest', '--out', out], more),
       outcome: () => {
         expect(readdirSync(folder).filter((file) => file !== 'home')).toEqual(['out.jsonl']);
-        return readFileSync(out, 'utf8').replaceAll(/"r[0-9a-z]{7}"/g, '#');
+        return readFileSync(out, 'utf8').replaceAll(/"r[0-9a-z]{7}"/g, '"RUN"');
       },
-    });
+    };
+    // Graphs and digests of its models are made anew each time; its rows are in Postgres.
+    const running: Case = {
+      disk,
+      undo,
+      command: async (more) => {
+        const run = await detoxq(['run', rows, '--scorer', 'nano-bert', '--detoxifier', 'nano-t5'], more);
+        return run.code === 0 ? exporting.command({}) : run;
+      },
+      outcome: exporting.outcome,
+    };
+    await failEachWrite(running, MOST_RUNS);
+    await failEachWrite(exporting);
   });
 });

@@ -29,7 +29,7 @@ async function shown(cluster: FaultCluster, id: string): Promise<string> {
   return (await cluster.cli(['status', id])).stdout;
 }
 
-older('20: a worker of 0.1 takes no chunk of a newer run, and a newer one finishes it beside it', async () => {
+older('23: a worker of 0.1 takes no chunk of a newer run, and a newer one finishes it beside it', async () => {
   const cluster = await startCluster();
   const rows = await cluster.rows(160);
   const { worker } = unpackOlderVersion(cluster.folder);
@@ -44,7 +44,7 @@ older('20: a worker of 0.1 takes no chunk of a newer run, and a newer one finish
   expect(await claimedBy(cluster.database, id, today)).toBe(10);
 });
 
-older('20: a run of 0.1, migrated while a worker of 0.1 works on it, ends with workers of both', async () => {
+older('23: a run of 0.1, migrated while a worker of 0.1 works on it, ends with workers of both', async () => {
   const cluster = await startCluster();
   const rows = await cluster.rows(320);
   const { main, worker } = unpackOlderVersion(cluster.folder);
@@ -80,7 +80,7 @@ suite.each([
   ['a feature', "UPDATE detoxq.runs SET requires = array_append(requires, 'of-the-future')", 'requires of-the-future'],
   ['a setting', `UPDATE detoxq.runs SET settings = settings || '{"newKnob": 1}'`, 'newKnob'],
   ['a value', `UPDATE detoxq.runs SET settings = settings || '{"similarity": "bleurt"}'`, 'similarity'],
-])('20: %s of a newer version: the worker leaves the run to others, and works on another', async (_, sql, word) => {
+])('23: %s of a newer version: the worker leaves the run to others, and works on another', async (_, sql, word) => {
   const cluster = await startCluster();
   const rows = await cluster.rows(64);
   const newer = await cluster.enqueue(rows.file);
@@ -100,7 +100,7 @@ suite.each([
   expect((await cluster.cli(['resume', newer])).stderr).toMatch(new RegExp(`${word}.*upgrade it`));
 });
 
-suite('20: a worker whose schema becomes newer takes no more chunks, says so, and stays', async () => {
+suite('23: a worker whose schema becomes newer takes no more chunks, says so, and stays', async () => {
   const cluster = await startCluster();
   const rows = await cluster.rows(64);
   const worker = await cluster.worker();
@@ -117,7 +117,7 @@ suite('20: a worker whose schema becomes newer takes no more chunks, says so, an
   expect(worker.child.exitCode).toBeNull();
 });
 
-suite('20: a producer whose schema becomes newer stops reading, and says how to go on', async () => {
+suite('23: a producer whose schema becomes newer stops reading, and says how to go on', async () => {
   const cluster = await startCluster();
   const pipe = join(cluster.folder, 'pipe');
   await run('mkfifo', [pipe]);

@@ -74,7 +74,9 @@ export interface FaultCluster {
   startCli(args: readonly string[], env?: Record<string, string>): CliProcess;
   /** Reads on the source of a run (see fault-producer.ts). */
   readOn(run: string, env?: Record<string, string>): CliProcess;
-  /** A worker process, when it is ready; of another version, whose fault-worker.ts is `program`. */
+  /** A worker process that may not become ready; of another version, where `program` is the fault-worker.ts of that one. */
+  startWorker(options?: Partial<FaultWorkerOptions>, env?: Record<string, string>, program?: string): FaultWorker;
+  /** A worker process, when it is ready; of another version, where `program` is the fault-worker.ts of that one. */
   worker(options?: Partial<FaultWorkerOptions>, program?: string): Promise<FaultWorker>;
   queue(): Promise<ChunkQueue>;
   /** Numbers of a query's only row. */
@@ -126,7 +128,7 @@ export async function startCluster(redisOptions: readonly string[] = []): Promis
     cli: (args, extra = {}) => runCli(args, { ...env, ...extra }),
     startCli: (args, extra = {}) => startCli(args, { ...env, ...extra }),
     readOn: (run, extra = {}) => startProgram(PRODUCER, [run], { ...env, ...extra }),
-    async worker(options = {}, program = WORKER) {
+    startWorker(options = {}, extra = {}, program = WORKER) {
       const all: FaultWorkerOptions = {
         databaseUrl: postgres.url,
         redisUrl: redis.url,
@@ -138,8 +140,12 @@ export async function startCluster(redisOptions: readonly string[] = []): Promis
         clockMs: 0,
         ...options,
       };
-      const worker = faultWorker(startProgram(program, [JSON.stringify(all)], {}));
+      const worker = faultWorker(startProgram(program, [JSON.stringify(all)], extra));
       workers.push(worker);
+      return worker;
+    },
+    async worker(options = {}, program = WORKER) {
+      const worker = cluster.startWorker(options, {}, program);
       await worker.stderrMatches(/worker is ready/);
       return worker;
     },
