@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,8 @@ describe.skipIf(!canStartRedis)('services that trust nobody', () => {
   test('the user of the ACL example can do all that a queue does, and nothing else', async () => {
     const password = randomBytes(12).toString('hex');
     const file = join(folder, 'users.acl');
-    writeFileSync(file, readFileSync(ACL, 'utf8').replace('CHANGE-ME', password));
+    const digest = createHash('sha256').update(password).digest('hex');
+    writeFileSync(file, readFileSync(ACL, 'utf8').replace('SHA256-OF-THE-PASSWORD', digest));
     const server = await startPrivateRedis(['--aclfile', file]);
     onTestFinished(() => server.remove());
     const url = `redis://detoxq:${password}@127.0.0.1:${server.port}/0`;
