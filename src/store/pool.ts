@@ -87,6 +87,8 @@ export function createPool(url: string, options: PoolOptions): Database {
   });
   // An idle connection that breaks is replaced by the next query; unheard, the event would end the process.
   pool.on('error', ignore);
+  // One that breaks in use is noticed by its next statement; one that was given up may still be told why it ends.
+  pool.on('connect', (client) => client.on('error', ignore));
 
   async function run<Row extends object>(
     client: pg.PoolClient,
@@ -125,7 +127,7 @@ export function createPool(url: string, options: PoolOptions): Database {
       broken = found.newerLimit && told && !newer;
       if (!broken) return found.begin;
     } finally {
-      release(client, broken);
+      client.release(broken);
     }
     return settle(true);
   }
@@ -141,17 +143,9 @@ export function createPool(url: string, options: PoolOptions): Database {
   }
 
   async function connect(): Promise<pg.PoolClient> {
-    const client = await pool.connect().catch((error) => {
+    return pool.connect().catch((error) => {
       throw translatePostgresError(error, where, false);
     });
-    // A connection that breaks between two statements is noticed by the next one.
-    client.on('error', ignore);
-    return client;
-  }
-
-  function release(client: pg.PoolClient, broken: boolean): void {
-    client.off('error', ignore);
-    client.release(broken);
   }
 
   async function queryOnce<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]> {
@@ -162,7 +156,7 @@ export function createPool(url: string, options: PoolOptions): Database {
       broken = false;
       return rows;
     } finally {
-      release(client, broken);
+      client.release(broken);
     }
   }
 
@@ -188,7 +182,7 @@ export function createPool(url: string, options: PoolOptions): Database {
       throw error;
     } finally {
       signal?.removeEventListener('abort', cancel);
-      release(client, broken);
+      client.release(broken);
     }
   }
 

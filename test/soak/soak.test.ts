@@ -108,7 +108,7 @@ async function alsoKilled(
   errors: Readonly<Record<number, string>>,
 ): Promise<Record<number, string>> {
   const rows = await database.query<{ rowNo: number; code: string }>(
-    `SELECT row_no AS "rowNo", code FROM row_errors
+    `SELECT row_no AS "rowNo", code FROM detoxq.row_errors
      WHERE run_id = $1 AND code IN ('worker_killed', 'engine_crashed') AND row_no = ANY ($2)`,
     [run, Object.keys(errors).map(Number)],
   );

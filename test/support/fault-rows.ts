@@ -33,11 +33,11 @@ export async function readStored(
     `SELECT row_no AS "rowNo", row_key AS "rowKey", outcome, text, detoxified, round(toxicity_before::numeric, 4)::float8
        AS "toxicityBefore", round(toxicity_after::numeric, 4)::float8 AS "toxicityAfter",
        round(similarity::numeric, 4)::float8 AS similarity, tokens_in AS "tokensIn", tokens_out AS "tokensOut", meta
-     FROM results WHERE run_id = $1 ORDER BY row_no`,
+     FROM detoxq.results WHERE run_id = $1 ORDER BY row_no`,
     [run],
   );
   const failed = await database.query<{ rowNo: number; code: string }>(
-    'SELECT row_no AS "rowNo", code FROM row_errors WHERE run_id = $1 ORDER BY row_no',
+    'SELECT row_no AS "rowNo", code FROM detoxq.row_errors WHERE run_id = $1 ORDER BY row_no',
     [run],
   );
   return { stored, failed };

@@ -157,7 +157,7 @@ export const SERVICE_FAULTS: Readonly<Record<string, SoakFault>> = {
       await other.query('BEGIN');
       await other.query(`LOCK TABLE results_${run?.id} IN SHARE MODE`);
       await pause(random.integer(100, 1_500));
-      await other.query('UPDATE chunks SET worker = worker WHERE run_id = $1', [run?.id]);
+      await other.query('UPDATE detoxq.chunks SET worker = worker WHERE run_id = $1', [run?.id]);
       await pause(random.integer(0, 1_500));
       await other.query('COMMIT');
     } catch {

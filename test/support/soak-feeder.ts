@@ -108,7 +108,7 @@ export function createSoakFeeder({ cluster, env, database, random, patiently, no
   const find = async (name: string) => {
     const [row] = await patiently(() =>
       database.query<{ id: string; state: string; rows: number | null }>(
-        'SELECT id, state, rows_total AS rows FROM runs WHERE name = $1',
+        'SELECT id, state, rows_total AS rows FROM detoxq.runs WHERE name = $1',
         [name],
       ),
     );
