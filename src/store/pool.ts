@@ -87,7 +87,8 @@ export function createPool(url: string, options: PoolOptions): Database {
   });
   // An idle connection that breaks is replaced by the next query; unheard, the event would end the process.
   pool.on('error', ignore);
-  // One that breaks in use is noticed by its next statement; one that was given up may still be told why it ends.
+  // One that breaks in use is noticed by its next statement. From the first moment: the end of a session may come in one
+  // piece with its beginning, before whoever waits for it has it.
   pool.on('connect', (client) => client.on('error', ignore));
 
   async function run<Row extends object>(

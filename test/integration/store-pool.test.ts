@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { DetoxqError, ServiceError, UsageError } from '../../src/contract/errors.ts';
 import { patientDatabase } from '../../src/store/patience.ts';
@@ -169,4 +170,39 @@ test('what is only read is asked for again after its session ended', async () =>
   const impatient = failureOf(pool.query('SELECT 1 AS "endedForGood" FROM pg_sleep(60)'));
   await interrupt('endedForGood', 'pg_terminate_backend');
   expect(await impatient).toBeInstanceOf(ServiceError);
+});
+
+test('a session that ends in the moment in which it begins is a failed statement, and no end of the program', async () => {
+  const uncaught: unknown[] = [];
+  const note = (error: unknown): void => {
+    uncaught.push(error);
+  };
+  process.on('uncaughtException', note);
+  onTestFinished(() => {
+    process.off('uncaughtException', note);
+  });
+  const message = (type: string, body: Buffer): Buffer => {
+    const head = Buffer.alloc(5);
+    head.write(type);
+    head.writeInt32BE(body.length + 4, 1);
+    return Buffer.concat([head, body]);
+  };
+  // Let in, ready, and ended by an administrator: all of it comes in one piece.
+  const welcome = Buffer.concat([
+    message('R', Buffer.alloc(4)),
+    message('Z', Buffer.from('I')),
+    message('E', Buffer.from('SFATAL\0VFATAL\0C57P01\0Mno\0\0')),
+  ]);
+  const server = createServer((socket) => {
+    socket.on('error', () => {}).once('data', () => socket.end(welcome));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  const pool = poolOn(`postgres://someone@127.0.0.1:${port}/none`);
+  await expect(pool.query('SELECT 1')).rejects.toThrow(ServiceError);
+  expect(uncaught).toEqual([]);
 });
