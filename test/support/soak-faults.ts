@@ -70,6 +70,16 @@ export const PROCESS_FAULTS: Readonly<Record<string, SoakFault>> = {
   'another worker and reconciler for a while': async (world, random) => {
     await world.withOneMore(() => pause(random.integer(2_000, 6_000)));
   },
+  'a worker of an older version beside the others': async (world, random) => {
+    const older = await world.olderWorker();
+    if (older === null) return false;
+    await pause(random.integer(2_000, 6_000));
+    await older.kill();
+    const claimed = await world.patiently(() =>
+      world.database.query('SELECT FROM detoxq.chunks WHERE worker = $1', [`fault/${older.pid}`]),
+    );
+    if (claimed.length > 0) world.blame(`a worker of an older version claimed ${claimed.length} chunks`);
+  },
   'three migrations at once': async (world) => {
     const ends = await Promise.all([1, 2, 3].map(() => world.cluster.cli(['migrate'], world.env)));
     for (const end of ends) {

@@ -6,6 +6,7 @@ import { ServiceError } from '../../src/contract/errors.ts';
 import { createPool, type Database } from '../../src/store/pool.ts';
 import { type FaultCluster, type FaultWorker, startCluster } from './fault-cluster.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { noOlderVersion, type OlderVersion, unpackOlderVersion } from './older-version.ts';
 import type { PrivateRedis } from './private-redis.ts';
 import type { Random } from './random.ts';
 import { createSoakFeeder, lastLines, SERVICE_IS_AWAY, type SoakFeeder } from './soak-feeder.ts';
@@ -31,6 +32,8 @@ export interface SoakWorld {
   replaceRedis(next: PrivateRedis): Promise<void>;
   /** One of those that are ready; undefined when none is. */
   worker(random: Random): FaultWorker | undefined;
+  /** One of an older version, which is not among the others; null where its sources or the services are away. */
+  olderWorker(): Promise<FaultWorker | null>;
   /** One more, while `work` goes on. */
   withOneMore(work: () => Promise<void>): Promise<void>;
   /** Does something with a service, again and again while that is away. */
@@ -82,19 +85,22 @@ export async function startSoakWorld(random: Random): Promise<SoakWorld> {
     process.stderr.write(`${told}\n`);
   };
 
+  const workerOptions = {
+    databaseUrl: databaseUrl.href,
+    redisUrl,
+    rowMs: 2,
+    hangAfterMs: 3_000,
+    answerTimeoutMs: 4_000,
+    drainMs: 1_000,
+    maxRssBytes: 250 * 2 ** 20,
+  };
+  let older: OlderVersion | undefined;
+
   /** A service manager: keeps one worker running. */
   const keepWorker = async (wanted: () => boolean): Promise<void> => {
     while (!over && wanted()) {
       try {
-        const worker = await cluster.worker({
-          databaseUrl: databaseUrl.href,
-          redisUrl,
-          rowMs: 2,
-          hangAfterMs: 3_000,
-          answerTimeoutMs: 4_000,
-          drainMs: 1_000,
-          maxRssBytes: 250 * 2 ** 20,
-        });
+        const worker = await cluster.worker(workerOptions);
         ready.add(worker);
         note(`worker ${worker.pid} is ready`);
         const end = await worker.ended;
@@ -160,6 +166,11 @@ export async function startSoakWorld(random: Random): Promise<SoakWorld> {
     worker: (chance) => {
       const running = [...ready].filter(({ child }) => child.exitCode === null && child.signalCode === null);
       return running.length === 0 ? undefined : chance.pick(running);
+    },
+    async olderWorker() {
+      if (noOlderVersion !== null) return null;
+      older ??= unpackOlderVersion(cluster.folder);
+      return cluster.worker(workerOptions, older.worker).catch(() => null);
     },
     async withOneMore(work) {
       let wanted = true;
