@@ -16,7 +16,7 @@ import { EnginesClosedError } from './engines.ts';
  *   all rows as they are ──refused──▶ each half ──refused──▶ … ──▶ one row, refused: it is `not_storable`
  *        │ taken: no row of this half is at fault
  *
- * That takes 2n trials at most. The row error keeps key and source (for a retry), unless those are refused as well.
+ * That takes 2n trials at most, and as many again where the key or the source of a row (kept for a retry) is refused as well.
  */
 
 /** As it is; a row error; a row error with nothing of the row. */
