@@ -22,7 +22,7 @@ export async function clearLeftovers({ database, log }: Context, queue: ChunkQue
 export async function clearQueue(context: Context, runId: string): Promise<void> {
   const { services, database } = context;
   try {
-    // Opened, it would make the tables of a queue that nobody uses.
+    // Opened, it would make the tables of a queue that no one uses.
     if (services.redisUrl === null && !(await queueTablesExist(database, queueSchema(database.schema)))) {
       if (services.postgres === 'external') sayLater(runId, 'REDIS_URL is not set, and there is no queue in Postgres');
       return;

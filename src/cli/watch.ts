@@ -3,7 +3,7 @@ import { ServiceError } from '../contract/errors.ts';
 import { OUTCOMES } from '../contract/outcome.ts';
 import type { Run, RunProgress, RunState } from '../contract/run.ts';
 import { findTrouble, seconds, unableWorkers } from '../report/trouble.ts';
-import { readChunkFaults } from '../store/chunks.ts';
+import { readChunkFaults } from '../store/chunk-faults.ts';
 import { readProgress } from '../store/progress.ts';
 import { getRun } from '../store/runs.ts';
 import { readProducer, readWorkers, SILENT_MS, type WorkerLife } from '../store/workers.ts';

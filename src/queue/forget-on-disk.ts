@@ -16,7 +16,7 @@ export async function forgetOnDisk(url: string): Promise<void> {
   try {
     await redis.connect();
     const startedMs = performance.now();
-    // One that is under way may have begun before the jobs were removed; ours is then scheduled behind it.
+    // One that is under way may have started before the jobs were removed; ours is then scheduled behind it.
     await redis.bgrewriteaof().catch(() => {});
     // A Redis that is stopped ends a rewrite, and this command may be the last that uses it.
     while (performance.now() - startedMs < PATIENCE_MS) {

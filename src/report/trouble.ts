@@ -1,6 +1,6 @@
 import { missingFeatures } from '../contract/features.ts';
 import type { Run, RunProgress } from '../contract/run.ts';
-import type { ChunkFaults } from '../store/chunks.ts';
+import type { ChunkFaults } from '../store/chunk-faults.ts';
 import { type ProducerLife, SILENT_MS, type WorkerLife } from '../store/workers.ts';
 
 /** A run that was made just now has no producer for a moment. */
@@ -53,7 +53,7 @@ export function findTrouble(
 /** Why rows have no outcome although a run has come to its end, and what helps. */
 export function gapReason(runId: string, missing: number, chunksTotal: number): string {
   return (
-    `${missing} of its ${chunksTotal} chunks are no longer in the ledger: somebody removed them, or Postgres was restored to ` +
+    `${missing} of its ${chunksTotal} chunks are no longer in the ledger: someone removed them, or Postgres was restored to ` +
     `an earlier moment; to read these rows again: detoxq resume ${runId}, or begin a new run where the source is gone`
   );
 }

@@ -6,7 +6,7 @@ import type pg from 'pg';
  * trigger or of the schema, which another try would meet again.
  */
 
-/** Classes in which every state passes, once somebody or something else has changed. */
+/** Classes in which every state passes, once someone or something else has changed. */
 const PASSING_CLASSES: ReadonlySet<string> = new Set([
   // Connection exception. Of its states, 08P01 is looked at below.
   '08',
@@ -52,7 +52,7 @@ export function isPassing({ severity, code = '' }: pg.DatabaseError): boolean {
   return PASSING_CLASSES.has(code.slice(0, 2)) || PASSING_STATES.has(code);
 }
 
-/** States after which nothing of the statement or the transaction is left in Postgres, and nobody meant it to end. */
+/** States after which nothing of the statement or the transaction is left in Postgres, and no one meant it to end. */
 const ROLLED_BACK: ReadonlySet<string> = new Set(['25P02', '40001', '40P01', '57014']);
 
 /** Whether the statement may be tried again at once: it passes, and surely was not committed. */

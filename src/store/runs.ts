@@ -170,7 +170,7 @@ export async function finishEnqueue(
 const LACKS_CHUNKS = 'chunks_total > (SELECT count(*) FROM detoxq.chunks WHERE run_id = runs.id)';
 
 /**
- * Whether the ledger of a run that was read to its end has fewer chunks than were noted then: somebody removed them, or
+ * Whether the ledger of a run that was read to its end has fewer chunks than were noted then: someone removed them, or
  * Postgres was restored to an earlier moment.
  */
 export async function lacksChunks(connection: Connection, runId: string): Promise<boolean> {

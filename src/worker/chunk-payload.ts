@@ -2,7 +2,8 @@ import { DamagedPayloadError, unpackRows } from '../contract/chunk.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import type { ChunkRow } from '../contract/row.ts';
-import { type Claim, payloadDigest, readChunks, readRetriedSources } from '../store/chunks.ts';
+import { readRetriedSources } from '../store/chunk-faults.ts';
+import { type Claim, payloadDigest, readChunks } from '../store/chunks.ts';
 import type { Database } from '../store/pool.ts';
 
 /*

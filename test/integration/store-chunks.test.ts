@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DatasetError, DetoxqError, UsageError } from '../../src/contract/errors.ts';
+import { noteDecoding } from '../../src/store/chunk-faults.ts';
 import {
   appendChunks,
   claimChunk,
   claimChunks,
   ledgerEnd,
-  noteDecoding,
   openChunks,
   readChunks,
   releaseChunk,

@@ -52,7 +52,7 @@ describe('a hub that says no sizes', () => {
     await expect(failure).rejects.toThrow('config.json of owner/model is larger than the 64 MiB that it may take');
   });
 
-  test('a length that is too long is not even begun with', async () => {
+  test('a length that is too long is refused before the first byte', async () => {
     const endpoint = await hostileHub(NAMES, (request, response) => {
       if (request.url?.endsWith('.json')) response.end('{}');
       else response.writeHead(200, { 'content-length': 2 ** 40 }).write('{}');
