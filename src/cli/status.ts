@@ -8,7 +8,7 @@ import { type Context, describeResults, withContext } from './context.ts';
 import { summaryText } from './print-summary.ts';
 import { outputTable } from './table.ts';
 import { visible } from './visible.ts';
-import { readLife, watchRun } from './watch.ts';
+import { readLife, reasonsToLeave, watchRun } from './watch.ts';
 
 const RUNS_LISTED = 20;
 
@@ -107,7 +107,6 @@ async function show(context: Context, reference: string, { json }: StatusOptions
   }
   const chunks = `  chunks      ${chunksDone} done, ${chunksActive} in work, ${chunksQueued} waiting`;
   const stuck = trouble.map((reason) => `  stuck       ${visible(asCalled(reason))}\n`).join('');
-  // Where no worker can, that is why it is stuck.
-  const left = trouble.length > 0 ? [] : unable.map(({ reason }) => `  left        ${visible(asCalled(reason))}\n`);
+  const left = reasonsToLeave({ trouble, unable }).map((reason) => `  left        ${visible(asCalled(reason))}\n`);
   process.stdout.write(`${summaryText(report, describeResults(context, run.id))}\n${chunks}\n${left.join('')}${stuck}`);
 }

@@ -95,9 +95,14 @@ export function detailLines({ progress, workers, trouble, unable }: RunLife): st
         `${worker.silentMs > SILENT_MS ? 'silent for' : 'heard of'} ${seconds(worker.silentMs)}${worker.silentMs > SILENT_MS ? '' : ' ago'}`,
     ),
   ];
-  // Where no worker can, that is why it is stuck.
-  const left = trouble.length > 0 ? [] : unable.map(({ reason }) => `  left     ${visible(asCalled(reason))}`);
+  const left = reasonsToLeave({ trouble, unable }).map((reason) => `  left     ${visible(asCalled(reason))}`);
   return [...lines, ...left, ...trouble.map((reason) => `  stuck    ${visible(asCalled(reason))}`)];
+}
+
+/** Why some workers leave the run to others, but for what is said as its trouble: that no worker can work on it. */
+export function reasonsToLeave({ trouble, unable }: Pick<RunLife, 'trouble' | 'unable'>): string[] {
+  const reasons = [...new Set(unable.map(({ reason }) => reason))];
+  return reasons.filter((reason) => !trouble.some((said) => said.includes(reason)));
 }
 
 function plural(count: number, what: string): string {

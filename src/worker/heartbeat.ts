@@ -51,7 +51,7 @@ export function startHeartbeat(database: Database, options: HeartbeatOptions): H
     beating = beating
       .then(lookAtSchema)
       .then(() => {
-        const shown = outdated === null ? (problem ?? waiting()) : { runId: null, message: outdated };
+        const shown = outdated === null ? (waiting() ?? problem) : { runId: null, message: outdated };
         return beatWorker(database, { ...life, chunks: chunksInWork(), problem: shown });
       })
       .catch(() => {});

@@ -8,7 +8,7 @@ import { fileHash, rememberedHash } from '../checkpoint/file-hash.ts';
 
 /**
  * Version of everything that decides what a compiled graph computes. To be raised with each change in `architectures/`,
- * `compile/` or `onnx/` that changes the bytes written: a test notices.
+ * `compile/` or `onnx/` that changes the bytes written: a test notices. Where rows get other results by it, `RESULTS` in contract/features.ts is raised, too.
  */
 export const COMPILER_VERSION = 13;
 const MANIFEST = 'manifest.json';
