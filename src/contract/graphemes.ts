@@ -14,7 +14,7 @@ export function* graphemesOf(text: string): Generator<string> {
   let size = WINDOW_CHARS;
   while (from < text.length) {
     // Half of a surrogate pair would end the grapheme before it.
-    if (isHighSurrogate(text.charCodeAt(from + size - 1))) size += 1;
+    if (isInPair(text, from + size)) size += 1;
     const isLast = from + size >= text.length;
     const window = isLast ? text.slice(from) : text.slice(from, from + size);
     let known = 0;
@@ -34,6 +34,8 @@ export function* graphemesOf(text: string): Generator<string> {
   }
 }
 
-function isHighSurrogate(code: number): boolean {
-  return code >= 0xd800 && code < 0xdc00;
+/** Whether a text that is cut there is cut between the halves of a surrogate pair. */
+function isInPair(text: string, at: number): boolean {
+  const [high, low] = [text.charCodeAt(at - 1), text.charCodeAt(at)];
+  return high >= 0xd800 && high < 0xdc00 && low >= 0xdc00 && low < 0xe000;
 }
