@@ -11,8 +11,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Precision, Rewrite, Score } from '../src/contract/models.ts';
-import { loadDetoxifier, loadScorer } from '../src/engine/load.ts';
-import { loadTokenizer } from '../src/engine/tokenizer.ts';
+import { loadTokenizer } from '../src/engine/checkpoint/tokenizer/tokenizer.ts';
+import { loadDetoxifier, loadScorer } from '../src/engine/index.ts';
 import { readReferences } from '../test/support/references.ts';
 
 interface Report {

@@ -16,7 +16,7 @@ import papaparse from 'papaparse';
 import type { Precision } from '../src/contract/models.ts';
 import { GENERATORS } from '../src/engine/architectures/registry.ts';
 import { readArchitecture } from '../src/engine/checkpoint/identity.ts';
-import { loadDetoxifier, loadScorer } from '../src/engine/load.ts';
+import { loadDetoxifier, loadScorer } from '../src/engine/index.ts';
 
 interface Measured {
   readonly loadSeconds: number;

@@ -9,7 +9,7 @@
  */
 import { join } from 'node:path';
 import { deviceName, parseDevice } from '../src/contract/model-device.ts';
-import { loadClassifier, loadDetoxifier } from '../src/engine/load.ts';
+import { loadClassifier, loadDetoxifier } from '../src/engine/index.ts';
 import { openDataset } from '../src/producer/dataset.ts';
 import { compare } from './peers/compare.ts';
 import { cudaGenerators, ours } from './peers/engines.ts';

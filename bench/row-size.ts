@@ -7,7 +7,7 @@
  * text of each function. No models are loaded: a window is counted in bytes.
  */
 
-import { displayWidth } from '../src/cli/text-width.ts';
+import { displayWidth } from '../src/cli/terminal/text-width.ts';
 import { chrf } from '../src/detox/chrf.ts';
 import { closeGap, openGap } from '../src/detox/gaps.ts';
 import { stammers } from '../src/detox/guards.ts';

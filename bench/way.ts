@@ -16,7 +16,7 @@ import type { Dataset } from '../src/producer/dataset.ts';
 import { produce } from '../src/producer/produce.ts';
 import { createRedisQueue } from '../src/queue/redis-queue.ts';
 import { appendChunks } from '../src/store/chunks.ts';
-import type { Database } from '../src/store/pool.ts';
+import type { Database } from '../src/store/database.ts';
 import { createRun, finishEnqueue, getRun } from '../src/store/runs.ts';
 import { verifyRun } from '../src/store/verify.ts';
 import { createEngines } from '../src/worker/engines.ts';

@@ -16,7 +16,7 @@ const READS: Record<Size, { maxTokens: number; prompt: string }> = {
   'roberta-base': { maxTokens: 512, prompt: '{text}' },
 };
 
-/** Rows that scales of int8-static are measured on, as in src/cli/calibrate-scales.ts. */
+/** Rows that scales of int8-static are measured on, as in src/app/calibrate-scales.ts. */
 export const MEASURED_ROWS = 64;
 
 /** CTranslate2's own ways to batch: the best were among these in every trial. */

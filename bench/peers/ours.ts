@@ -1,8 +1,8 @@
 /** This engine as a process that bench/peers/process.ts talks to: the same lines as bench/peers/peer.py. */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { type DetoxifierOptions, loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
-import { collectScales } from '../../src/engine/static-scales.ts';
+import { type DetoxifierOptions, loadDetoxifier, loadScorer } from '../../src/engine/index.ts';
+import { collectScales } from '../../src/engine/runtime/static-scales.ts';
 import type { Outputs } from './process.ts';
 
 type Work = (texts: readonly string[]) => Promise<Outputs>;

@@ -4,9 +4,9 @@
  */
 
 import type { SourceRow } from '../../src/contract/row.ts';
-import { endWithSupervisor } from '../../src/engine/end-with-supervisor.ts';
-import { fromPoolRows, toPoolVerdicts } from '../../src/engine/pool-columns.ts';
-import type { FromEngine, RowVerdict, ToEngine } from '../../src/engine/protocol.ts';
+import { fromPoolRows, toPoolVerdicts } from '../../src/engine/process/columns.ts';
+import { endWithSupervisor } from '../../src/engine/process/end-with-supervisor.ts';
+import type { FromEngine, RowVerdict, ToEngine } from '../../src/engine/process/protocol.ts';
 
 const REWRITTEN_EVERY = 5;
 const digest = '0'.repeat(64);

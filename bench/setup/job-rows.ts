@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createAnswers } from '../../src/detox/answers.ts';
 import { askAbout, createReader, toxicityOf } from '../../src/detox/reading.ts';
-import { loadScorer } from '../../src/engine/load.ts';
+import { loadScorer } from '../../src/engine/index.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CACHE = join(ROOT, 'bench/.cache');

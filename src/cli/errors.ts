@@ -2,8 +2,8 @@ import { readConfig } from '../config.ts';
 import { DetoxqError } from '../contract/errors.ts';
 import { fileFault, isSystemError, type SystemError } from '../contract/file-errors.ts';
 import { asCalled } from './as-called.ts';
-import { ReaderGone } from './standard-streams.ts';
-import { visible } from './visible.ts';
+import { ReaderGone } from './terminal/standard-streams.ts';
+import { visible } from './terminal/visible.ts';
 
 /** Prints what went wrong, in one line, and returns the exit code. */
 export function reportFailure(error: unknown, version: string): number {

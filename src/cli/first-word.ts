@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import type { Config } from '../config.ts';
-import { terminal } from './terminal.ts';
+import { terminal } from './terminal/terminal.ts';
 
 /** Verbs that open Postgres, perhaps one of their own. */
 const WITH_SERVICES = new Set([

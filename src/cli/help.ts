@@ -1,8 +1,8 @@
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
-import { outputColors, outputColumns } from './terminal.ts';
-import { displayWidth } from './text-width.ts';
-import { wrap } from './wrap.ts';
+import { outputColors, outputColumns } from './terminal/terminal.ts';
+import { displayWidth } from './terminal/text-width.ts';
+import { wrap } from './terminal/wrap.ts';
 
 /** For output that is no terminal. */
 const PLAIN_COLUMNS = 80;

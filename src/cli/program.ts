@@ -2,8 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { version } from '../config.ts';
 import { reportFailure } from './errors.ts';
 import { fitHelp } from './help.ts';
-import { guardStandardStreams, outputFailure } from './standard-streams.ts';
-import { terminal } from './terminal.ts';
+import { guardStandardStreams, outputFailure } from './terminal/standard-streams.ts';
+import { terminal } from './terminal/terminal.ts';
 import { addVerbs } from './verbs.ts';
 
 guardStandardStreams();

@@ -19,6 +19,13 @@ export interface ModelScales {
   readonly prefilter?: ActivationScales | undefined;
 }
 
+/** A checkpoint on this machine. */
+export interface CheckpointSource {
+  /** As the user named it; part of its identity. */
+  readonly name: string;
+  readonly folder: string;
+}
+
 /** Which weights ran: enough to tell two results apart. Stored in `models` and in a run's settings. */
 export interface ModelIdentity {
   /** As the user named it: alias, hub id or folder name. */

@@ -3,14 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HubError } from '../contract/errors.ts';
 import { fileFault, homeAdvice, isSystemError } from '../contract/file-errors.ts';
-import { PULL_RECORD } from '../engine/checkpoint/pull-record.ts';
 import {
   checkpointFolder,
   DEFAULT_REVISION,
   findPulled,
   type HubName,
+  PULL_RECORD,
   presentId,
-} from '../engine/checkpoint/pulled.ts';
+} from '../engine/index.ts';
 import { type Downloaded, download } from './download.ts';
 import type { Http } from './http.ts';
 import { MOST_SMALL_BYTES, MOST_UNSIZED_BYTES, requireSpace } from './limits.ts';

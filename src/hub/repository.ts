@@ -1,5 +1,5 @@
 import { HubError, UsageError } from '../contract/errors.ts';
-import { isCommit, isHubId, parseHubName } from '../engine/checkpoint/pulled.ts';
+import { isCommit, isHubId, parseHubName } from '../engine/index.ts';
 import type { Answer, Http } from './http.ts';
 
 export interface HubFile {

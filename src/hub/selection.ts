@@ -1,6 +1,5 @@
 import { CheckpointError } from '../contract/errors.ts';
-import { isModuleFile } from '../engine/checkpoint/module-files.ts';
-import { isShardName, WEIGHT_FORMS } from '../engine/checkpoint/weights.ts';
+import { isModuleFile, isShardName, WEIGHT_FORMS } from '../engine/index.ts';
 import type { HubFile, Repository } from './repository.ts';
 
 /** Which files of a repository make a checkpoint. Everything else stays where it is: other frameworks' weights, code. */

@@ -3,8 +3,8 @@ import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { makeFolder } from '../contract/make-folder.ts';
-import { checkpointFolder, refFile, repositoryFolder } from '../engine/checkpoint/pulled.ts';
-import { writeFileAtomically } from '../engine/compile/atomic.ts';
+import { checkpointFolder, refFile, repositoryFolder } from '../engine/index.ts';
+import { writeFileAtomically } from '../util/atomic-file.ts';
 
 /** A folder that a download fills. It is published as a whole, so no one ever sees half a checkpoint. */
 export interface Staging {

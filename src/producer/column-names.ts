@@ -1,5 +1,4 @@
 import { UsageError } from '../contract/errors.ts';
-import type { HeaderCheck } from './header-doubt.ts';
 
 /** In this order, when no one names the text column. `text` and `comment_text` are rarely anything else. */
 export const CERTAIN = ['text', 'comment_text'];
@@ -31,6 +30,15 @@ export function findColumn(columns: readonly string[], name: string): string | n
   if (columns.includes(name)) return name;
   const folded = name.toLowerCase();
   return columns.find((column) => column.toLowerCase() === folded) ?? null;
+}
+
+/** Whether the first line of a table may be a row: `none` where there is no reason to think so. */
+export type HeaderDoubt = 'none' | 'doubtful' | 'likely';
+
+export interface HeaderCheck {
+  readonly doubt: HeaderDoubt;
+  /** A word stands above numbers, dates or keys only: whatever else it says, the line is a header. */
+  readonly isProven: boolean;
 }
 
 /** Columns for a message. */

@@ -1,6 +1,7 @@
 import { UsageError } from '../contract/errors.ts';
 import type { JsonValue } from '../contract/row.ts';
 import { type ColumnMeasure, measureColumn } from './column-measure.ts';
+import type { HeaderCheck } from './column-names.ts';
 import {
   CERTAIN,
   DOUBTFUL,
@@ -12,7 +13,6 @@ import {
   snakeCase,
   USUAL,
 } from './column-names.ts';
-import type { HeaderCheck } from './header-doubt.ts';
 import { holdsMore, RIVAL_TIMES, rivalOf, standsBeside } from './text-rivals.ts';
 
 /** A dataset's columns as its first rows show them. */

@@ -1,15 +1,6 @@
 import type { JsonValue } from '../contract/row.ts';
 import { wordsIn } from './column-measure.ts';
-import { snakeCase } from './column-names.ts';
-
-/** Whether the first line of a table may be a row: `none` where there is no reason to think so. */
-export type HeaderDoubt = 'none' | 'doubtful' | 'likely';
-
-export interface HeaderCheck {
-  readonly doubt: HeaderDoubt;
-  /** A word stands above numbers, dates or keys only: whatever else it says, the line is a header. */
-  readonly isProven: boolean;
-}
+import { type HeaderCheck, type HeaderDoubt, snakeCase } from './column-names.ts';
 
 /** Words that names of columns consist of; those of labels are not among them. */
 const NAME_WORDS = new Set(

@@ -1,5 +1,5 @@
+import type { Database } from '../store/database.ts';
 import { runsNotEnded, runsWithLeftovers, takeLeftovers } from '../store/leftovers.ts';
-import type { Database } from '../store/pool.ts';
 import { type ChunkQueue, jobId, runOfJob } from './queue.ts';
 
 /** Jobs removed at a time: some milliseconds of Redis, and of a transaction. */

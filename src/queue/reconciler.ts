@@ -1,7 +1,7 @@
 import type { Log } from '../contract/log.ts';
 import { openChunks, readChunks } from '../store/chunks.ts';
+import type { Database } from '../store/database.ts';
 import { runsNotEnded } from '../store/leftovers.ts';
-import type { Database } from '../store/pool.ts';
 import { beginReconciling, finishRunIfDone, openRuns } from '../store/runs.ts';
 import { clearNoted, sweepQueue } from './clear-leftovers.ts';
 import { type ChunkQueue, jobId, jobOf, MOST_JOB_PAYLOAD_BYTES } from './queue.ts';

@@ -1,6 +1,6 @@
 import type { SourceRow } from '../contract/row.ts';
 import type { Claim } from './chunks.ts';
-import type { Connection } from './pool.ts';
+import type { Connection } from './database.ts';
 
 /*
  * What the ledger keeps of chunks that do not come to their end at once: why they failed, whether their workers survived

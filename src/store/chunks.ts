@@ -3,7 +3,7 @@ import { DatasetError, UsageError } from '../contract/errors.ts';
 import { KNOWN_FEATURES } from '../contract/features.ts';
 import type { RunState } from '../contract/run.ts';
 import { bytesArray } from './binary-array.ts';
-import type { Connection } from './pool.ts';
+import type { Connection } from './database.ts';
 import { getRun } from './runs.ts';
 import { storableText } from './storable.ts';
 

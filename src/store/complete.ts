@@ -1,31 +1,6 @@
-import type { RowError, RowResult } from '../contract/outcome.ts';
-import type { SourceRow } from '../contract/row.ts';
 import type { Claim } from './chunks.ts';
-import { completionValues } from './completion-values.ts';
-import type { Connection, Database } from './pool.ts';
-
-/** A row error, with the row itself where it was read: so that it can be tried again. */
-export interface FailedRow extends RowError {
-  readonly source?: SourceRow;
-}
-
-export interface ChunkOutcome {
-  readonly results: readonly RowResult[];
-  readonly errors: readonly FailedRow[];
-  /** Ids in `models` (see `modelId`). */
-  readonly scorerId: number;
-  /** The same of the prefilter; null where the run has none. */
-  readonly prefilterId?: number | null;
-  readonly detoxifierId: number;
-  /** Milliseconds by stage. */
-  readonly timingsMs: Readonly<Record<string, number>>;
-}
-
-/** A completion: by which claim, and what came of it. */
-export interface Completion {
-  readonly claim: Claim;
-  readonly outcome: ChunkOutcome;
-}
+import { type ChunkOutcome, type Completion, completionValues } from './completion-values.ts';
+import type { Connection, Database } from './database.ts';
 
 /** The chunks of the statement by their position in it. */
 const GIVEN = `

@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError, UsageError } from '../contract/errors.ts';
 import type { RunState } from '../contract/run.ts';
+import type { Connection, Database } from './database.ts';
 import { noteLeftovers } from './leftovers.ts';
-import type { Connection, Database } from './pool.ts';
 import { sqlState } from './postgres-errors.ts';
 import { getRun } from './runs.ts';
 

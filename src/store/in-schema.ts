@@ -1,4 +1,5 @@
-import { type Connection, type Database, DEFAULT_SCHEMA } from './pool.ts';
+import type { Connection, Database } from './database.ts';
+import { DEFAULT_SCHEMA } from './pool.ts';
 
 const OUR_TABLES = new RegExp(`\\b${DEFAULT_SCHEMA}\\.(?=[a-z])`, 'g');
 

@@ -1,4 +1,4 @@
-import type { Connection, Database } from './pool.ts';
+import type { Connection, Database } from './database.ts';
 
 /*
  * What a queue may still hold of runs that ended before their time. Cancelling or deleting a run notes it here, in the same

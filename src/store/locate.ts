@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { DetoxqError, UsageError } from '../contract/errors.ts';
+import type { Connection, Database } from './database.ts';
 import { quoteIdentifier } from './in-schema.ts';
-import { type Connection, type Database, DEFAULT_SCHEMA } from './pool.ts';
+import { DEFAULT_SCHEMA } from './pool.ts';
 
 const OLDEST_SERVER = 150_000;
 /** Where the tables were before they had a schema of their own. */

@@ -3,10 +3,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import type { Connection, Database } from './database.ts';
 import { quoteIdentifier } from './in-schema.ts';
 import { freeSchema, requireServer } from './locate.ts';
 import { patientDatabase } from './patience.ts';
-import type { Connection, Database } from './pool.ts';
 import { sqlState } from './postgres-errors.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));

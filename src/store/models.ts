@@ -1,5 +1,5 @@
 import type { ModelIdentity } from '../contract/models.ts';
-import type { Database } from './pool.ts';
+import type { Database } from './database.ts';
 
 /** The id of a model in `models`, where it is put when it is not there yet. */
 export async function modelId(database: Database, model: ModelIdentity): Promise<number> {

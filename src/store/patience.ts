@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError } from '../contract/errors.ts';
-import type { Database } from './pool.ts';
+import type { Database } from './database.ts';
 
 /** About eight seconds: a restart of Postgres or of a pooler. */
 const RETRY_MS = [100, 300, 700, 1_500, 2_500, 3_000] as const;

@@ -2,43 +2,11 @@ import { createConnection } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import type { Connection, Database } from './database.ts';
 import { isLimit, isRolledBack } from './passing-faults.ts';
 import { openAddress } from './postgres-connection.ts';
 import { translatePostgresError } from './postgres-errors.ts';
 import { readDeviations, refusesOptions, type SessionWishes, startupOptions } from './session-settings.ts';
-
-/**
- * Something that runs SQL: the pool, or one transaction of it.
- *
- * SQL names our tables `detoxq.runs`, `detoxq.results`, …, and `inSchema` puts another schema in place of `detoxq`. No
- * statement of ours relies on the search path, which a pooler in transaction mode loses (docs/decisions/store-schema.md).
- */
-export interface Connection {
-  /**
-   * Rows of one statement. `int8` comes as a number, `jsonb` parsed, `timestamptz` as a Date. One that Postgres undid for
-   * a fault that passes (a cancel, a deadlock) is tried again, a few times.
-   * @throws ServiceError when Postgres cannot be reached or cannot serve now; DetoxqError when it refuses the statement.
-   */
-  query<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
-}
-
-export interface Database extends Connection {
-  /** The schema that `detoxq.` in SQL stands for. */
-  readonly schema: string;
-  /**
-   * Commits when `work` returns, rolls back when it throws. Where Postgres undid it for a fault that passes, `work` is
-   * called again: it leaves nothing outside of the transaction.
-   */
-  transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
-  /** Rolls back in every case: what `work` changed is gone. */
-  rolledBack<T>(
-    work: (connection: Connection) => Promise<T>,
-    /** When it comes, the statement under way is cancelled in Postgres, and fails. */
-    signal?: AbortSignal,
-  ): Promise<T>;
-  /** Waits for statements under way, then closes every connection. */
-  close(): Promise<void>;
-}
 
 /** Where the tables of a new installation are, and what SQL in this folder calls that schema. */
 export const DEFAULT_SCHEMA = 'detoxq';

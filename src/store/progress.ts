@@ -1,7 +1,7 @@
 import { UsageError } from '../contract/errors.ts';
 import type { Outcome } from '../contract/outcome.ts';
 import type { RunProgress } from '../contract/run.ts';
-import type { Connection } from './pool.ts';
+import type { Connection } from './database.ts';
 import { getRun } from './runs.ts';
 
 type ProgressRow = Omit<RunProgress, 'outcomes'> & Readonly<Record<Outcome, number>>;

@@ -1,6 +1,6 @@
 import { DetoxqError, UsageError } from '../contract/errors.ts';
+import type { Connection, Database } from './database.ts';
 import { searchSchema } from './in-schema.ts';
-import type { Connection, Database } from './pool.ts';
 import { sqlState } from './postgres-errors.ts';
 
 /** Rows that are fetched at a time, so that a query over millions of rows takes a constant amount of memory here. */

@@ -1,5 +1,5 @@
 import type { Outcome, RowError, RowResult } from '../contract/outcome.ts';
-import type { Connection } from './pool.ts';
+import type { Connection } from './database.ts';
 
 const PAGE_ROWS = 2_000;
 

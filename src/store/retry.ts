@@ -2,8 +2,8 @@ import { charsOfRow, packRows } from '../contract/chunk.ts';
 import { UsageError } from '../contract/errors.ts';
 import type { SourceRow } from '../contract/row.ts';
 import { payloadDigest } from './chunks.ts';
+import type { Connection, Database } from './database.ts';
 import { patientDatabase } from './patience.ts';
-import type { Connection, Database } from './pool.ts';
 import { getRun } from './runs.ts';
 
 /** Chunks reopened in one transaction: at most so many megabytes of text in memory. */

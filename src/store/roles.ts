@@ -1,6 +1,6 @@
 import { DetoxqError } from '../contract/errors.ts';
+import type { Connection, Database } from './database.ts';
 import { quoteIdentifier } from './in-schema.ts';
-import type { Connection, Database } from './pool.ts';
 import { sqlState } from './postgres-errors.ts';
 
 /**

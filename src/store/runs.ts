@@ -3,7 +3,7 @@ import { DatasetError, DetoxqError, UsageError } from '../contract/errors.ts';
 import { requiredFeatures } from '../contract/features.ts';
 import type { Run, RunSource, RunState } from '../contract/run.ts';
 import { parseSettings, type RunSettings, settingsHash } from '../contract/settings.ts';
-import type { Connection, Database } from './pool.ts';
+import type { Connection, Database } from './database.ts';
 
 /*
  * The states of a run:

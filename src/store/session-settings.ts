@@ -1,4 +1,4 @@
-import type { Connection } from './pool.ts';
+import type { Connection } from './database.ts';
 
 /*
  * What an administrator sets for a role or a database (ALTER ROLE … SET) comes into every session of ours. What would

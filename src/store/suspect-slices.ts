@@ -1,5 +1,5 @@
 import type { Claim } from './chunks.ts';
-import type { Connection } from './pool.ts';
+import type { Connection } from './database.ts';
 
 /** Consecutive rows of a suspect chunk, by their numbers. */
 export interface Slice {

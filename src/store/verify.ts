@@ -1,6 +1,6 @@
 import { OUTCOMES, type Outcome } from '../contract/outcome.ts';
 import type { Run } from '../contract/run.ts';
-import type { Connection, Database } from './pool.ts';
+import type { Connection, Database } from './database.ts';
 import { getRun } from './runs.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { RunState } from '../contract/run.ts';
-import type { Connection } from './pool.ts';
+import type { Connection } from './database.ts';
 
 /** How often a worker and a producer say that they are alive. */
 export const HEARTBEAT_MS = 5_000;

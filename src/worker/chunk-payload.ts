@@ -4,7 +4,7 @@ import type { Log } from '../contract/log.ts';
 import type { ChunkRow } from '../contract/row.ts';
 import { readRetriedSources } from '../store/chunk-faults.ts';
 import { type Claim, payloadDigest, readChunks } from '../store/chunks.ts';
-import type { Database } from '../store/pool.ts';
+import type { Database } from '../store/database.ts';
 
 /*
  * Where the rows of a claimed chunk come from. A queue may lose, damage or exchange what it holds; the ledger says by its

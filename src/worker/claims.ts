@@ -8,7 +8,7 @@ import {
   claimChunks,
   releaseChunk,
 } from '../store/chunks.ts';
-import type { Database } from '../store/pool.ts';
+import type { Database } from '../store/database.ts';
 import { createGatherer, type GatherOptions } from './gather.ts';
 
 /*

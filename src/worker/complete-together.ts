@@ -1,6 +1,7 @@
 import { ServiceError } from '../contract/errors.ts';
-import { type Completion, completeChunks } from '../store/complete.ts';
-import type { Connection } from '../store/pool.ts';
+import { completeChunks } from '../store/complete.ts';
+import type { Completion } from '../store/completion-values.ts';
+import type { Connection } from '../store/database.ts';
 
 /**
  * Claims and completions that come together share a statement and a commit, which for chunks that are decided at once cost

@@ -5,12 +5,17 @@ import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import { isSystemError, NO_FILES_LEFT } from '../contract/file-errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { SourceRow } from '../contract/row.ts';
-import { toPoolRows } from '../engine/pool-columns.ts';
-import type { EngineOptions, EngineTimings, PoolVerdicts, ToEngine } from '../engine/protocol.ts';
+import {
+  ENGINE_ENTRY,
+  type EngineOptions,
+  type EngineTimings,
+  type PoolVerdicts,
+  type ToEngine,
+  toPoolRows,
+} from '../engine/index.ts';
 import { isMessage } from './check-verdict.ts';
 
 /** The real engine; tests and benchmarks of the queue give another module that speaks the same protocol. */
-const ENGINE_ENTRY = new URL(`../engine/process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 
 export interface EngineIdentities {
   readonly scorer: ModelIdentity;

@@ -1,6 +1,6 @@
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
-import type { EngineOptions, EngineTimings, PoolVerdicts } from '../engine/protocol.ts';
+import type { EngineOptions, EngineTimings, PoolVerdicts } from '../engine/index.ts';
 import { verdictAt } from './check-verdict.ts';
 import { type EngineIdentities, type EngineProcess, startEngineProcess } from './engine-process.ts';
 import { FIRST_GROUP_ROWS, nextGroupRows } from './group-size.ts';

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { EngineOptions, EngineTimings, RowVerdict } from '../engine/protocol.ts';
+import type { EngineOptions, EngineTimings, RowVerdict } from '../engine/index.ts';
 import type { EngineIdentities } from './engine-process.ts';
 import { createEngineSlot, type EngineSlot } from './engine-slot.ts';
 import { feedSlots } from './feed-slots.ts';

@@ -4,8 +4,8 @@ import type { Log } from '../contract/log.ts';
 import { type ChunkRow, isRejected, type RowFault } from '../contract/row.ts';
 import { readRetriedRows } from '../store/chunk-faults.ts';
 import type { ChunkFault, Claim } from '../store/chunks.ts';
-import type { FailedRow } from '../store/complete.ts';
-import type { Database } from '../store/pool.ts';
+import type { FailedRow } from '../store/completion-values.ts';
+import type { Database } from '../store/database.ts';
 import { rowsOfChunk } from './chunk-payload.ts';
 import { EnginesClosedError } from './engines.ts';
 

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
+import type { Database } from '../store/database.ts';
 import { knownSchema, newerSchema } from '../store/migrate.ts';
-import type { Database } from '../store/pool.ts';
 import { beatWorker, HEARTBEAT_MS, removeWorker, type WorkerProblem } from '../store/workers.ts';
 
 export interface Heartbeat {

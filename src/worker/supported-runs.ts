@@ -1,6 +1,6 @@
 import { UnsupportedRunError, UsageError } from '../contract/errors.ts';
 import { knownSettings } from '../contract/features.ts';
-import type { Database } from '../store/pool.ts';
+import type { Database } from '../store/database.ts';
 import { getRun } from '../store/runs.ts';
 
 export interface SupportedRuns {

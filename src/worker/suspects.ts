@@ -1,9 +1,9 @@
 import { deflateSync, inflateSync } from 'node:zlib';
 import type { Log } from '../contract/log.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { RowVerdict } from '../engine/protocol.ts';
+import type { RowVerdict } from '../engine/index.ts';
 import type { Claim } from '../store/chunks.ts';
-import type { Database } from '../store/pool.ts';
+import type { Database } from '../store/database.ts';
 import {
   noteIntent,
   noteSurvived,

@@ -4,7 +4,7 @@ import { KNOWN_FEATURES } from '../contract/features.ts';
 import type { Log } from '../contract/log.ts';
 import { type RunSettings, settingsHash } from '../contract/settings.ts';
 import { type ChunkJob, type ChunkQueue, type Consumer, jobId } from '../queue/queue.ts';
-import type { Database } from '../store/pool.ts';
+import type { Database } from '../store/database.ts';
 import { isRunId } from '../store/runs.ts';
 import { createChunkWork } from './chunk-work.ts';
 import { createChunksInWork } from './chunks-in-work.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loadClassifier, loadDetoxifier, loadEncoder, loadScorer } from '../../src/engine/load.ts';
+import { loadClassifier, loadDetoxifier, loadEncoder, loadScorer } from '../../src/engine/index.ts';
 import { expectNear } from '../support/expect-near.ts';
 import { readReferences } from '../support/references.ts';
 

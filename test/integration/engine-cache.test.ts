@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import { identifyCheckpoint, loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+import { identifyCheckpoint, loadDetoxifier, loadScorer } from '../../src/engine/index.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
 const folder = join(FIXTURES, 'tiny-roberta');
@@ -56,7 +56,7 @@ function runModule(source: string, env: NodeJS.ProcessEnv): Promise<string> {
   });
 }
 
-const LOAD = JSON.stringify(new URL('../../src/engine/load.ts', import.meta.url).href);
+const LOAD = JSON.stringify(new URL('../../src/engine/index.ts', import.meta.url).href);
 const scoreInProcess = (env: NodeJS.ProcessEnv) =>
   runModule(
     `import { loadScorer } from ${LOAD};

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { encoderModel } from '../../src/engine/architectures/generator.ts';
 import { CLASSIFIERS, GENERATORS } from '../../src/engine/architectures/registry.ts';
-import { readFields } from '../../src/engine/checkpoint/fields.ts';
+import { readFields } from '../../src/engine/checkpoint/config/fields.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
 import { COMPILER_VERSION } from '../../src/engine/compile/cache.ts';
 import { compileCheckpoint, type Models } from '../../src/engine/compile/compile.ts';

@@ -6,13 +6,13 @@ import { afterAll, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
 import { bartGenerator } from '../../src/engine/architectures/bart.ts';
 import { encoderModel } from '../../src/engine/architectures/generator.ts';
-import { batchInputs } from '../../src/engine/batches.ts';
-import { readFields } from '../../src/engine/checkpoint/fields.ts';
+import { readFields } from '../../src/engine/checkpoint/config/fields.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
 import { compileCheckpoint } from '../../src/engine/compile/compile.ts';
 import { greedyDecoder } from '../../src/engine/compile/greedy-loop.ts';
-import { openSession, type Value } from '../../src/engine/session.ts';
-import { sourceWidth } from '../../src/engine/sources.ts';
+import { batchInputs } from '../../src/engine/runtime/batches.ts';
+import { openSession, type Value } from '../../src/engine/runtime/session.ts';
+import { sourceWidth } from '../../src/engine/runtime/sources.ts';
 
 /*
  * Stricter than comparing tokens: the keys and values that the decoder leaves behind, which every activation of every

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
-import type { Decoder, Decoding, StepScores } from '../../src/engine/decoder.ts';
-import { type LoadedGenerator, loadGenerator } from '../../src/engine/generator.ts';
+import { type LoadedGenerator, loadGenerator } from '../../src/engine/models/generator.ts';
+import type { Decoder, Decoding, StepScores } from '../../src/engine/runtime/decoder.ts';
 import { TINY, TINY_GRAPHS, tinyReferences } from '../support/tiny-checkpoints.ts';
 
-/* What a search is promised of a decoder (src/engine/decoder.ts), on the real graphs of each architecture. */
+/* What a search is promised of a decoder (src/engine/runtime/decoder.ts), on the real graphs of each architecture. */
 
 const BUNDLED = join(import.meta.dirname, '../../models');
 const cacheFolder = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));

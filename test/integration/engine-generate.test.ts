@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
 import { GENERATORS } from '../../src/engine/architectures/registry.ts';
-import { readFields } from '../../src/engine/checkpoint/fields.ts';
-import { readGeneration } from '../../src/engine/checkpoint/generation.ts';
-import type { Decoder } from '../../src/engine/decoder.ts';
-import { type LoadedGenerator, loadGenerator } from '../../src/engine/generator.ts';
-import { loadDetoxifier } from '../../src/engine/load.ts';
+import { readFields } from '../../src/engine/checkpoint/config/fields.ts';
+import { readGeneration } from '../../src/engine/checkpoint/config/generation.ts';
+import { loadDetoxifier } from '../../src/engine/index.ts';
+import { type LoadedGenerator, loadGenerator } from '../../src/engine/models/generator.ts';
+import type { Decoder } from '../../src/engine/runtime/decoder.ts';
 import { createSearch } from '../../src/engine/search/search.ts';
 
 /* Compiled checkpoints in fp32 against transformers.generate, for every option (training/generation_references.py). */

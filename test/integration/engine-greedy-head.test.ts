@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { Tensors } from '../../src/engine/checkpoint/tensors.ts';
+import type { Tensors } from '../../src/engine/checkpoint/weights/tensors.ts';
 import type { DecoderPlan } from '../../src/engine/compile/decoder-plan.ts';
 import { greedyDecoder } from '../../src/engine/compile/greedy-loop.ts';
 import { createLayers, type Source } from '../../src/engine/compile/layers.ts';
 import { createWeightFile } from '../../src/engine/compile/weight-file.ts';
-import { openSession, type Session } from '../../src/engine/session.ts';
+import { openSession, type Session } from '../../src/engine/runtime/session.ts';
 
 /*
  * Greedy search gives tokens alone, which hide the bits of the logits nearly always: a kernel that gives a row other bits

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bartGenerator } from '../../src/engine/architectures/bart.ts';
 import { encoderModel } from '../../src/engine/architectures/generator.ts';
-import { readFields } from '../../src/engine/checkpoint/fields.ts';
-import type { GreedyGeneration } from '../../src/engine/checkpoint/generation.ts';
+import { readFields } from '../../src/engine/checkpoint/config/fields.ts';
+import type { GreedyGeneration } from '../../src/engine/checkpoint/config/generation.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
 import { compileCheckpoint } from '../../src/engine/compile/compile.ts';
 import { greedyDecoder } from '../../src/engine/compile/greedy-loop.ts';
-import { createGreedySearch } from '../../src/engine/greedy.ts';
-import { openSession, type Session, type Value } from '../../src/engine/session.ts';
+import { createGreedySearch } from '../../src/engine/runtime/greedy.ts';
+import { openSession, type Session, type Value } from '../../src/engine/runtime/session.ts';
 import { TINY, tinyReferences } from '../support/tiny-checkpoints.ts';
 
 /* How rows come and go while they are decoded, seen from the inputs of the real graphs. */

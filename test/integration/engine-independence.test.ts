@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
-import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+import { loadDetoxifier, loadScorer } from '../../src/engine/index.ts';
 import { detoxifierScales, scorerScales } from '../support/measured-scales.ts';
 import { TINY, TINY_GENERATORS } from '../support/tiny-checkpoints.ts';
 

@@ -7,9 +7,9 @@ import { greedyToken } from '../../src/engine/compile/greedy-token.ts';
 import { createLayers, type Source } from '../../src/engine/compile/layers.ts';
 import { quantizeMatrix } from '../../src/engine/compile/quantize.ts';
 import { createWeightFile } from '../../src/engine/compile/weight-file.ts';
-import { int8WeightLimit } from '../../src/engine/cpu.ts';
+import { int8WeightLimit } from '../../src/engine/machine/int8-limit.ts';
 import { createGraph, encodeModel, type Graph } from '../../src/engine/onnx/graph.ts';
-import { openSession } from '../../src/engine/session.ts';
+import { openSession } from '../../src/engine/runtime/session.ts';
 
 /* The int8 layers, run by onnxruntime, against the same arithmetic written out in JavaScript. */
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
-import { loadClassifier, loadEncoder, loadLanguageModel, loadScorer } from '../../src/engine/load.ts';
+import { loadClassifier, loadEncoder, loadLanguageModel, loadScorer } from '../../src/engine/index.ts';
 import { expectNear } from '../support/expect-near.ts';
 import { TINY, tinyReferences } from '../support/tiny-checkpoints.ts';
 

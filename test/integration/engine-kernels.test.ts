@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createGraph, encodeModel, type Graph } from '../../src/engine/onnx/graph.ts';
-import { openSession, type Session, type Value } from '../../src/engine/session.ts';
+import { openSession, type Session, type Value } from '../../src/engine/runtime/session.ts';
 
 /*
  * What the engine builds on (docs/decisions/engine-batch-independence.md), asked of onnxruntime's kernels one by one: a row has

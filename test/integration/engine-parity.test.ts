@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
+import { loadDetoxifier, loadScorer } from '../../src/engine/index.ts';
 import { readReferences } from '../support/references.ts';
 import { TINY, TINY_GENERATORS, tinyReferences } from '../support/tiny-checkpoints.ts';
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
-import { loadDetoxifier, loadScorer } from '../../src/engine/load.ts';
-import { collectScales } from '../../src/engine/static-scales.ts';
+import { loadDetoxifier, loadScorer } from '../../src/engine/index.ts';
+import { collectScales } from '../../src/engine/runtime/static-scales.ts';
 import { detoxifierScales, scorerScales } from '../support/measured-scales.ts';
 import { readReferences } from '../support/references.ts';
 

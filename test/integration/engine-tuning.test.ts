@@ -11,9 +11,9 @@ import {
   loadEncoder,
   sizesOfCheckpoint,
   tuneCheckpoint,
-} from '../../src/engine/load.ts';
-import { ranGraph } from '../../src/engine/session.ts';
-import { readTuning, writeTuning } from '../../src/engine/tuning.ts';
+} from '../../src/engine/index.ts';
+import { readTuning, writeTuning } from '../../src/engine/machine/tuning.ts';
+import { ranGraph } from '../../src/engine/runtime/session.ts';
 import { runCli } from '../support/cli.ts';
 
 /* Sizes that a calibration of this machine has chosen are used, and decide no result. */

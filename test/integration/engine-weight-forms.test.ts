@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { openWeights } from '../../src/engine/checkpoint/weights.ts';
-import { identifyCheckpoint, loadScorer } from '../../src/engine/load.ts';
+import { openWeights } from '../../src/engine/checkpoint/weights/weights.ts';
+import { identifyCheckpoint, loadScorer } from '../../src/engine/index.ts';
 import { TINY, tinyReferences } from '../support/tiny-checkpoints.ts';
 import { torchFile } from '../support/torch-archive.ts';
 

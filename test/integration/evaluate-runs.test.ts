@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openRuns } from '../../src/cli/evaluate-runs.ts';
-import { evaluateRows } from '../../src/report/evaluation.ts';
-import { reportEvaluation } from '../../src/report/evaluation-report.ts';
-import type { EvaluationRow } from '../../src/report/score-rows.ts';
-import { joinSystems, type RowTally } from '../../src/report/system-rows.ts';
+import { openRuns } from '../../src/app/evaluate-runs.ts';
+import { evaluateRows } from '../../src/report/evaluation/evaluation.ts';
+import { reportEvaluation } from '../../src/report/evaluation/report.ts';
+import type { EvaluationRow } from '../../src/report/evaluation/score-rows.ts';
+import { joinSystems, type RowTally } from '../../src/report/evaluation/system-rows.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createFakeJudges } from '../support/fake-judges.ts';
 import { DETOXIFIER, enqueuedRun, finishedRun, SCORER } from '../support/ledger.ts';

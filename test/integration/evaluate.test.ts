@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openJudges } from '../../src/cli/judges.ts';
+import { openJudges } from '../../src/app/judges.ts';
 import { ROOT, runCli } from '../support/cli.ts';
 import { TINY, tinyReferences } from '../support/tiny-checkpoints.ts';
 

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { disarm } from '../../src/cli/standard-streams.ts';
-import { forScreen, visible } from '../../src/cli/visible.ts';
+import { disarm } from '../../src/cli/terminal/standard-streams.ts';
+import { forScreen, visible } from '../../src/cli/terminal/visible.ts';
 import { runCli } from '../support/cli.ts';
 import { type CliHome, createCliHome } from '../support/cli-home.ts';
 import { CONTROLS, changeJson, copyCheckpoint, OBEYED, renameTensors } from '../support/hostile-checkpoints.ts';

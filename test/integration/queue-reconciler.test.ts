@@ -4,7 +4,7 @@ import { type ChunkJob, type ChunkQueue, type Delivery, jobId } from '../../src/
 import { createReconciler } from '../../src/queue/reconciler.ts';
 import { claimChunk, releaseChunk } from '../../src/store/chunks.ts';
 import { completeChunk } from '../../src/store/complete.ts';
-import type { Database } from '../../src/store/pool.ts';
+import type { Database } from '../../src/store/database.ts';
 import { changeRun, finishRunIfDone, getRun } from '../../src/store/runs.ts';
 import { verifyRun } from '../../src/store/verify.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

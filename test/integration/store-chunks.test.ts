@@ -11,7 +11,7 @@ import {
   releaseChunk,
 } from '../../src/store/chunks.ts';
 import { completeChunk, completeChunks } from '../../src/store/complete.ts';
-import type { Database } from '../../src/store/pool.ts';
+import type { Database } from '../../src/store/database.ts';
 import { readProgress } from '../../src/store/progress.ts';
 import { streamResults, streamRowErrors } from '../../src/store/results.ts';
 import { changeRun, createRun, finishRunIfDone, getRun } from '../../src/store/runs.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { completeChunk } from '../../src/store/complete.ts';
-import type { Database } from '../../src/store/pool.ts';
+import type { Database } from '../../src/store/database.ts';
 import { readOnlyQuery } from '../../src/store/read-only-query.ts';
 import { finishRunIfDone } from '../../src/store/runs.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

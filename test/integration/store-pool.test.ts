@@ -1,8 +1,9 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { DetoxqError, ServiceError, UsageError } from '../../src/contract/errors.ts';
+import type { Database } from '../../src/store/database.ts';
 import { patientDatabase } from '../../src/store/patience.ts';
-import { createPool, type Database } from '../../src/store/pool.ts';
+import { createPool } from '../../src/store/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { freePort } from '../support/private-redis.ts';
 

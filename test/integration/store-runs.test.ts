@@ -4,8 +4,8 @@ import { OUTCOMES } from '../../src/contract/outcome.ts';
 import { settingsHash } from '../../src/contract/settings.ts';
 import { appendChunks } from '../../src/store/chunks.ts';
 import { completeChunk } from '../../src/store/complete.ts';
+import type { Database } from '../../src/store/database.ts';
 import { modelId } from '../../src/store/models.ts';
-import type { Database } from '../../src/store/pool.ts';
 import { readProgress, readSummary } from '../../src/store/progress.ts';
 import { streamResults, streamRowErrors } from '../../src/store/results.ts';
 import {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { summaryText } from '../../src/cli/print-summary.ts';
+import { summaryText } from '../../src/cli/terminal/summary.ts';
 import { reportRun } from '../../src/report/summary.ts';
 import { completeChunk } from '../../src/store/complete.ts';
 import { readSummary } from '../../src/store/progress.ts';

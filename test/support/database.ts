@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { Database } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
-import { createPool, type Database, DEFAULT_SCHEMA } from '../../src/store/pool.ts';
+import { createPool, DEFAULT_SCHEMA } from '../../src/store/pool.ts';
 import { databaseUrl } from './services.ts';
 
 export interface TestDatabase {

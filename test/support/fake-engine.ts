@@ -1,5 +1,5 @@
 /**
- * An engine process without models: instant, deterministic, and obedient. It speaks the protocol of src/engine/protocol.ts.
+ * An engine process without models: instant, deterministic, and obedient. It speaks the protocol of src/engine/process/protocol.ts.
  *
  * What a row's text asks for:
  * - contains `toxic`: scored .9 and "rewritten" by taking the word out
@@ -17,9 +17,9 @@
  * `!slow=5`: every row takes 5 ms.
  */
 import { OUTCOMES } from '../../src/contract/outcome.ts';
-import { endWithSupervisor } from '../../src/engine/end-with-supervisor.ts';
-import { fromPoolRows, type PooledVerdict, toPoolVerdicts } from '../../src/engine/pool-columns.ts';
-import type { FromEngine, PoolVerdicts, ToEngine } from '../../src/engine/protocol.ts';
+import { fromPoolRows, type PooledVerdict, toPoolVerdicts } from '../../src/engine/process/columns.ts';
+import { endWithSupervisor } from '../../src/engine/process/end-with-supervisor.ts';
+import type { FromEngine, PoolVerdicts, ToEngine } from '../../src/engine/process/protocol.ts';
 import { verdictOf } from './fake-verdict.ts';
 
 const digest = '0'.repeat(64);

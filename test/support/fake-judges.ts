@@ -1,4 +1,4 @@
-import type { Judges } from '../../src/report/judges.ts';
+import type { Judges } from '../../src/report/evaluation/judges.ts';
 
 const identity = (name: string) => ({ name, architecture: 'fake', digest: 'c'.repeat(64), precision: 'fp32' }) as const;
 const words = (text: string): string[] => text.split(/\s+/u).filter((word) => word !== '');

@@ -1,6 +1,6 @@
 /** What the verb `resume` does about the source, without its worker: `node fault-producer.ts RUN`. */
-import { withContext } from '../../src/cli/context.ts';
-import { enqueueAll } from '../../src/cli/read-all.ts';
+import { withContext } from '../../src/app/context.ts';
+import { enqueueAll } from '../../src/app/read-all.ts';
 import { reopenDataset } from '../../src/producer/source.ts';
 import { getRun } from '../../src/store/runs.ts';
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import type { SourceRow } from '../../src/contract/row.ts';
-import type { Database } from '../../src/store/pool.ts';
+import type { Database } from '../../src/store/database.ts';
 import { verdictOf } from './fake-verdict.ts';
 
 export interface FaultRows {

@@ -4,9 +4,10 @@ import { OUTCOMES, type RowError, type RowResult } from '../../src/contract/outc
 import type { Run } from '../../src/contract/run.ts';
 import type { RunSettings } from '../../src/contract/settings.ts';
 import { appendChunks, type Claim, claimChunk } from '../../src/store/chunks.ts';
-import { type ChunkOutcome, completeChunk } from '../../src/store/complete.ts';
+import { completeChunk } from '../../src/store/complete.ts';
+import type { ChunkOutcome } from '../../src/store/completion-values.ts';
+import type { Database } from '../../src/store/database.ts';
 import { modelId } from '../../src/store/models.ts';
-import type { Database } from '../../src/store/pool.ts';
 import { createRun, finishEnqueue, finishRunIfDone } from '../../src/store/runs.ts';
 
 export const DETOXIFIER: ModelIdentity = {

@@ -1,6 +1,6 @@
 import type { ActivationScales } from '../../src/contract/models.ts';
-import { type DetoxifierOptions, loadDetoxifier, loadScorer, type ScorerOptions } from '../../src/engine/load.ts';
-import { collectScales } from '../../src/engine/static-scales.ts';
+import { type DetoxifierOptions, loadDetoxifier, loadScorer, type ScorerOptions } from '../../src/engine/index.ts';
+import { collectScales } from '../../src/engine/runtime/static-scales.ts';
 
 /** Scales for a scorer in int8-static. */
 export async function scorerScales(options: ScorerOptions, texts: readonly string[]): Promise<ActivationScales> {

@@ -1,4 +1,4 @@
-import type { Connection } from '../../src/store/pool.ts';
+import type { Connection } from '../../src/store/database.ts';
 
 interface Line {
   readonly relation: string;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Database } from '../../src/store/pool.ts';
+import type { Database } from '../../src/store/database.ts';
 import type { CliProcess, CliResult } from './cli.ts';
 import type { FaultCluster } from './fault-cluster.ts';
 import type { FaultRows } from './fault-rows.ts';

@@ -1,5 +1,5 @@
 import type { SourceRow } from '../../src/contract/row.ts';
-import type { Database } from '../../src/store/pool.ts';
+import type { Database } from '../../src/store/database.ts';
 import { isStoredAs, readStored } from './fault-rows.ts';
 
 /** What is told of a soak, so that those of several seeds can be summed: scripts/soak.mjs. */

@@ -1,4 +1,4 @@
-import type { Decoder, StepScores } from '../../src/engine/decoder.ts';
+import type { Decoder, StepScores } from '../../src/engine/runtime/decoder.ts';
 
 /** A model without weights, the same as in training/generation_references.py: it continues a prompt. */
 export const TABLE = { vocabulary: 48, end: 2 };

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
-import type { Context } from '../../src/cli/context.ts';
-import { engineOpener, enginePlace } from '../../src/cli/engines.ts';
-import { precisionOf } from '../../src/cli/options.ts';
+import type { Context } from '../../src/app/context.ts';
+import { engineOpener, enginePlace } from '../../src/app/engines.ts';
+import { precisionOf } from '../../src/cli/options/options.ts';
 import { UsageError } from '../../src/contract/errors.ts';
 import { CPU } from '../../src/contract/model-device.ts';
 import { SETTINGS } from '../support/ledger.ts';

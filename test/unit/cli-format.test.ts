@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { counted, formatCount, formatDuration, formatPercent, formatRate } from '../../src/cli/format.ts';
-import { formatTable } from '../../src/cli/table.ts';
-import { visible } from '../../src/cli/visible.ts';
+import { counted, formatCount, formatDuration, formatPercent, formatRate } from '../../src/cli/terminal/format.ts';
+import { formatTable } from '../../src/cli/terminal/table.ts';
+import { visible } from '../../src/cli/terminal/visible.ts';
 
 describe('format', () => {
   it.each([

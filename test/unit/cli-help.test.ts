@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { addRunCommand } from '../../src/cli/commands/run.ts';
 import { fitHelp, fitParagraphs } from '../../src/cli/help.ts';
-import { addRunCommand } from '../../src/cli/run.ts';
 
 function helpOfRun(): string {
   let written = '';

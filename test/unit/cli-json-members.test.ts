@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { jsonMembers } from '../../src/cli/json-members.ts';
+import { jsonMembers } from '../../src/cli/commands/json-members.ts';
 
 test('members keep their order, their names and their digits', () => {
   expect(jsonMembers('{"2":1.10,"1":"a,}\\"b","a":[{"x":1},"]"],"a":null, "b" : {"c":{}} }')).toEqual([

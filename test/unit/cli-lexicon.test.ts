@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
-import { lexiconText, readLexicon } from '../../src/cli/lexicon.ts';
-import { resolveGeneration } from '../../src/cli/resolve-generation.ts';
+import { lexiconText, readLexicon } from '../../src/app/lexicon.ts';
+import { resolveGeneration } from '../../src/app/resolve-generation.ts';
 import { UsageError } from '../../src/contract/errors.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'detoxq-lexicon-'));

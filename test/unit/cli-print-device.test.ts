@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { deviceText } from '../../src/cli/print-device.ts';
+import { deviceText } from '../../src/cli/terminal/device.ts';
 
 const shape = { inputs: 768, outputs: 3072 };
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createProgressDisplay } from '../../src/cli/progress.ts';
-import { createTerminal } from '../../src/cli/terminal.ts';
+import { createProgressDisplay } from '../../src/cli/terminal/progress.ts';
+import { createTerminal } from '../../src/cli/terminal/terminal.ts';
 import type { RunProgress } from '../../src/contract/run.ts';
 
 /** What is written to a terminal, without its control sequences. */

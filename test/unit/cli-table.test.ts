@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatTable } from '../../src/cli/table.ts';
-import { displayWidth } from '../../src/cli/text-width.ts';
+import { formatTable } from '../../src/cli/terminal/table.ts';
+import { displayWidth } from '../../src/cli/terminal/text-width.ts';
 
 const widest = (table: string): number => Math.max(...table.split('\n').map(displayWidth));
 

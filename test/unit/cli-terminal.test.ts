@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { firstWord } from '../../src/cli/first-word.ts';
-import { barLine } from '../../src/cli/progress.ts';
-import { createTerminal } from '../../src/cli/terminal.ts';
-import { clip, displayWidth } from '../../src/cli/text-width.ts';
+import { barLine } from '../../src/cli/terminal/progress.ts';
+import { createTerminal } from '../../src/cli/terminal/terminal.ts';
+import { clip, displayWidth } from '../../src/cli/terminal/text-width.ts';
 import { readConfig, terminalConfig } from '../../src/config.ts';
 import { createFakeScreen } from '../support/screen.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { badWordIds } from '../../src/engine/bad-words.ts';
+import { badWordIds } from '../../src/engine/models/bad-words.ts';
 
 const folder = join(import.meta.dirname, '../../models/nano-bart');
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { batchByLength, batchInputs } from '../../src/engine/batches.ts';
-import { sourceWidth } from '../../src/engine/sources.ts';
+import { batchByLength, batchInputs } from '../../src/engine/runtime/batches.ts';
+import { sourceWidth } from '../../src/engine/runtime/sources.ts';
 
 const rows = fc
   .array(fc.array(fc.integer({ min: 0, max: 99 }), { maxLength: 62 }), { maxLength: 40 })

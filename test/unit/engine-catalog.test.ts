@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/contract/errors.ts';
-import { ALIASES, promptFor } from '../../src/engine/aliases.ts';
-import { bundledNames, bundledRoles, findCheckpoint, modelsFolder } from '../../src/engine/catalog.ts';
-import { isHubId, presentId } from '../../src/engine/checkpoint/pulled.ts';
+import { ALIASES, promptFor } from '../../src/engine/catalog/aliases.ts';
+import { bundledNames, bundledRoles, findCheckpoint, modelsFolder } from '../../src/engine/catalog/catalog.ts';
+import { isHubId, presentId } from '../../src/engine/catalog/pulled.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const TINY = join(ROOT, 'test/fixtures/weights/whole-torch');

@@ -9,7 +9,7 @@ import { readGpt2Config } from '../../src/engine/architectures/gpt2.ts';
 import { readRobertaConfig } from '../../src/engine/architectures/roberta.ts';
 import { readT5Config } from '../../src/engine/architectures/t5.ts';
 import { bucketOf } from '../../src/engine/architectures/t5-positions.ts';
-import { createFields } from '../../src/engine/checkpoint/fields.ts';
+import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { engineEnvironment } from '../../src/config.ts';
-import { discard } from '../../src/engine/session.ts';
+import { discard } from '../../src/engine/runtime/session.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { CheckpointError, UsageError } from '../../src/contract/errors.ts';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
 import { BART_GENERATION_DEFAULTS } from '../../src/engine/architectures/bart.ts';
-import { createFields } from '../../src/engine/checkpoint/fields.ts';
-import { isPlainGreedy, readGeneration } from '../../src/engine/checkpoint/generation.ts';
+import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
+import { isPlainGreedy, readGeneration } from '../../src/engine/checkpoint/config/generation.ts';
 
 const LIMITS = { vocabulary: 100, positions: 64 };
 const TOKENS = { bos_token_id: 0, pad_token_id: 1, eos_token_id: 2, decoder_start_token_id: 2 };

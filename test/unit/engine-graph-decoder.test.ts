@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createGraphDecoder } from '../../src/engine/graph-decoder.ts';
-import type { Session, Value } from '../../src/engine/session.ts';
+import { createGraphDecoder } from '../../src/engine/runtime/graph-decoder.ts';
+import type { Session, Value } from '../../src/engine/runtime/session.ts';
 
 const SHAPE = { layers: 1, heads: 1, headSize: 2 };
 

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/contract/errors.ts';
 import { CPU, defaultPrecision, deviceName, parseDevice, requirePrecision } from '../../src/contract/model-device.ts';
-import { float16ToFloat32, float32ToFloat16 } from '../../src/engine/checkpoint/float16.ts';
-import { createRuns } from '../../src/engine/runs.ts';
+import { float16ToFloat32, float32ToFloat16 } from '../../src/engine/checkpoint/weights/float16.ts';
+import { createRuns } from '../../src/engine/runtime/runs.ts';
 
 describe('half precision', () => {
   test('every half comes back from fp32 as it was', () => {

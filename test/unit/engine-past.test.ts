@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPast, type Lineage } from '../../src/engine/past.ts';
+import { createPast, type Lineage } from '../../src/engine/runtime/past.ts';
 import { createRandom } from '../support/random.ts';
 
 const SHAPE = { layers: 2, heads: 2, headSize: 2 };

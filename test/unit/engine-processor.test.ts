@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseCpuinfo, readProcessor } from '../../src/engine/processor.ts';
+import { parseCpuinfo, readProcessor } from '../../src/engine/machine/processor.ts';
 
 test('an x86 processor has a name and its instruction sets', () => {
   const text = [

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createFields } from '../../src/engine/checkpoint/fields.ts';
-import { createPrompt, findTemplate } from '../../src/engine/prompt.ts';
-import { loadTokenizer } from '../../src/engine/tokenizer.ts';
+import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
+import { loadTokenizer } from '../../src/engine/checkpoint/tokenizer/tokenizer.ts';
+import { createPrompt, findTemplate } from '../../src/engine/models/prompt.ts';
 
 const tokenizer = loadTokenizer(join(import.meta.dirname, '../fixtures/checkpoints/tiny-gpt2'), 480);
 const fields = (values: object) => createFields('config.json', new Map(Object.entries(values)));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openSafetensors } from '../../src/engine/checkpoint/safetensors.ts';
+import { openSafetensors } from '../../src/engine/checkpoint/weights/safetensors.ts';
 import { refusalOf } from '../support/refusal.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'detoxq-safetensors-'));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
-import { createFields } from '../../src/engine/checkpoint/fields.ts';
-import { readGeneration } from '../../src/engine/checkpoint/generation.ts';
+import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
+import { readGeneration } from '../../src/engine/checkpoint/config/generation.ts';
 import { distribution, draw } from '../../src/engine/search/distribution.ts';
 import { randomSequence } from '../../src/engine/search/random.ts';
 import { createSearch } from '../../src/engine/search/search.ts';

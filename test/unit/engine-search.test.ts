@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/contract/errors.ts';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
-import { createFields } from '../../src/engine/checkpoint/fields.ts';
-import { readGeneration } from '../../src/engine/checkpoint/generation.ts';
+import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
+import { readGeneration } from '../../src/engine/checkpoint/config/generation.ts';
 import { createSearch } from '../../src/engine/search/search.ts';
 import { TABLE, tableDecoder } from '../support/table-decoder.ts';
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { tokenizerFileNames } from '../../src/engine/checkpoint/tokenizer-files.ts';
-import { loadTokenizer } from '../../src/engine/tokenizer.ts';
+import { loadTokenizer } from '../../src/engine/checkpoint/tokenizer/tokenizer.ts';
+import { tokenizerFileNames } from '../../src/engine/checkpoint/tokenizer/tokenizer-files.ts';
 import { refusalOf } from '../support/refusal.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/contract/errors.ts';
-import { loadTokenizer } from '../../src/engine/tokenizer.ts';
+import { loadTokenizer } from '../../src/engine/checkpoint/tokenizer/tokenizer.ts';
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/checkpoints/tiny-bart');
 const folder = mkdtempSync(join(tmpdir(), 'detoxq-tokenizer-'));

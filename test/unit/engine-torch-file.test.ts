@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openTorchFile } from '../../src/engine/checkpoint/torch-file.ts';
+import { openTorchFile } from '../../src/engine/checkpoint/weights/torch-file.ts';
 import { refusalOf } from '../support/refusal.ts';
 import {
   global,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/contract/errors.ts';
-import { openWeights, weightFiles } from '../../src/engine/checkpoint/weights.ts';
+import { openWeights, weightFiles } from '../../src/engine/checkpoint/weights/weights.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/weights');
 const root = mkdtempSync(join(tmpdir(), 'detoxq-weights-'));

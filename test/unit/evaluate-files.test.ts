@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openPairFiles } from '../../src/cli/evaluate-files.ts';
+import { openPairFiles } from '../../src/app/evaluate-files.ts';
 
 let folder: string;
 beforeEach(async () => {

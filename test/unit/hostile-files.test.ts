@@ -4,12 +4,12 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/contract/errors.ts';
-import { readFields } from '../../src/engine/checkpoint/fields.ts';
+import { readFields } from '../../src/engine/checkpoint/config/fields.ts';
+import { createOptions } from '../../src/engine/checkpoint/config/options.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
-import { createOptions } from '../../src/engine/checkpoint/options.ts';
-import { openWeights } from '../../src/engine/checkpoint/weights.ts';
+import { loadTokenizer } from '../../src/engine/checkpoint/tokenizer/tokenizer.ts';
+import { openWeights } from '../../src/engine/checkpoint/weights/weights.ts';
 import { inspectCheckpoint } from '../../src/engine/inspect/inspect.ts';
-import { loadTokenizer } from '../../src/engine/tokenizer.ts';
 import { changeJson, copyCheckpoint } from '../support/hostile-checkpoints.ts';
 
 const servers: { close(): void }[] = [];

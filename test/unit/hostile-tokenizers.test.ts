@@ -2,9 +2,9 @@ import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/contract/errors.ts';
-import { badWordIds } from '../../src/engine/bad-words.ts';
-import { loadTokenizer } from '../../src/engine/tokenizer.ts';
-import { withinTime } from '../../src/engine/within-time.ts';
+import { loadTokenizer } from '../../src/engine/checkpoint/tokenizer/tokenizer.ts';
+import { withinTime } from '../../src/engine/checkpoint/tokenizer/within-time.ts';
+import { badWordIds } from '../../src/engine/models/bad-words.ts';
 import { changeJson, copyCheckpoint } from '../support/hostile-checkpoints.ts';
 
 type Json = Record<string, unknown>;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { HubError } from '../../src/contract/errors.ts';
-import { findPulled, listPulled } from '../../src/engine/checkpoint/pulled.ts';
+import { findPulled, listPulled } from '../../src/engine/catalog/pulled.ts';
 import { Unreachable } from '../../src/hub/http.ts';
 import type { PullProgress } from '../../src/hub/pull.ts';
 import { COMMIT, PLAIN, usePulls, WEIGHTS } from '../support/hub-pulls.ts';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, describe as group, it } from 'vitest';
-import { createFields } from '../../src/engine/checkpoint/fields.ts';
+import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
 import { describe, PRINTED_BY } from '../../src/engine/inspect/describe.ts';
 import { activation } from '../../src/engine/inspect/description.ts';
 import { namedParameters, printModule, pythonFloat } from '../../src/engine/inspect/module.ts';

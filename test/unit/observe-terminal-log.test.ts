@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { visible } from '../../src/cli/visible.ts';
-import { createTerminalLog } from '../../src/observe/terminal-log.ts';
+import { createTerminalLog } from '../../src/cli/terminal/terminal-log.ts';
+import { visible } from '../../src/cli/terminal/visible.ts';
 
 function logOf(level: string, colors = false) {
   const lines: string[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bootstrapMeans, bootstrapPValue, percentileInterval } from '../../src/report/bootstrap.ts';
+import { bootstrapMeans, bootstrapPValue, percentileInterval } from '../../src/report/evaluation/bootstrap.ts';
 
 /** Uniform numbers in [0, 1), seeded (Park and Miller 1988): not the generator under test. */
 function uniform(seed: number): () => number {

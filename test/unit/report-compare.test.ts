@@ -2,17 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { documentText } from '../../src/cli/print-document.ts';
+import { documentText } from '../../src/cli/terminal/document.ts';
 import { packageRoot } from '../../src/config.ts';
 import type { RowResult } from '../../src/contract/outcome.ts';
-import { countTokens, inspectCheckpoint, SYSTEMS, surfaceVocabulary } from '../../src/engine/load.ts';
-import { comparisonSql, pickExamples } from '../../src/report/compare-rows.ts';
-import { agreement, readLabel, rocCurve } from '../../src/report/compare-scorers.ts';
-import { compareLikeness, compareTraits } from '../../src/report/compare-structure.ts';
-import { vocabularyOverlaps } from '../../src/report/compare-vocabularies.ts';
-import type { Document } from '../../src/report/document.ts';
-import { documentHtml } from '../../src/report/document-html.ts';
-import { documentMarkdown } from '../../src/report/document-markdown.ts';
+import { countTokens, inspectCheckpoint, SYSTEMS, surfaceVocabulary } from '../../src/engine/index.ts';
+import { comparisonSql, pickExamples } from '../../src/report/comparison/rows.ts';
+import { agreement, readLabel, rocCurve } from '../../src/report/comparison/scorers.ts';
+import { compareLikeness, compareTraits } from '../../src/report/comparison/structure.ts';
+import { vocabularyOverlaps } from '../../src/report/comparison/vocabularies.ts';
+import type { Document } from '../../src/report/document/document.ts';
+import { documentHtml } from '../../src/report/document/html.ts';
+import { documentMarkdown } from '../../src/report/document/markdown.ts';
 
 function folderWith(files: Readonly<Record<string, object>>): string {
   const folder = mkdtempSync(join(tmpdir(), 'detoxq-compare-'));

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { RowError, RowResult } from '../../src/contract/outcome.ts';
-import { readLabels } from '../../src/report/compare-measures.ts';
-import { evaluateRows } from '../../src/report/evaluation.ts';
-import { evaluationMarkdown } from '../../src/report/evaluation-markdown.ts';
-import { type EvaluatedSystem, reportEvaluation } from '../../src/report/evaluation-report.ts';
-import { referenceReader, runRows } from '../../src/report/run-rows.ts';
-import { scoreLines } from '../../src/report/score-lines.ts';
-import type { RowScores } from '../../src/report/score-rows.ts';
-import { joinSystems, type RowTally, type SystemRow } from '../../src/report/system-rows.ts';
+import { readLabels } from '../../src/report/comparison/measures.ts';
+import { evaluateRows } from '../../src/report/evaluation/evaluation.ts';
+import { evaluationMarkdown } from '../../src/report/evaluation/markdown.ts';
+import { type EvaluatedSystem, reportEvaluation } from '../../src/report/evaluation/report.ts';
+import { referenceReader, runRows } from '../../src/report/evaluation/run-rows.ts';
+import { scoreLines } from '../../src/report/evaluation/score-lines.ts';
+import type { RowScores } from '../../src/report/evaluation/score-rows.ts';
+import { joinSystems, type RowTally, type SystemRow } from '../../src/report/evaluation/system-rows.ts';
 import { createFakeJudges } from '../support/fake-judges.ts';
 
 const OWN = { textColumn: 'text', idColumn: null };

@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { DatasetError } from '../../src/contract/errors.ts';
 import { chrf } from '../../src/detox/chrf.ts';
-import { evaluateRows } from '../../src/report/evaluation.ts';
-import type { EvaluationRow, RowScores } from '../../src/report/score-rows.ts';
-import { joinSystems, LEFT_CLEAN, NO_WORDS, type RowTally, type SystemRow } from '../../src/report/system-rows.ts';
+import { evaluateRows } from '../../src/report/evaluation/evaluation.ts';
+import type { EvaluationRow, RowScores } from '../../src/report/evaluation/score-rows.ts';
+import {
+  joinSystems,
+  LEFT_CLEAN,
+  NO_WORDS,
+  type RowTally,
+  type SystemRow,
+} from '../../src/report/evaluation/system-rows.ts';
 import { createFakeJudges } from '../support/fake-judges.ts';
 
 const judges = () => createFakeJudges(['rotten', 'awful'], ['rotten', 'awful', 'the', 'plan', 'tea', 'is']);

@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import type { Activation } from '../compile/layers.ts';
 
 /** Names of transformers (activations.py). The last two are `gelu_new` computed in another order. */

@@ -1,5 +1,5 @@
-import type { Fields } from '../checkpoint/fields.ts';
-import type { Tensors } from '../checkpoint/tensors.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
+import type { Tensors } from '../checkpoint/weights/tensors.ts';
 import {
   type AttentionShape,
   attendAll,
@@ -8,10 +8,11 @@ import {
   projectAttention,
   projectForward,
 } from '../compile/blocks.ts';
-import type { DecoderPlan, DecoderShape, Step, StepResult } from '../compile/decoder-plan.ts';
+import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
 import type { HeadShape } from '../compile/language-model-head.ts';
 import { type Activation, createLayers, type Layers, type Operand, type Source } from '../compile/layers.ts';
 import type { Graph } from '../onnx/graph.ts';
+import type { DecoderShape } from '../onnx/values.ts';
 import { readActivation } from './activations.ts';
 import {
   appendToCache,

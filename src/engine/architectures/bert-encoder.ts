@@ -1,5 +1,5 @@
-import type { Fields } from '../checkpoint/fields.ts';
-import type { Tensors } from '../checkpoint/tensors.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
+import type { Tensors } from '../checkpoint/weights/tensors.ts';
 import { additiveMask, attendAll, attendFromOne, closeAttention, feedForward, projectAll } from '../compile/blocks.ts';
 import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
 import { createGraph, type Graph } from '../onnx/graph.ts';

@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import { outputScales } from '../compile/activations.ts';
 import type { Source } from '../compile/layers.ts';
 import { encodeModel } from '../onnx/graph.ts';

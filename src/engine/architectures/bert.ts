@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import { type BertShape, readBertShape } from './bert-encoder.ts';
 import { type BertFamily, bertFamilyClassifier, bertFamilyEncoder } from './bert-family.ts';
 import type { Classifier } from './classifier.ts';

@@ -1,6 +1,6 @@
 import { CheckpointError, UsageError } from '../../contract/errors.ts';
-import type { Fields } from '../checkpoint/fields.ts';
-import type { Tensors } from '../checkpoint/tensors.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
+import type { Tensors } from '../checkpoint/weights/tensors.ts';
 import type { Source } from '../compile/layers.ts';
 
 /** What the logits of a classifier mean. */

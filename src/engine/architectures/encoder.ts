@@ -1,4 +1,4 @@
-import type { Tensors } from '../checkpoint/tensors.ts';
+import type { Tensors } from '../checkpoint/weights/tensors.ts';
 import type { Source } from '../compile/layers.ts';
 import { createLayers } from '../compile/layers.ts';
 import { encodeModel, type Graph } from '../onnx/graph.ts';

@@ -1,8 +1,9 @@
 import { outputScales } from '../compile/activations.ts';
 import type { Attended, AttentionShape } from '../compile/blocks.ts';
-import { type Cache, cacheNames, type DecoderPlan, type DecoderShape, type Step } from '../compile/decoder-plan.ts';
+import type { Cache, DecoderPlan, Step } from '../compile/decoder-plan.ts';
 import type { Layers, Source } from '../compile/layers.ts';
 import { createGraph, encodeModel, type Graph } from '../onnx/graph.ts';
+import { cacheNames, type DecoderShape } from '../onnx/values.ts';
 
 /** What the engine needs to know of a class of checkpoints that generate text. */
 export interface Generator {

@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import {
   type AttentionShape,
   attendAll,
@@ -7,11 +7,12 @@ import {
   projectAttention,
   projectForward,
 } from '../compile/blocks.ts';
-import type { DecoderPlan, DecoderShape, Step, StepResult } from '../compile/decoder-plan.ts';
+import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
 import { type HeadShape, logitSlices } from '../compile/language-model-head.ts';
 import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
 import { chosenTokens } from '../compile/top-tokens.ts';
 import { createGraph, encodeModel, type Graph } from '../onnx/graph.ts';
+import type { DecoderShape } from '../onnx/values.ts';
 import { readActivation } from './activations.ts';
 import {
   appendToCache,

@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import { bartGenerator, mbartGenerator } from './bart.ts';
 import { bertClassifier, bertEncoder } from './bert.ts';
 import type { Classifier } from './classifier.ts';

@@ -1,5 +1,5 @@
-import type { Fields } from '../checkpoint/fields.ts';
-import type { Tensors } from '../checkpoint/tensors.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
+import type { Tensors } from '../checkpoint/weights/tensors.ts';
 import { type AttentionShape, attendAll, attendFromOne, projectAll } from '../compile/blocks.ts';
 import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
 import { createLayers, type Layers, type Operand, type Source } from '../compile/layers.ts';

@@ -3,7 +3,7 @@ import { closeSync, createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isSystemError } from '../../contract/file-errors.ts';
-import { writeFileAtomically } from '../compile/atomic.ts';
+import { writeFileAtomically } from '../../util/atomic-file.ts';
 import { openCheckpointFile } from './checkpoint-file.ts';
 
 export function sha256(data: string | Uint8Array): string {

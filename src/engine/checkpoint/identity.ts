@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ModelIdentity, Precision } from '../../contract/models.ts';
 import { isThere } from './checkpoint-file.ts';
-import { readFields } from './fields.ts';
+import { readFields } from './config/fields.ts';
+import { moduleFileNames } from './config/module-files.ts';
 import { fileHash, rememberedHash } from './file-hash.ts';
-import { moduleFileNames } from './module-files.ts';
 import { readPullRecord } from './pull-record.ts';
-import { tokenizerFileNames } from './tokenizer-files.ts';
-import { weightFiles } from './weights.ts';
+import { tokenizerFileNames } from './tokenizer/tokenizer-files.ts';
+import { weightFiles } from './weights/weights.ts';
 
 export interface CheckpointReference {
   /** Folder in Hugging Face's layout. */

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
-import { isCommit } from './pulled.ts';
+
+const COMMIT = /^[0-9a-f]{40}$/;
+
+/** Whether a text is the full name of a commit, as folders of pulled checkpoints are named. */
+export function isCommit(text: string): boolean {
+  return COMMIT.test(text);
+}
 
 /** Written beside the files of a pulled checkpoint: where it came from, and what was checked. */
 export const PULL_RECORD = 'pulled.json';

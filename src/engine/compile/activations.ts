@@ -1,5 +1,6 @@
 import type { Precision } from '../../contract/models.ts';
 import type { Graph } from '../onnx/graph.ts';
+import { SCALE } from '../onnx/values.ts';
 
 /** Activations in 8 bits, as `MatMulIntegerToFloat` takes them: a value is about `scale × rowScales × (byte − zeroPoint)`. */
 export interface Quantized {
@@ -26,9 +27,6 @@ export interface Activations {
  * says comes out another way.
  */
 export type MeasuredScales = Map<Graph, Map<string, string>>;
-
-/** Before the name of a site: the input of a static graph that is its scale, and the output that says which would do. */
-export const SCALE = 'scale:';
 
 interface Form {
   readonly zeroPoint: number;

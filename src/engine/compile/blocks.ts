@@ -1,14 +1,12 @@
-import type { Tensors } from '../checkpoint/tensors.ts';
+import type { Tensors } from '../checkpoint/weights/tensors.ts';
 import { ELEMENT, type Graph } from '../onnx/graph.ts';
+import { MASKED } from '../onnx/values.ts';
 import type { Activation, Layers, LinearOptions, Operand } from './layers.ts';
 
 /*
  * The parts that transformers repeat. Hidden values are [rows, size], one row a token; `rows` names their number, as in
  * `Layers.operand`.
  */
-
-/** Added to the attention scores of padding. */
-export const MASKED = -1e9;
 
 /** Smallest value of an activation, rounded away from zero. */
 const MINIMUM: Readonly<Record<Activation, number>> = { relu: 0, gelu: -0.17, gelu_new: -0.1701 };

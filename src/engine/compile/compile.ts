@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inBytes, type ModelIdentity } from '../../contract/models.ts';
-import { openWeights } from '../checkpoint/weights.ts';
+import { openWeights } from '../checkpoint/weights/weights.ts';
 import { compiledFolder } from './cache.ts';
 import type { Source } from './layers.ts';
 import { createWeightFile } from './weight-file.ts';

@@ -1,18 +1,7 @@
 import type { Dimension, Graph } from '../onnx/graph.ts';
+import type { DecoderShape } from '../onnx/values.ts';
 import type { HeadShape } from './language-model-head.ts';
 import { type Operand, reduced, type Source } from './layers.ts';
-
-/** What a search needs to know of a decoder. */
-export interface DecoderShape {
-  readonly layers: number;
-  readonly heads: number;
-  readonly headSize: number;
-}
-
-/** Names of a decoder's caches; with `cross_` before them those of the source's keys and values. */
-export function cacheNames({ layers }: DecoderShape): string[] {
-  return Array.from({ length: layers }, (_, layer) => [`key_${layer}`, `value_${layer}`]).flat();
-}
 
 /** A value that goes into a decoder or comes out of it, fp32: keys or values of a layer, a mask. */
 export interface Cache {

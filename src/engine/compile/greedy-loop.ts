@@ -1,5 +1,6 @@
 import { createGraph, type Dimension, encodeModel, type Graph } from '../onnx/graph.ts';
-import { type Quantized, SCALE } from './activations.ts';
+import { SCALE } from '../onnx/values.ts';
+import type { Quantized } from './activations.ts';
 import type { DecoderPlan } from './decoder-plan.ts';
 import { greedyToken } from './greedy-token.ts';
 import type { Operand, Source } from './layers.ts';

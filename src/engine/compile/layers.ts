@@ -1,7 +1,7 @@
 import { CheckpointError } from '../../contract/errors.ts';
 import { inBytes, type Precision } from '../../contract/models.ts';
-import { float32ToFloat16 } from '../checkpoint/float16.ts';
-import type { Tensors } from '../checkpoint/tensors.ts';
+import { float32ToFloat16 } from '../checkpoint/weights/float16.ts';
+import type { Tensors } from '../checkpoint/weights/tensors.ts';
 import { ELEMENT, type ElementType, type Graph, type TensorData } from '../onnx/graph.ts';
 import { createQuantizer, type MeasuredScales, type Quantized } from './activations.ts';
 import { lazy } from './lazy.ts';

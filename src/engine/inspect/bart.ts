@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import { activation, type Description, headSize, integerOr, layerCount, layers, refuse } from './description.ts';
 import { block, embedding, layerNorm, linear, list, type Module } from './module.ts';
 

@@ -1,5 +1,5 @@
 import type { Traits } from '../../contract/inspection.ts';
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import { activation, headSize, integerOr, layerCount, layers, refuse } from './description.ts';
 import { block, dropout, embedding, layerNorm, leaf, linear, list, type Module } from './module.ts';
 

@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import { type BertParts, bertParts, classifierObjective, OBSOLETE } from './bert-layers.ts';
 import { type Description, labelsOf, type Part } from './description.ts';
 import { block, linear, own } from './module.ts';

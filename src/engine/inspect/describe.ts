@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import { describeBart } from './bart.ts';
 import { describeBertClassifier, describeBertMasked, describeBertModel, describeBertPreTraining } from './bert.ts';
 import type { Description } from './description.ts';

@@ -1,5 +1,5 @@
 import type { Traits } from '../../contract/inspection.ts';
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import { leaf, type Module } from './module.ts';
 
 /** What a model class is, from its config alone. */

@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import { activation, type Description, headSize, layerCount, layers, refuse } from './description.ts';
 import { block, conv1D, dropout, embedding, layerNorm, linear, list } from './module.ts';
 

@@ -1,5 +1,5 @@
 import type { HeaderCheck } from '../../contract/inspection.ts';
-import type { TensorInfo } from '../checkpoint/tensors.ts';
+import type { TensorInfo } from '../checkpoint/weights/tensors.ts';
 
 import type { Description } from './description.ts';
 import { namedParameters } from './module.ts';

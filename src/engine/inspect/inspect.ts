@@ -4,7 +4,7 @@ import { CheckpointError } from '../../contract/errors.ts';
 import type { Inspection, Role } from '../../contract/inspection.ts';
 import { findToxicLabel } from '../architectures/classifier.ts';
 import { CLASSIFIERS, ENCODERS, GENERATORS, readerOf } from '../architectures/registry.ts';
-import { type Fields, readFields } from '../checkpoint/fields.ts';
+import { type Fields, readFields } from '../checkpoint/config/fields.ts';
 import { countParameters, weightMemory } from './count.ts';
 import { describe } from './describe.ts';
 import type { Description } from './description.ts';

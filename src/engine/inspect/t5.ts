@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/fields.ts';
+import type { Fields } from '../checkpoint/config/fields.ts';
 import { activation, type Description, layerCount, layers } from './description.ts';
 import { block, dropout, embedding, linear, list, type Module, own } from './module.ts';
 

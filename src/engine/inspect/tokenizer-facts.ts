@@ -2,8 +2,12 @@ import { basename, join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { TokenizerFacts } from '../../contract/inspection.ts';
 import { isThere } from '../checkpoint/checkpoint-file.ts';
-import { type Fields, readFields } from '../checkpoint/fields.ts';
-import { readTokenizerFiles, type TokenizerFiles, tokenizerFileNames } from '../checkpoint/tokenizer-files.ts';
+import { type Fields, readFields } from '../checkpoint/config/fields.ts';
+import {
+  readTokenizerFiles,
+  type TokenizerFiles,
+  tokenizerFileNames,
+} from '../checkpoint/tokenizer/tokenizer-files.ts';
 
 type Kind = TokenizerFacts['kind'];
 type Json = Readonly<Record<string, unknown>>;

@@ -1,5 +1,5 @@
-import { readTokenizerFiles } from '../checkpoint/tokenizer-files.ts';
-import { loadTokenizer } from '../tokenizer.ts';
+import { loadTokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
+import { readTokenizerFiles } from '../checkpoint/tokenizer/tokenizer-files.ts';
 import { kindOf } from './tokenizer-facts.ts';
 
 /** What a tokenizer makes of texts. */

@@ -1,4 +1,4 @@
-import type { Generation } from '../checkpoint/generation.ts';
+import type { Generation } from '../checkpoint/config/generation.ts';
 
 /** Changes to the scores of one step of one hypothesis; all other tokens keep theirs. */
 export interface Adjustment {

@@ -1,4 +1,4 @@
-import type { BeamSearch } from '../checkpoint/generation.ts';
+import type { BeamSearch } from '../checkpoint/config/generation.ts';
 import { type Candidate, type Hypothesis, isFinished, type RowLimits, type RowSearch } from './hypothesis.ts';
 
 interface Beam {

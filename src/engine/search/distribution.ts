@@ -1,4 +1,4 @@
-import type { Sampling } from '../checkpoint/generation.ts';
+import type { Sampling } from '../checkpoint/config/generation.ts';
 import type { Candidate } from './hypothesis.ts';
 
 /** Candidates that may be drawn, best first, with probabilities that sum to 1. */

@@ -1,8 +1,8 @@
 import { CheckpointError, UsageError } from '../../contract/errors.ts';
-import type { EncodedRow } from '../batches.ts';
-import type { Generation } from '../checkpoint/generation.ts';
-import type { Decoder, StepScores } from '../decoder.ts';
-import { sourceWidth } from '../sources.ts';
+import type { Generation } from '../checkpoint/config/generation.ts';
+import type { EncodedRow } from '../runtime/batches.ts';
+import type { Decoder, StepScores } from '../runtime/decoder.ts';
+import { sourceWidth } from '../runtime/sources.ts';
 import { type Adjustment, createAdjust } from './adjust.ts';
 import { continuations, createBeams } from './beams.ts';
 import { distribution, draw } from './distribution.ts';

@@ -1,7 +1,7 @@
 import type { Sizes, TunedSize } from '../../contract/device.ts';
-import type { EncodedRow } from '../batches.ts';
-import { isPlainGreedy } from '../checkpoint/generation.ts';
-import type { LoadedGenerator } from '../generator.ts';
+import { isPlainGreedy } from '../checkpoint/config/generation.ts';
+import type { LoadedGenerator } from '../models/generator.ts';
+import type { EncodedRow } from '../runtime/batches.ts';
 import { createSearch } from '../search/search.ts';
 import { createTexts } from './made-texts.ts';
 import { race } from './race.ts';

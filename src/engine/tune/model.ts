@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { Sizes } from '../../contract/device.ts';
 import { ENCODERS, GENERATORS, readerOf } from '../architectures/registry.ts';
-import { readFields } from '../checkpoint/fields.ts';
+import { readFields } from '../checkpoint/config/fields.ts';
 import { type CheckpointReference, identifyCheckpoint, readArchitecture } from '../checkpoint/identity.ts';
-import { readClassifier } from '../classifier.ts';
-import { defaultSizes } from '../sizes.ts';
-import { readTuning } from '../tuning.ts';
+import { defaultSizes } from '../machine/sizes.ts';
+import { readTuning } from '../machine/tuning.ts';
+import { readClassifier } from '../models/classifier.ts';
 
 /** What a calibration has to know of a checkpoint of any class. */
 export interface TunableModel {

@@ -1,8 +1,8 @@
 import type { TunedSize } from '../../contract/device.ts';
-import { batchInputs } from '../batches.ts';
-import { openSession } from '../session.ts';
-import { defaultSizes } from '../sizes.ts';
-import { loadTokenizer } from '../tokenizer.ts';
+import { loadTokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
+import { defaultSizes } from '../machine/sizes.ts';
+import { batchInputs } from '../runtime/batches.ts';
+import { openSession } from '../runtime/session.ts';
 import { createTexts } from './made-texts.ts';
 import { race } from './race.ts';
 

@@ -1,0 +1,153 @@
+import { join } from 'node:path';
+import type { EngineProcessOptions, RunOptions } from '../cli/options/options.ts';
+import { sayNote } from '../cli/terminal/say-note.ts';
+import { packageRoot } from '../config.ts';
+import type { OwnColumns } from '../contract/cell.ts';
+import { CheckpointError, UsageError } from '../contract/errors.ts';
+import type { Inspection } from '../contract/inspection.ts';
+import { isRejected } from '../contract/row.ts';
+import { countTokens, surfaceVocabulary } from '../engine/index.ts';
+import { openDataset } from '../producer/dataset.ts';
+import {
+  type ComparedSystem,
+  type ComparedTokenizer,
+  type Comparison,
+  comparisonSql,
+  type Evaluation,
+  measureAgreements,
+  measureDetoxifier,
+  measureScorer,
+  pickExamples,
+  readLabels,
+  vocabularyOverlaps,
+} from '../report/index.ts';
+import { judgeRuns } from './compare-judge.ts';
+import { type Candidate, type MeasuredAll, measureAll } from './compare-measure.ts';
+import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
+import { enginePlace } from './engines.ts';
+import { JUDGES, openJudges } from './judges.ts';
+
+export interface CompareOptions extends RunOptions, EngineProcessOptions {
+  readonly data?: string;
+  readonly labelColumn?: string | undefined;
+}
+
+const DEFAULT_DATA = join(packageRoot, 'examples', 'comments.csv');
+const DEFAULT_LIMIT = 200;
+
+/** @returns null when the user stopped it: the runs that were done stay */
+export async function compareSystems(
+  systems: readonly ComparedSystem[],
+  asked: CompareOptions,
+): Promise<Comparison | null> {
+  const file = asked.data ?? DEFAULT_DATA;
+  if (file === '-') throw new UsageError('--data must be a file: it is read once for every system.');
+  const limited = { ...asked, limit: asked.limit ?? DEFAULT_LIMIT };
+  const { texts, labelColumn, own } = await readTexts(file, limited);
+  const options = { ...limited, labelColumn };
+  const { candidates, idle } = findCandidates(systems);
+  const request = { candidates, file, options, place: enginePlace(options) };
+  const measured: (MeasuredAll & Judged) | null =
+    candidates.length === 0
+      ? { detoxifiers: [], scorers: [], failed: [], evaluation: null, unjudged: [] }
+      : await withContext(
+          { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
+          async (context) => {
+            const all = await measureAll(context, request);
+            return all === null ? null : { ...all, ...(await judge(context, all)) };
+          },
+        );
+  if (measured === null) return null;
+  const { detoxifiers, scorers, failed, evaluation, unjudged } = measured;
+  const all = [...detoxifiers, ...scorers];
+  const labels = readLabels(all[0]?.results ?? [], labelColumn, own);
+  const present = systems.map(({ inspection, standIn }) => standIn ?? inspection).filter(hasTokenizer);
+  return {
+    data: {
+      file: options.data ?? 'examples/comments.csv of this package',
+      rows: texts.length,
+      labels: labels.summary,
+    },
+    systems,
+    tokenizers: present.flatMap((inspection) => tokenizerOf(inspection, texts)),
+    overlaps: vocabularyOverlaps(present.map(({ name, folder }) => ({ name, vocabulary: surfaceVocabulary(folder) }))),
+    detoxifiers: detoxifiers.map((run, at) => measureDetoxifier(run, evaluation?.systems[at] ?? null)),
+    judged: evaluation === null ? null : { judges: evaluation.judges, rows: evaluation.rows },
+    scorers: scorers.map((run) => measureScorer(run, labels.byRow)),
+    agreements: measureAgreements(scorers),
+    examples: pickExamples(detoxifiers),
+    missing: [...idle, ...failed, ...unjudged],
+    sql: all.length === 0 ? null : comparisonSql([...new Set(all.map(({ report }) => report.run))]),
+  };
+}
+
+/** The texts that will be measured. @throws UsageError for a label column that is not there, before anything runs */
+async function readTexts(
+  file: string,
+  options: CompareOptions,
+): Promise<{ readonly texts: string[]; readonly labelColumn: string | undefined; readonly own: OwnColumns }> {
+  const dataset = await openDataset([file], { ...options, onNote: sayNote });
+  try {
+    const asked = options.labelColumn;
+    const labelColumn = asked === undefined ? undefined : await dataset.requireColumn(asked, '--label-column');
+    const texts: string[] = [];
+    for await (const batch of dataset.batches()) {
+      for (const row of batch) if (!isRejected(row)) texts.push(row.text);
+    }
+    return { texts, labelColumn, own: { textColumn: dataset.textColumn, idColumn: dataset.idColumn } };
+  } finally {
+    dataset.close();
+  }
+}
+
+interface Judged {
+  readonly evaluation: Evaluation | null;
+  /** Why there is none. */
+  readonly unjudged: readonly string[];
+}
+
+/** STA, SIM, FL and J of the rewrites by the bundled judges; one that cannot be had is no reason to lose the rest. */
+async function judge(context: Context, { detoxifiers }: MeasuredAll): Promise<Judged> {
+  if (detoxifiers.length === 0) return { evaluation: null, unjudged: [] };
+  try {
+    const judges = await openJudges(
+      { judgeSta: JUDGES.sta, judgeSim: JUDGES.sim, judgeFl: JUDGES.fl, precision: 'fp32' },
+      context.config.home,
+    );
+    const evaluation = await judgeRuns(context.database, detoxifiers, judges).finally(judges.close);
+    return { evaluation, unjudged: evaluation === null ? ['SIM, FL and J were not measured: no row was toxic.'] : [] };
+  } catch (error) {
+    if (!(error instanceof CheckpointError || error instanceof UsageError)) throw error;
+    return { evaluation: null, unjudged: [`SIM, FL and J were not measured: ${error.message}`] };
+  }
+}
+
+/** What can be measured, and what cannot, with the reason. */
+function findCandidates(systems: readonly ComparedSystem[]): { candidates: Candidate[]; idle: string[] } {
+  const candidates: Candidate[] = [];
+  const idle: string[] = [];
+  for (const { name, inspection, standIn } of systems) {
+    const { name: checkpoint, use } = standIn ?? inspection;
+    const role = (['detoxifier', 'scorer'] as const).find((known) => use.roles.includes(known));
+    const also = standIn === null ? '' : `, nor ${checkpoint} in its place`;
+    const judges = `it judges ${use.roles.join(' and ')}, and neither rewrites nor scores`;
+    const why = use.roles.length > 0 ? judges : use.advice.join('; ');
+    if (role === undefined) idle.push(`${name} was not measured${also}: ${why}.`);
+    else candidates.push({ checkpoint, standsFor: standIn === null ? null : name, role });
+  }
+  return { candidates, idle };
+}
+
+type OnDisk = Inspection & { readonly folder: string };
+
+function hasTokenizer(inspection: Inspection): inspection is OnDisk {
+  return inspection.folder !== null && inspection.tokenizer.file !== null;
+}
+
+function tokenizerOf({ name, folder, traits, tokenizer }: OnDisk, texts: readonly string[]): ComparedTokenizer[] {
+  if (traits === null) return [];
+  const { words, tokens } = countTokens(folder, traits.vocabulary, texts);
+  if (words === 0) return [];
+  const tokensPerWord = tokens / words;
+  return [{ checkpoint: name, kind: tokenizer.kind ?? '', tokens: tokenizer.vocabulary ?? 0, tokensPerWord }];
+}

@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { packageRoot } from '../config.ts';
+import { CheckpointError } from '../contract/errors.ts';
+import type { Precision } from '../contract/models.ts';
+import {
+  bundledNames,
+  type CheckpointReference,
+  findCheckpoint,
+  loadClassifier,
+  loadEncoder,
+  loadScorer,
+  toxicLabelOf,
+} from '../engine/index.ts';
+import type { JudgeForm, Judges } from '../report/index.ts';
+import { guessText } from './toxic-labels.ts';
+
+/** Bundled judges. None is the default scorer: that one has chosen what they judge. */
+export const JUDGES = { sta: 'nano-bert', sim: 'nano-sim', fl: 'nano-fluency' } as const;
+
+export interface JudgeOptions {
+  readonly judgeSta: string;
+  /** Label of `judgeSta` that means toxic. */
+  readonly toxicLabel?: string;
+  readonly judgeSim: string;
+  readonly judgeFl: string;
+  readonly precision: Precision;
+}
+
+export interface OpenJudges extends Judges {
+  close(): Promise<void>;
+}
+
+/**
+ * Loads the judges into this process: there is no queue here that they could block.
+ *
+ * @param home `DETOXQ_HOME`
+ * @throws UsageError, CheckpointError when one is not there or cannot judge
+ */
+export async function openJudges(options: JudgeOptions, home: string): Promise<OpenJudges> {
+  const referenceOf = (name: string): CheckpointReference => ({
+    ...findCheckpoint(name, packageRoot, home),
+    precision: options.precision,
+    cacheFolder: join(home, 'compiled'),
+  });
+  const references = {
+    sta: referenceOf(options.judgeSta),
+    sim: referenceOf(options.judgeSim),
+    fl: referenceOf(options.judgeFl),
+  };
+  const toxic = toxicLabelOf(references.sta.folder, options.toxicLabel);
+  if (toxic.isGuess) process.stderr.write(`${guessText(options.judgeSta, toxic.name)}\n`);
+  const scorer = await loadScorer({ ...references.sta, toxicLabels: [toxic.name] });
+  const encoder = await loadEncoder(references.sim);
+  const classifier = await loadClassifier(references.fl);
+  const acceptable = acceptableLabel(options.judgeFl, classifier.labels);
+  return {
+    sta: {
+      ...scorer,
+      form: 'model',
+      judge: async (texts) => (await scorer.score(texts)).map(({ toxicity }) => 1 - toxicity),
+    },
+    sim: { ...encoder, form: 'model' },
+    fl: {
+      ...classifier,
+      form: formOfFluency(options.judgeFl),
+      judge: async (texts) =>
+        (await classifier.classify(texts)).map(({ probabilities }) => probabilities[acceptable] ?? Number.NaN),
+    },
+    async close() {
+      await Promise.all([scorer.close(), encoder.close(), classifier.close()]);
+    },
+  };
+}
+
+/** Bundled judges were trained on the model form; classifiers of others on English with its punctuation in place. */
+function formOfFluency(name: string): JudgeForm {
+  return bundledNames(packageRoot).includes(name) ? 'model' : 'joined';
+}
+
+/** Its labels have no names, and the order is not that of CoLA: acceptable is the first (s-nlp/detox, metric.py). */
+const FIRST_IS_ACCEPTABLE = /^(?:roberta-cola|cointegrated\/roberta-large-cola-krishna2020)(?:@|$)/;
+
+function acceptableLabel(name: string, labels: readonly string[]): number {
+  const named = labels.findIndex((label) => label.toLowerCase() === 'acceptable');
+  if (named >= 0) return named;
+  if (FIRST_IS_ACCEPTABLE.test(name) && labels.length === 2) return 0;
+  throw new CheckpointError(
+    `${name} cannot judge fluency: none of its labels (${labels.join(', ')}) is called acceptable. ` +
+      'If one of them means that, name it in id2label of its config.json.',
+  );
+}

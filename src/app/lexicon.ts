@@ -1,0 +1,96 @@
+import { counted, formatCount } from '../cli/terminal/format.ts';
+import { visible } from '../cli/terminal/visible.ts';
+import { DatasetError, UsageError } from '../contract/errors.ts';
+import { isRejected } from '../contract/row.ts';
+import { openDataset } from '../producer/dataset.ts';
+
+/** `# a comment`; `#word` is a word. */
+const COMMENT = /^#(?:\s|$)/;
+
+export interface Lexicon {
+  /** Each once, in their order, without spaces around. */
+  readonly words: readonly string[];
+  /** Lines that begin with `#` and a space. */
+  readonly comments: number;
+  /** Lines that are taken as they stand, and look like something else; null where there are none. */
+  readonly doubtful: { readonly line: number; readonly form: string; readonly count: number } | null;
+}
+
+const EXPECTED = 'It must have one word or phrase on a line, without quotes, and nothing else.';
+
+/** What a line looks like, if it is not one word or phrase. */
+function otherForm(word: string): string | null {
+  if (/^\[.*[\],]$|^\{.*[},]$|^[[{]$|^".*"\s*:/.test(word)) return 'it looks like JSON';
+  if (/^(["']).*\1,?$/.test(word) || /^[“«„].*[”»“],?$/.test(word)) return 'its words stand in quotes';
+  if (word.includes('\t')) return 'it looks like a table with tabs';
+  if (/\S[,;|]/.test(word)) return 'it looks like CSV, or several words';
+  return null;
+}
+
+/**
+ * The words of a lexicon: one on a line, blank lines and comments left out. It is read as sources of lines are: also in gzip or zstd.
+ *
+ * @throws UsageError if it cannot be read as text or has no words, with file and line
+ */
+export async function readLexicon(file: string): Promise<Lexicon> {
+  const words = new Set<string>();
+  let comments = 0;
+  const others: { readonly line: number; readonly form: string }[] = [];
+  if (file === '-') throw new UsageError('--bad-words must be a file: standard input is for rows.');
+  try {
+    const dataset = await openDataset([file], { format: 'txt' });
+    try {
+      for await (const batch of dataset.batches()) {
+        for (const row of batch) {
+          if (isRejected(row)) throw unreadable(file, row.fault.message);
+          if (row.meta !== null) throw unreadable(file, `line ${row.rowNo + 1}: holds NUL or half a character`);
+          const word = row.text.trim();
+          if (COMMENT.test(word)) comments++;
+          else if (word !== '') {
+            const form = otherForm(word);
+            if (form !== null) others.push({ line: row.rowNo + 1, form });
+            words.add(word);
+          }
+        }
+      }
+    } finally {
+      dataset.close();
+    }
+  } catch (cause) {
+    if (!(cause instanceof DatasetError)) throw cause;
+    throw unreadable(file, cause.message, cause);
+  }
+  if (words.size === 0) throw new UsageError(`The lexicon ${file} has no words: it must have one on a line.`);
+  const [first] = others;
+  // Where one line of many looks so, it may be meant.
+  if (first !== undefined && 2 * others.length > words.size) {
+    throw new UsageError(`The lexicon ${file}, line ${first.line}: ${first.form}. ${EXPECTED}`);
+  }
+  const doubtful = first === undefined ? null : { ...first, count: others.length };
+  return { words: [...words], comments, doubtful };
+}
+
+/** What to do with a source, which its message ends with, is not what to do with a lexicon. */
+function unreadable(file: string, message: string, cause?: unknown): UsageError {
+  const [what = ''] = message.replace(`${file}: `, '').replace(`${file}, `, '').split('; ');
+  return new UsageError(
+    `The lexicon ${file} cannot be read: ${what}. It must be UTF-8 text, as it is or in gzip or zstd, with one word on a line.`,
+    { cause },
+  );
+}
+
+/** What is said of a lexicon: how many words are banned, what is left out, what looks wrong. */
+export function lexiconText(file: string, { words, comments, doubtful }: Lexicon, unwritable: number): string {
+  const ignored = [
+    ...(comments > 0 ? [`${counted(comments, 'comment line')}`] : []),
+    ...(unwritable > 0
+      ? [`${formatCount(unwritable)} that the tokenizer has no tokens for, so that they never come`]
+      : []),
+  ];
+  const used = words.length - unwritable;
+  const left = ignored.length === 0 ? '' : `; left out: ${ignored.join('; ')}`;
+  const bans = `The lexicon ${visible(file)} bans ${counted(used, 'word')}${left}.`;
+  if (doubtful === null) return bans;
+  const more = doubtful.count > 1 ? ` (and ${formatCount(doubtful.count - 1)} more)` : '';
+  return `${bans} Line ${doubtful.line}${more} is taken as one phrase, but ${doubtful.form}. ${EXPECTED}`;
+}

@@ -1,0 +1,87 @@
+import { counted, formatCount } from '../cli/terminal/format.ts';
+import { DatasetError } from '../contract/errors.ts';
+import type { Run } from '../contract/run.ts';
+import type { Dataset } from '../producer/dataset.ts';
+import { type Produced, type ProduceProgress, produce } from '../producer/produce.ts';
+import { checkSourceUnchanged } from '../producer/source.ts';
+import { type ChunkJob, type ChunkQueue, jobId } from '../queue/queue.ts';
+import { appendChunks, ledgerEnd } from '../store/chunks.ts';
+import { runsNotEnded } from '../store/leftovers.ts';
+import { finishEnqueue } from '../store/runs.ts';
+import type { Context } from './context.ts';
+import { followRun } from './follow-run.ts';
+
+/** Reads a dataset into the ledger and the queue of a run, from where the ledger ends, and says what was odd in it. */
+export async function enqueueAll(
+  { database }: Context,
+  run: Run,
+  dataset: Dataset,
+  queue: Pick<ChunkQueue, 'add' | 'depth' | 'remove'>,
+  signal: AbortSignal,
+  onProgress?: (progress: ProduceProgress) => void,
+): Promise<Produced> {
+  const { chunkRows } = run.source.options;
+  const user = await followRun(database, run.id, signal);
+  let lastAdded: readonly ChunkJob[] = [];
+  const produced = await produce({
+    dataset,
+    runId: run.id,
+    queue: {
+      async add(jobs) {
+        lastAdded = jobs;
+        await queue.add(jobs);
+      },
+      async depth() {
+        // Asked before every write: here a paused run waits.
+        await user.whilePaused();
+        return queue.depth();
+      },
+    },
+    ledger: {
+      appendChunks: (chunks) => appendChunks(database, run.id, chunks),
+      finishEnqueue: async (totals) => {
+        await requireUnchanged(run);
+        return finishEnqueue(database, run.id, totals);
+      },
+    },
+    chunkRows: typeof chunkRows === 'number' ? chunkRows : undefined,
+    resumeFrom: await ledgerEnd(database, run.id),
+    signal: user.signal,
+    onProgress,
+  })
+    .finally(user.stop)
+    .finally(async () => {
+      // The run may have been cancelled, and its jobs removed, before the last ones were added. The ledger takes no more then.
+      const open = await runsNotEnded(database, [run.id]).catch(() => null);
+      // Where the queue is away, workers find them.
+      if (open?.size === 0) await queue.remove(lastAdded.map(jobId)).catch(() => {});
+    })
+    .catch((error: unknown) => {
+      // The ledger refuses a cancelled run, too, perhaps sooner.
+      user.throwIfCancelled();
+      throw error;
+    });
+  user.throwIfCancelled();
+  for (const [code, count] of Object.entries(produced.rejected)) {
+    process.stderr.write(
+      `${counted(count, 'row')} could not be read (${code}): ${count === 1 ? 'it is a row error, with its line' : 'they are row errors, with their lines'}.\n`,
+    );
+  }
+  if (produced.blank > 0) {
+    process.stderr.write(
+      `${formatCount(produced.blank)} blank ${produced.blank === 1 ? 'row' : 'rows'}: outcome clean, not scored.\n`,
+    );
+  }
+  return produced;
+}
+
+/** Rows of two versions of a file must not be one run. */
+async function requireUnchanged({ id, source }: Run): Promise<void> {
+  const files = source.files.filter((file) => file.sizeBytes !== null);
+  await checkSourceUnchanged({ ...source, files }).catch((error: unknown) => {
+    if (!(error instanceof DatasetError)) throw error;
+    throw new DatasetError(`The source changed while it was read; run ${id} stays unfinished. ${error.message}`, {
+      cause: error,
+    });
+  });
+}

@@ -1,0 +1,219 @@
+import { type Command, Option } from 'commander';
+import { withContext } from '../../app/context.ts';
+import { DEFAULT_COLUMNS, openPairFiles } from '../../app/evaluate-files.ts';
+import { openRuns } from '../../app/evaluate-runs.ts';
+import type { EvaluatedSource } from '../../app/evaluate-sources.ts';
+import { type JudgeOptions, openJudges } from '../../app/judges.ts';
+import { readConfig } from '../../config.ts';
+import { UsageError } from '../../contract/errors.ts';
+import type { Dialect } from '../../producer/dialect.ts';
+import { FORMATS, type Format } from '../../producer/format.ts';
+import {
+  checkOutput,
+  type EvaluationReport,
+  evaluateRows,
+  evaluationMarkdown,
+  type Judges,
+  joinSystems,
+  type Kept,
+  type RowScores,
+  type RowTally,
+  reportEvaluation,
+  scoreLines,
+  writeWholeFile,
+} from '../../report/index.ts';
+import { getRun } from '../../store/runs.ts';
+import { addDialectOptions, dialectOptionsGiven } from '../options/dialect-options.ts';
+import { addJudgeOptions } from '../options/judge-options.ts';
+import { printEvaluation } from '../terminal/evaluation.ts';
+import { counted, formatCount } from '../terminal/format.ts';
+import { checkpointsRead, filesRead, readByRuns } from './outputs.ts';
+
+interface Options extends JudgeOptions, Dialect {
+  readonly run?: string[];
+  readonly srcColumn: string;
+  readonly outColumn: string;
+  readonly refColumn?: string[];
+  readonly format?: Format;
+  readonly allRows?: boolean;
+  readonly out?: string;
+  readonly scores?: string;
+  readonly json?: boolean;
+}
+
+/** One is described, two are compared. */
+const MOST_SYSTEMS = 2;
+const SAY_EVERY_MS = 2_000;
+
+export function addEvaluateCommand(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .argument('[files...]', 'one or two files of pairs (.csv, .tsv, .jsonl, also .gz or .zst)')
+    .description('STA, SIM, FL, J and chrF of pairs or of a finished run; of two, the difference');
+  addJudgeOptions(command)
+    .option('--run <run>', 'a finished run (id, name, or latest); once more to compare two', collect)
+    .option('--src-column <name>', 'column of the sources', DEFAULT_COLUMNS.src)
+    .option('--out-column <name>', 'column of the outputs', DEFAULT_COLUMNS.out)
+    .option(
+      '--ref-column <names>',
+      'columns of references, separated by commas (default: of a file ref, ref1, ref2, …)',
+      names,
+    )
+    .addOption(
+      new Option('--format <format>', 'of the files; default: by the ending').choices(
+        FORMATS.filter((format) => format !== 'txt'),
+      ),
+    );
+  addDialectOptions(command)
+    .option('--all-rows', 'of a run: judge clean rows, too, which were left as they are')
+    .option('--out <file>', 'write the report as Markdown')
+    .option('--scores <file>', 'write the scores of every row; the ending gives the format: .jsonl, .csv, .tsv')
+    .option('--json', 'print the report as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  detoxq evaluate pairs.tsv
+  detoxq evaluate system-a.jsonl system-b.jsonl --out report.md      the same sources in both, in the same order
+  detoxq evaluate --run latest
+  detoxq evaluate --run ra7c2k9m --run latest --scores scores.jsonl
+
+Of a run, the rows are judged that were toxic; what it left unchanged or rejected counts as a copy. What the numbers
+mean: docs/evaluation.md.`,
+    )
+    .action(async (files: string[], options: Options) => {
+      const runs = options.run ?? [];
+      checkSystems(files, runs);
+      if (runs.length > 0) rejectFileOptions(options);
+      await checkReports(options, filesRead(files));
+      const evaluate = (sources: EvaluatedSource[]): Promise<void> => evaluateSources(sources, options);
+      if (runs.length === 0) {
+        await evaluate(await openPairFiles(files, { ...options, refColumn: options.refColumn ?? null }));
+      } else {
+        await withContext({}, async ({ database }) => {
+          const found = await Promise.all(runs.map((reference) => getRun(database, reference)));
+          for (const run of found) await checkReports(options, await readByRuns(database, run));
+          await evaluate(await openRuns(database, options.refColumn ?? [], runs));
+        });
+      }
+    });
+}
+
+/** @throws UsageError for a place where the report or the scores cannot go */
+async function checkReports(
+  { out, scores, judgeSta, judgeSim, judgeFl }: Options,
+  read: readonly Kept[],
+): Promise<void> {
+  const kept = [...read, ...checkpointsRead([judgeSta, judgeSim, judgeFl])];
+  if (scores !== undefined) {
+    await checkOutput('--scores', scores, kept);
+    scoreLines(scores, []);
+  }
+  if (out === undefined) return;
+  await checkOutput('--out', out, kept);
+  if (/\.(jsonl|csv|tsv)$/i.test(out)) {
+    throw new UsageError(
+      `--out ${out}: the report is Markdown, so name it .md; --scores writes the scores of every row.`,
+    );
+  }
+}
+
+async function evaluateSources(sources: readonly EvaluatedSource[], options: Options): Promise<void> {
+  try {
+    const judges = await openJudges(options, readConfig().home);
+    const report = await judgeSources(sources, judges, options).finally(() => judges.close());
+    // Printed first: a file that cannot be written must not cost the figures.
+    if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else printEvaluation(report);
+    if (options.out !== undefined) {
+      const markdown = evaluationMarkdown(report);
+      await writeWholeFile(options.out, (file) => file.writeFile(markdown));
+    }
+  } finally {
+    for (const source of sources) source.close();
+  }
+}
+
+async function judgeSources(
+  sources: readonly EvaluatedSource[],
+  judges: Judges,
+  options: Options,
+): Promise<EvaluationReport> {
+  const names = sources.map(({ name }) => name);
+  const tally: RowTally = { read: 0, leftOut: new Map(), failedAsCopies: names.map(() => 0) };
+  const say = progressLine(sources);
+  const judge = async (write: (rows: readonly RowScores[]) => Promise<void>): Promise<EvaluationReport> => {
+    const rows = joinSystems(sources, options.allRows ? 'all' : 'toxic', tally);
+    const evaluation = await evaluateRows(rows, {
+      systems: names,
+      judges,
+      chrfAgainst: sources.some(({ hasReferences }) => hasReferences) ? 'references' : 'source',
+      async onScores(scored) {
+        await write(scored);
+        say(scored.length);
+      },
+    });
+    if (evaluation.rows === 0) throw new UsageError(noRows(names, tally));
+    return reportEvaluation(evaluation, tally, sources);
+  };
+  return options.scores === undefined ? judge(async () => {}) : withScores(options.scores, names, judge);
+}
+
+function noRows(names: readonly string[], { leftOut, firstFault }: RowTally): string {
+  const reasons = [...leftOut].map(([reason, count]) => `${formatCount(count)} ${reason}`).join(', ');
+  const first = firstFault === undefined ? '' : ` The first that failed: ${firstFault}.`;
+  return `${names.join(' and ')}: there is no row to judge${reasons === '' ? '' : `; left out: ${reasons}`}.${first}`;
+}
+
+/** Writes the scores as they come, to a file that appears when all are there. */
+function withScores<T>(
+  path: string,
+  systems: readonly string[],
+  judge: (write: (rows: readonly RowScores[]) => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const lines = scoreLines(path, systems);
+  return writeWholeFile(path, async (file) => {
+    await file.appendFile(lines.header);
+    return judge(async (rows) => {
+      await file.appendFile(lines.of(rows));
+    });
+  });
+}
+
+function checkSystems(files: readonly string[], runs: readonly string[]): void {
+  if (files.length > 0 && runs.length > 0) throw new UsageError('Give files or --run, not both.');
+  const count = files.length + runs.length;
+  if (count === 0) throw new UsageError('Give a file of pairs (columns src and out), or a finished run with --run.');
+  if (count > MOST_SYSTEMS) throw new UsageError(`Of ${count} systems, two at most can be compared.`);
+}
+
+/** @throws UsageError for what says how files are read, where there are none */
+function rejectFileOptions({ format, ...options }: Options): void {
+  const given = [...(format === undefined ? [] : ['--format']), ...dialectOptionsGiven(options)];
+  if (given.length > 0) throw new UsageError(`${given.join(', ')}: of no effect with --run, which reads no files.`);
+}
+
+/** A line every few seconds: judging a large run takes long. */
+function progressLine(sources: readonly EvaluatedSource[]): (rows: number) => void {
+  let rows = 0;
+  let lastMs = performance.now();
+  return (more) => {
+    rows += more;
+    if (performance.now() - lastMs < SAY_EVERY_MS) return;
+    lastMs = performance.now();
+    const share = sources[0]?.share() ?? null;
+    const part = share === null ? '' : `, ${Math.floor(100 * share)} % read`;
+    process.stderr.write(`${counted(rows, 'row')} judged${part}\n`);
+  };
+}
+
+function collect(value: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+function names(value: string): string[] {
+  return value
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}

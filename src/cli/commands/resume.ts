@@ -1,0 +1,87 @@
+import type { Command } from 'commander';
+import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from '../../app/context.ts';
+import { enginePlace, requireSameModels } from '../../app/engines.ts';
+import { doJob } from '../../app/job.ts';
+import { version } from '../../config.ts';
+import { UsageError } from '../../contract/errors.ts';
+import { knownSettings } from '../../contract/features.ts';
+import type { Run } from '../../contract/run.ts';
+import { reopenDataset } from '../../producer/source.ts';
+import { changeRun, getRun, lacksChunks, reopenGaps } from '../../store/runs.ts';
+import { asCalled } from '../as-called.ts';
+import { addEngineOptions, type EngineProcessOptions } from '../options/options.ts';
+import { sayNote } from '../terminal/say-note.ts';
+import { visible } from '../terminal/visible.ts';
+import { finishJob } from './finish.ts';
+import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
+import { readLife } from './watch.ts';
+
+interface Options extends EngineProcessOptions {
+  readonly detach?: boolean;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function addResumeCommand(program: Command): void {
+  const command = program
+    .command('resume')
+    .argument('<run>', 'run id, name, or latest')
+    .description('go on with a run that was interrupted, on this machine, with its original settings');
+  addEngineOptions(command)
+    .option('--detach', 'only end a pause, for workers and the producer that run elsewhere')
+    .option('--out <file>', 'export when done; the ending gives the format: .jsonl, .csv, .tsv')
+    .option('--json', 'print the summary as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  detoxq resume latest
+  detoxq resume latest --detach
+
+Rows that are done are not done again. A source that was not read to its end is read on from where the ledger ends,
+and one whose chunks are no longer all in the ledger from the first that is missing; if its files have changed since, or the models are not the same, the run is refused.`,
+    )
+    .action(async (reference: string, options: Options) => {
+      if (options.detach && options.out !== undefined) throw new UsageError(DETACHED_OUT);
+      await checkExport(options.out, []);
+      const place = enginePlace(options);
+      process.exitCode = await withContext(
+        { connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
+        async (context) => {
+          const { database } = context;
+          const found = await getRun(database, reference);
+          await checkExport(options.out, await readByRuns(database, found));
+          const gaps = await lacksChunks(database, found.id);
+          if (found.state === 'done' && !gaps) {
+            process.stderr.write(`Run ${found.id} is done already.\n`);
+            return finishJob(context, found, options);
+          }
+          if (found.state === 'cancelled') {
+            throw new UsageError(`run ${found.id} is cancelled and cannot be resumed; begin a new run`);
+          }
+          if (options.detach) return detach(context, found, options);
+          const settings = knownSettings(found, `this detoxq (${version})`);
+          await requireSameModels(context, settings);
+          const dataset = found.rowsTotal === null || gaps ? await reopenDataset(found.source, sayNote) : null;
+          const begin = async () => {
+            const run = gaps ? await reopenGaps(database, found.id) : found;
+            return run.state === 'paused' ? changeRun(database, run.id, 'resume') : run;
+          };
+          const { run, ended, exitCode } = await doJob(context, { settings, begin, dataset, place });
+          return ended ? finishJob(context, run, options) : exitCode;
+        },
+      );
+    });
+}
+
+/** Ends a pause and leaves the work to others; says what is missing for that. */
+async function detach(context: Context, found: Run, { json }: Options): Promise<number> {
+  const run = found.state === 'paused' ? await changeRun(context.database, found.id, 'resume') : found;
+  const { trouble } = await readLife(context, run);
+  if (json) process.stdout.write(`${JSON.stringify({ run: run.id, state: run.state, trouble })}\n`);
+  else {
+    process.stdout.write(`Run ${run.id} is ${run.state}.\n`);
+    for (const reason of trouble) process.stderr.write(`Run ${run.id}: ${visible(asCalled(reason))}\n`);
+  }
+  return 0;
+}

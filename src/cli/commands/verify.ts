@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { withContext } from '../../app/context.ts';
+import { getRun } from '../../store/runs.ts';
+import { verifyRun } from '../../store/verify.ts';
+import { asCalled } from '../as-called.ts';
+import { formatCount } from '../terminal/format.ts';
+
+export function addVerifyCommand(program: Command): void {
+  program
+    .command('verify')
+    .argument('<run>', 'run id, name, or latest')
+    .description('check that every row of the source has exactly one result or row error, and every chunk is done')
+    .option('--json', 'print the verdict as JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  detoxq verify latest\n\nExit code 1, with row numbers, when it is not complete.',
+    )
+    .action(async (reference: string, options: { json?: boolean }) => {
+      process.exitCode = await withContext({ reads: true }, async ({ database }) => {
+        const run = await getRun(database, reference);
+        const verdict = await verifyRun(database, run.id);
+        if (options.json) {
+          process.stdout.write(`${JSON.stringify({ run: run.id, ...verdict }, null, 2)}\n`);
+        } else if (verdict.holds) {
+          process.stdout.write(
+            `Run ${run.id} is complete: ${formatCount(verdict.rowsTotal)} rows = ${formatCount(verdict.results)} results + ` +
+              `${formatCount(verdict.rowErrors)} row errors, each row exactly once, every chunk done.\n`,
+          );
+        } else {
+          const findings = verdict.findings.map(({ message, numbers, count, advice }, at) => {
+            const more = count > numbers.length && numbers.length > 0 ? ', …' : '';
+            const which = numbers.length === 0 ? '' : `: ${numbers.join(', ')}${more}`;
+            // Findings that follow one another often have one cause.
+            const same = verdict.findings[at + 1]?.advice === advice;
+            return `  ${message}${which}${same ? '' : `\n    ${asCalled(advice)}`}`;
+          });
+          process.stdout.write(`Run ${run.id} is not complete:\n${findings.join('\n')}\n`);
+        }
+        return verdict.holds ? 0 : 1;
+      });
+    });
+}

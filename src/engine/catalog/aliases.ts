@@ -1,0 +1,48 @@
+import type { Role } from '../../contract/inspection.ts';
+import { type HubName, parseHubName, presentId } from './pulled.ts';
+
+/** A short name for a checkpoint of a hub. */
+export interface Alias {
+  readonly name: string;
+  readonly hub: string;
+  readonly roles: readonly Role[];
+  /** What the model wants to read; `{text}` stands for the text of a row. Absent: the text alone. */
+  readonly prompt?: string;
+}
+
+export const ALIASES: readonly Alias[] = [
+  { name: 'bart-base-detox', hub: 's-nlp/bart-base-detox', roles: ['detoxifier'] },
+  {
+    name: 't5-paraphrase',
+    hub: 's-nlp/t5-paraphrase-paws-msrp-opinosis-paranmt',
+    roles: ['detoxifier'],
+    prompt: 'paraphrase: {text}',
+  },
+  { name: 't5-paranmt-detox', hub: 's-nlp/t5-paranmt-detox', roles: ['detoxifier'] },
+  // As published it continues a text; it rewrites by a prompt template or after fine-tuning.
+  { name: 'gpt2', hub: 'openai-community/gpt2', roles: ['detoxifier'] },
+  // As published it has no classifier head: a scorer once it is trained.
+  { name: 'bert-base-uncased', hub: 'google-bert/bert-base-uncased', roles: ['scorer', 'similarity'] },
+  { name: 'roberta-toxicity', hub: 's-nlp/roberta_toxicity_classifier', roles: ['scorer'] },
+  { name: 'minilm', hub: 'sentence-transformers/all-MiniLM-L6-v2', roles: ['similarity'] },
+  { name: 'labse', hub: 'sentence-transformers/LaBSE', roles: ['similarity'] },
+  // The judge of fluency of the ParaDetox evaluation: RoBERTa-large on CoLA (Krishna et al. 2020), converted from fairseq.
+  { name: 'roberta-cola', hub: 'cointegrated/roberta-large-cola-krishna2020', roles: ['fluency'] },
+];
+
+export function findAlias(name: string): Alias | undefined {
+  return ALIASES.find((alias) => alias.name === name);
+}
+
+/** What a name means on a hub: `alias`, `name` or `owner/name`, with `@revision` or without; null if it is no such name. */
+export function hubNameOf(name: string): HubName | null {
+  const parsed = parseHubName(name);
+  const alias = parsed && findAlias(parsed.id);
+  return parsed && { ...parsed, id: presentId(alias?.hub ?? parsed.id) };
+}
+
+/** The prompt template that a checkpoint is known to want, named by its alias or by the hub's name of it; else null. */
+export function promptFor(name: string): string | null {
+  const id = hubNameOf(name)?.id;
+  return ALIASES.find(({ hub }) => hub === id)?.prompt ?? null;
+}

@@ -1,0 +1,82 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { UsageError } from '../../contract/errors.ts';
+import type { Role } from '../../contract/inspection.ts';
+import type { CheckpointSource } from '../../contract/models.ts';
+import { ALIASES, findAlias, hubNameOf } from './aliases.ts';
+import { findPulled } from './pulled.ts';
+
+/** Checkpoints that come with the package and are used where none is named: folders of `models/`. */
+export const BUNDLED = { detoxifier: 'nano-bart', scorer: 'nano-roberta' } as const;
+
+/** Names of all checkpoints that come with the package. */
+export function bundledNames(packageRoot: string): string[] {
+  const folder = join(packageRoot, 'models');
+  return readdirSync(folder)
+    .filter((name) => isPlainName(name) && existsSync(join(folder, name, 'config.json')))
+    .sort();
+}
+
+/** What a bundled checkpoint is for, by its name. */
+export function bundledRoles(name: string): readonly Role[] {
+  return BUNDLED_ROLES[name] ?? [];
+}
+
+const BUNDLED_ROLES: Readonly<Record<string, readonly Role[]>> = {
+  'nano-bart': ['detoxifier'],
+  'nano-t5': ['detoxifier'],
+  'nano-gpt2': ['detoxifier'],
+  'nano-roberta': ['scorer'],
+  'nano-bert': ['scorer'],
+  'nano-sim': ['similarity'],
+  'nano-fluency': ['fluency'],
+};
+
+/** Where pulled checkpoints lie. */
+export function modelsFolder(home: string): string {
+  return join(home, 'models');
+}
+
+function isPlainName(name: string): boolean {
+  return /^[a-z0-9][a-z0-9._-]*$/i.test(name);
+}
+
+/**
+ * Finds the folder of a checkpoint that the user named: a bundled one, an alias or hub id that was pulled, or a folder
+ * in Hugging Face's layout, in this order (`./gpt2` is always the folder). Nothing is ever fetched here. A folder is
+ * known by its absolute path, so that another working folder means the same weights.
+ *
+ * @param home `DETOXQ_HOME`
+ * @throws UsageError when there is none, with what can be named or done instead
+ */
+export function findCheckpoint(name: string, packageRoot: string, home: string): CheckpointSource {
+  const bundled = join(packageRoot, 'models', name);
+  if (isPlainName(name) && existsSync(join(bundled, 'config.json'))) return { name, folder: bundled };
+
+  const hubName = hubNameOf(name);
+  const pulled = hubName && findPulled(modelsFolder(home), hubName);
+  if (pulled) return { name, folder: pulled.folder };
+
+  const folder = resolve(name);
+  if (hubName && findAlias(name.split('@')[0] ?? '')) {
+    throw new UsageError(
+      `${name} (${hubName.id}) is not on this machine yet. Fetch it first: detoxq models pull ${name}`,
+    );
+  }
+  if (existsSync(folder)) {
+    if (statSync(folder).isDirectory() && existsSync(join(folder, 'config.json'))) return { name: folder, folder };
+    throw new UsageError(
+      `${folder} is not a checkpoint: it must be a folder with config.json, weights (model.safetensors or ` +
+        'pytorch_model.bin) and tokenizer files, as Hugging Face publishes them.',
+    );
+  }
+  const pull =
+    hubName && name.includes('/')
+      ? ` If it is the name of a model on a hub, fetch it first: detoxq models pull ${name}.`
+      : '';
+  throw new UsageError(
+    `There is no checkpoint ${JSON.stringify(name)} on this machine.${pull} Give a bundled one ` +
+      `(${bundledNames(packageRoot).join(', ')}), an alias (${ALIASES.map((known) => known.name).join(', ')}), ` +
+      "a hub's owner/name, or the path of a folder with config.json, weights and tokenizer files.",
+  );
+}

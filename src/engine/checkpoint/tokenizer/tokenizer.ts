@@ -1,0 +1,174 @@
+import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { CheckpointError } from '../../../contract/errors.ts';
+import type { Fields } from '../config/fields.ts';
+import { createCharsmap } from './charsmap.ts';
+import { boundDecoder, boundNormalizer, checkTokenizer, type Decoding } from './tokenizer-bounds.ts';
+import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts';
+import { withinTime } from './within-time.ts';
+
+export interface Tokenizer {
+  /** Longest input that the tokenizer's own configuration allows, special tokens included; null if it sets none. */
+  readonly maxTokens: number | null;
+  /** Token ids with special tokens. Longer texts lose their end, as in transformers: the closing token stays. */
+  encode(text: string, maxTokens: number): number[];
+  /** Number of tokens before any truncation, special tokens included. */
+  count(text: string): number;
+  /** The text of generated ids, without special tokens. */
+  decode(ids: readonly number[]): string;
+}
+
+/** transformers writes this, or more, for "no limit". */
+const NO_LIMIT = 1e15;
+
+/**
+ * Loads `tokenizer.json`, or the files that older checkpoints have instead, and `tokenizer_config.json` where there is
+ * one; ids are those of transformers' fast tokenizers.
+ *
+ * @param vocabulary rows of the model's embedding table: a tokenizer with more tokens belongs to another model
+ */
+export function loadTokenizer(folder: string, vocabulary: number): Tokenizer {
+  const files = readTokenizerFiles(folder);
+  const { config } = files;
+  if (config.string('truncation_side', 'right') !== 'right') {
+    throw config.error('truncation_side is "left"; only truncation of the end is implemented');
+  }
+  const tokenizer = parseTokenizer(files);
+  let largest = -1;
+  for (const id of tokenizer.get_vocab(true).values()) largest = Math.max(largest, id);
+  if (largest >= vocabulary) {
+    throw config.error(`the tokenizer has token ${largest}, but the model's vocabulary ends at ${vocabulary - 1}`);
+  }
+  const { before, after } = specialTokens(tokenizer, files.file);
+
+  return {
+    maxTokens: readLimit(config),
+    encode(text, maxTokens) {
+      const { ids } = tokenizer.encode(text);
+      if (ids.length <= maxTokens) return ids;
+      const closing = ids.slice(ids.length - after);
+      return [...ids.slice(0, Math.max(before, maxTokens - after)), ...closing];
+    },
+    count: (text) => tokenizer.encode(text).ids.length,
+    // Without `clean_up_tokenization_spaces`, which would close up "you , please" to "you, please".
+    decode: (ids) =>
+      ids.length === 0
+        ? ''
+        : tokenizer.decode([...ids], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
+  };
+}
+
+/** The largest vocabularies take a second or two. */
+const LOAD_MS = 60_000;
+/** For a text, and for each of its characters: a hundred times what a published tokenizer takes. */
+const TEXT_MS = 2_000;
+const CHARACTER_MS = 0.02;
+
+/**
+ * The library's tokenizer, put right, and bounded: what a checkpoint says of it is not trusted to come to an end.
+ * @throws CheckpointError, also from its methods, where a text takes too long or grows too much
+ */
+export function parseTokenizer({ file, tokenizer, config, special }: TokenizerFiles): HuggingFaceTokenizer {
+  const settings = Object.fromEntries([...special, ...config.names.map((name) => [name, config.raw(name)] as const)]);
+  const slow = checkTokenizer(file, tokenizer, settings);
+  try {
+    return withinTime(
+      LOAD_MS,
+      () => load(file, tokenizer, settings, slow),
+      () => late(file, slow, LOAD_MS),
+    );
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError(`${file} is not a tokenizer that can be loaded`, { cause });
+  }
+}
+
+function load(
+  file: string,
+  tokenizer: TokenizerFiles['tokenizer'],
+  settings: Readonly<Record<string, unknown>>,
+  slow: readonly string[],
+): HuggingFaceTokenizer {
+  const parsed = new HuggingFaceTokenizer(tokenizer, settings);
+  correct(file, parsed.normalizer);
+  boundNormalizer(file, parsed.normalizer);
+  boundDecoder(file, parsed.decoder as unknown as Decoding | null);
+  // A time limit costs as much as many a short text does: those that need none have none.
+  if (slow.length === 0) return parsed;
+  const methods: Methods = parsed;
+  const encode = methods.encode.bind(parsed);
+  const decode = methods.decode.bind(parsed);
+  const limited = <T>(size: number, work: () => T): T => {
+    const limitMs = TEXT_MS + CHARACTER_MS * size;
+    return withinTime(limitMs, work, () => late(file, slow, limitMs));
+  };
+  methods.encode = (text, options) => limited(text.length, () => encode(text, options));
+  methods.decode = (ids, options) => limited(ids.length, () => decode(ids, options));
+  return parsed;
+}
+
+/** What is used of the library's tokenizer, without its overloads. */
+interface Methods {
+  encode(text: string, options?: object): unknown;
+  decode(ids: number[], options?: object): string;
+}
+
+function late(file: string, slow: readonly string[], limitMs: number): CheckpointError {
+  const patterns = slow.map((pattern) => JSON.stringify(pattern.slice(0, 200))).join(', ');
+  return new CheckpointError(
+    `${file}: its tokenizer takes more than ${Math.round(limitMs / 1000)} s` +
+      (patterns === '' ? '' : `: a pattern of it may have no bound in time (${patterns})`),
+  );
+}
+
+/** A normalizer of the library: a sequence of others, one with the table of a SentencePiece model, or another one. */
+interface Normalizer {
+  readonly config: { readonly type?: string; readonly strip_left?: boolean; readonly strip_right?: boolean };
+  readonly normalizers?: readonly (Normalizer | null)[];
+  readonly charsmap?: unknown;
+  normalize(text: string): string;
+}
+
+/**
+ * Puts right what the library only comes near to: it replaces the table of a SentencePiece model by NFKC and a list of
+ * its own, and strips what JavaScript calls white space (U+FEFF is, U+0085 is not) instead of what Unicode does.
+ */
+function correct(file: string, normalizer: Normalizer | null): void {
+  if (normalizer === null) return;
+  for (const step of normalizer.normalizers ?? []) correct(file, step);
+  if (typeof normalizer.charsmap === 'string') {
+    normalizer.normalize = createCharsmap(file, Buffer.from(normalizer.charsmap, 'base64'));
+  }
+  const { type, strip_left: left, strip_right: right } = normalizer.config;
+  if (type === 'Strip') {
+    normalizer.normalize = (text) => strip(text, left ?? false, right ?? false);
+  }
+}
+
+/** By hand: a pattern for the end of a text takes time in the square of a run of spaces. */
+function strip(text: string, left: boolean, right: boolean): string {
+  let start = 0;
+  let end = text.length;
+  while (left && start < end && isSpace(text, start)) start++;
+  while (right && end > start && isSpace(text, end - 1)) end--;
+  return text.slice(start, end);
+}
+
+function isSpace(text: string, at: number): boolean {
+  return /^\p{White_Space}$/u.test(text.charAt(at));
+}
+
+function readLimit(config: Fields): number | null {
+  const value = config.raw('model_max_length');
+  return typeof value === 'number' && value < NO_LIMIT ? value : null;
+}
+
+/** How many special tokens the tokenizer puts before and after a text. */
+function specialTokens(tokenizer: HuggingFaceTokenizer, file: string): { before: number; after: number } {
+  const plain = tokenizer.encode('a', { add_special_tokens: false }).ids;
+  const { ids } = tokenizer.encode('a');
+  for (let before = 0; before + plain.length <= ids.length; before++) {
+    if (plain.every((id: number, i: number) => id === ids[before + i]))
+      return { before, after: ids.length - before - plain.length };
+  }
+  throw new CheckpointError(`${file}: the tokens of a text do not appear among those with special tokens`);
+}

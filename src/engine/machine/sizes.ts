@@ -1,0 +1,39 @@
+import type { Sizes, TunedSizes } from '../../contract/device.ts';
+import { tokensPerRun } from '../runtime/batches.ts';
+import { KEEP_GOING_ABOVE, STEPS_PER_CALL } from '../runtime/greedy.ts';
+
+/** 128 rows against 64: 64 rows/s instead of 59 on a base-size model. */
+const MAX_ROWS = 128;
+const MAX_HYPOTHESES = 128;
+
+/**
+ * What is in force where no calibration of this machine has chosen otherwise (`models compile --tune`): set by hand, from
+ * measurements on one kind of processor.
+ *
+ * @param features of a hidden value
+ */
+export function defaultSizes(features: number): Sizes {
+  return {
+    maxRunTokens: tokensPerRun(features),
+    maxRows: MAX_ROWS,
+    stepsPerCall: STEPS_PER_CALL,
+    keepGoingAbove: KEEP_GOING_ABOVE,
+    maxHypotheses: MAX_HYPOTHESES,
+  };
+}
+
+/** @param asked what the caller wants: it goes before everything else */
+export function sizesInForce(features: number, tuned: TunedSizes, asked: AskedSizes): Sizes {
+  const sizes = { ...defaultSizes(features), ...tuned };
+  return {
+    ...sizes,
+    maxRunTokens: asked.maxRunTokens ?? sizes.maxRunTokens,
+    maxRows: asked.maxRows ?? sizes.maxRows,
+    maxHypotheses: asked.maxRows ?? sizes.maxHypotheses,
+  };
+}
+
+interface AskedSizes {
+  readonly maxRunTokens?: number;
+  readonly maxRows?: number;
+}

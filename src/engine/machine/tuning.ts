@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Processor, RuntimeFacts, Sizes, TunedSize, TunedSizes } from '../../contract/device.ts';
+import { CheckpointError } from '../../contract/errors.ts';
+import { fileFault, homeAdvice } from '../../contract/file-errors.ts';
+import type { ModelIdentity } from '../../contract/models.ts';
+import { writeFileAtomically } from '../../util/atomic-file.ts';
+import { COMPILER_VERSION } from '../compile/cache.ts';
+import { runtimeFacts } from '../runtime/session.ts';
+import { readProcessor } from './processor.ts';
+
+const FOLDER = 'tuning';
+
+/** What sizes are good for. Everything that decides how fast the same graph is. */
+interface Machine {
+  readonly processor: string;
+  readonly instructionSets: Processor['instructionSets'];
+  readonly runtime: RuntimeFacts['version'];
+  readonly compiler: number;
+}
+
+interface Entry {
+  readonly machine: Machine;
+  readonly tunedAt: string;
+  readonly sizes: TunedSizes;
+  readonly measured: readonly TunedSize[];
+}
+
+/** What a size may be. A file of a later version, or one that someone wrote by hand, must not stop a run. */
+const LIMITS: Readonly<Record<keyof Sizes, (value: number) => boolean>> = {
+  maxRunTokens: (value) => isCount(value, 1 << 16),
+  maxRows: (value) => isCount(value, 1 << 12),
+  stepsPerCall: (value) => isCount(value, 1 << 10),
+  keepGoingAbove: (value) => value >= 0 && value < 1,
+  maxHypotheses: (value) => isCount(value, 1 << 12),
+};
+
+function isCount(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= most;
+}
+
+/**
+ * The sizes that a calibration on a machine of this kind chose for a checkpoint, none where there was no calibration. They
+ * lie beside the compiled graphs, not among them: graphs are found by what decides a result, and sizes do not.
+ */
+export async function readTuning(cacheFolder: string, identity: ModelIdentity): Promise<TunedSizes> {
+  const entries = await readEntries(fileOf(cacheFolder, identity));
+  if (entries.length === 0) return {};
+  const here = JSON.stringify(await thisMachine());
+  return entries.find(({ machine }) => JSON.stringify(machine) === here)?.sizes ?? {};
+}
+
+/** Entries of other machines stay: a cache may be shared. */
+export async function writeTuning(
+  cacheFolder: string,
+  identity: ModelIdentity,
+  measured: readonly TunedSize[],
+): Promise<TunedSizes> {
+  const file = fileOf(cacheFolder, identity);
+  const machine = await thisMachine();
+  const others = (await readEntries(file)).filter((entry) => JSON.stringify(entry.machine) !== JSON.stringify(machine));
+  const sizes = Object.fromEntries(measured.map(({ size, chosen }) => [size, chosen]));
+  const entry: Entry = { machine, tunedAt: new Date().toISOString(), sizes, measured };
+  await writeFileAtomically(file, JSON.stringify({ entries: [...others, entry] }, null, 1)).catch((cause: unknown) => {
+    throw new CheckpointError(`${file} cannot be written: ${fileFault(cause, cacheFolder)}. ${homeAdvice(cause)}`, {
+      cause,
+    });
+  });
+  return sizes;
+}
+
+/** Whether anything has been tuned with this cache. */
+export function hasTunings(cacheFolder: string): boolean {
+  return existsSync(join(cacheFolder, FOLDER));
+}
+
+function fileOf(cacheFolder: string, { digest, precision }: ModelIdentity): string {
+  // Products, and so the sizes that suit them, are the same with static scales.
+  const measuredIn = precision === 'int8-static' ? 'int8' : precision;
+  return join(cacheFolder, FOLDER, `${digest.slice(0, 40)}-${measuredIn}.json`);
+}
+
+async function thisMachine(): Promise<Machine> {
+  const { model, instructionSets } = readProcessor();
+  const { version } = await runtimeFacts();
+  return { processor: model, instructionSets, runtime: version, compiler: COMPILER_VERSION };
+}
+
+async function readEntries(file: string): Promise<Entry[]> {
+  try {
+    const { entries } = JSON.parse(await readFile(file, 'utf8')) as { entries: Entry[] };
+    return entries.filter(({ sizes }) =>
+      Object.entries(sizes).every(
+        ([name, value]) =>
+          typeof value === 'number' && Object.hasOwn(LIMITS, name) && LIMITS[name as keyof Sizes](value),
+      ),
+    );
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { CheckpointError } from '../../contract/errors.ts';
+import type { ModelIdentity } from '../../contract/models.ts';
+import type { Classifier } from '../architectures/classifier.ts';
+import { CLASSIFIERS, ENCODERS, readerOf } from '../architectures/registry.ts';
+import { readFields } from '../checkpoint/config/fields.ts';
+import { type CheckpointReference, identifyCheckpoint } from '../checkpoint/identity.ts';
+import { loadTokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
+import { compileCheckpoint } from '../compile/compile.ts';
+import { sizesInForce } from '../machine/sizes.ts';
+import { findTarget, type RunsOn } from '../machine/target.ts';
+import { readTuning } from '../machine/tuning.ts';
+import { createRuns } from '../runtime/runs.ts';
+import { openSession } from '../runtime/session.ts';
+import type { StaticScales } from '../runtime/static-scales.ts';
+import { createTurns } from './turns.ts';
+
+export interface ClassifierOptions extends CheckpointReference, RunsOn, StaticScales {
+  /** Tokens in one run (default: as tuned on this machine, else by the size of the model). Decides speed and memory, on a CPU never a result. */
+  readonly maxRunTokens?: number;
+}
+
+export interface Classification {
+  /** Raw outputs of the head, one a label. */
+  readonly logits: readonly number[];
+  /** One a label: they sum to one, or, where labels do not exclude each other, each is for itself. */
+  readonly probabilities: readonly number[];
+  readonly inputTokens: number;
+}
+
+export interface LoadedClassifier {
+  readonly identity: ModelIdentity;
+  /** Folder of the compiled graphs. */
+  readonly graphs: string;
+  /** Longest input in tokens, special tokens included. */
+  readonly maxInputTokens: number;
+  /** Names of the labels, in the order of the logits. */
+  readonly labels: readonly string[];
+  readonly multiLabel: boolean;
+  countTokens(text: string): number;
+  /** Token ids of what the model reads for a text, special tokens included. */
+  encode(text: string): readonly number[];
+  /** One result per text, in order. It never depends on the other texts of the call. */
+  classify(texts: readonly string[]): Promise<Classification[]>;
+  /** Frees the session. What is under way comes to its end first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads a checkpoint of any class in `CLASSIFIERS`: compiles it if the cache has no graph of it, and opens a session.
+ * Texts longer than `maxInputTokens` lose their end, as in transformers.
+ */
+export async function loadClassifier(options: ClassifierOptions): Promise<LoadedClassifier> {
+  const { folder, cacheFolder, scales, onScale } = options;
+  const identity = await identifyCheckpoint(options);
+  const model = readClassifier(folder, identity.architecture, 'a classifier');
+  const tokenizer = loadTokenizer(folder, model.vocabulary);
+  const target = await findTarget(options);
+  const request = { folder, cacheFolder, identity, ...target, measuring: onScale !== undefined, options: null };
+  const compiled = await compileCheckpoint(request, (source) => ({
+    'classifier.onnx': model.graph({ ...source, padded: source.portable }),
+  }));
+  const session = await openSession(join(compiled, 'classifier.onnx'), { device: target.device, scales, onScale });
+  const maxInputTokens = Math.min(model.window, tokenizer.maxTokens ?? Infinity);
+  const { padToken, size } = model;
+  const { maxRunTokens } = target.portable
+    ? options
+    : sizesInForce(size, await readTuning(cacheFolder, identity), options);
+  const runsOf = createRuns(target, { size, padToken, window: maxInputTokens, maxRunTokens });
+  const probabilities = model.multiLabel ? sigmoid : softmax;
+  const takeTurns = createTurns();
+  const encode = (text: string): number[] => tokenizer.encode(text, maxInputTokens);
+
+  async function classify(texts: readonly string[]): Promise<Classification[]> {
+    const count = model.labels.length;
+    const rows = texts.map((text, index) => ({ index, tokens: encode(text) }));
+    const results = new Array<Classification>(texts.length);
+    for (const batch of runsOf(rows)) {
+      const all = (await session.run(batch.inputs)).floats('logits');
+      batch.rows.forEach((row, r) => {
+        const logits = [...all.subarray(count * r, count * (r + 1))];
+        if (!logits.every(Number.isFinite)) throw new CheckpointError(`${folder} gives logits that are not finite`);
+        results[row.index] = { logits, probabilities: probabilities(logits), inputTokens: row.tokens.length };
+      });
+    }
+    return results;
+  }
+
+  return {
+    identity,
+    graphs: compiled,
+    maxInputTokens,
+    labels: model.labels,
+    multiLabel: model.multiLabel,
+    countTokens: tokenizer.count,
+    encode,
+    classify: (texts) => takeTurns(() => classify(texts)),
+    close: () => takeTurns(() => session.close()),
+  };
+}
+
+/**
+ * @param role what it is wanted as
+ * @throws CheckpointError where the class has no classifier head, with the command that trains one
+ */
+export function readClassifier(folder: string, architecture: string, role: string): Classifier {
+  const read = readerOf(CLASSIFIERS, architecture);
+  if (read) return read(readFields(join(folder, 'config.json')));
+  if (readerOf(ENCODERS, architecture)) {
+    throw new CheckpointError(
+      `${folder} is a ${architecture}, which has no classifier head, so it cannot be ${role}. Train one: ` +
+        `python -m training.finetune --task classify --base ${folder} --out FOLDER`,
+    );
+  }
+  const known = Object.keys(CLASSIFIERS).join(' or a ');
+  throw new CheckpointError(`${folder} is a ${architecture}; ${role} must be a ${known}`);
+}
+
+function softmax(logits: readonly number[]): number[] {
+  return logits.map((logit) => 1 / logits.reduce((sum, other) => sum + Math.exp(other - logit), 0));
+}
+
+function sigmoid(logits: readonly number[]): number[] {
+  return logits.map((logit) => 1 / (1 + Math.exp(-logit)));
+}

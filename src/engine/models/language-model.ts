@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { CheckpointError } from '../../contract/errors.ts';
+import type { ModelIdentity } from '../../contract/models.ts';
+import { LANGUAGE_MODELS, readerOf } from '../architectures/registry.ts';
+import { readFields } from '../checkpoint/config/fields.ts';
+import { type CheckpointReference, identifyCheckpoint, readArchitecture } from '../checkpoint/identity.ts';
+import { loadTokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
+import { compileCheckpoint } from '../compile/compile.ts';
+import { findTarget, type RunsOn } from '../machine/target.ts';
+import { batchByLength, batchInputs, type EncodedRow, tokensPerRun } from '../runtime/batches.ts';
+import { logSumExp } from '../runtime/log-sum-exp.ts';
+import { openSession } from '../runtime/session.ts';
+import { createTurns } from './turns.ts';
+
+export interface LanguageModelOptions extends CheckpointReference, RunsOn {
+  /** Tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
+  readonly maxRunTokens?: number;
+}
+
+export interface Likelihood {
+  /** Natural logarithm of the text's probability: the sum over its tokens, each after a start token and those before it. */
+  readonly logLikelihood: number;
+  /** Tokens that were counted. The perplexity is exp(-logLikelihood / tokens). */
+  readonly tokens: number;
+}
+
+export interface LoadedLanguageModel {
+  readonly identity: ModelIdentity;
+  /** Longest text in tokens. Of longer ones the end is left out. */
+  readonly maxInputTokens: number;
+  /** Number of tokens before any cut. */
+  countTokens(text: string): number;
+  /** The token ids that are read of a text, after the cut. */
+  encode(text: string): number[];
+  /** One result per text, in order. It never depends on the other texts of the call. */
+  logLikelihood(texts: readonly string[]): Promise<Likelihood[]>;
+  /** Frees the session. What is under way comes to its end first. */
+  close(): Promise<void>;
+}
+
+/** Whether a folder holds a checkpoint of a class in `LANGUAGE_MODELS`. */
+export function isLanguageModel(folder: string): boolean {
+  return readerOf(LANGUAGE_MODELS, readArchitecture(folder)) !== undefined;
+}
+
+/** Loads a checkpoint of any class in `LANGUAGE_MODELS` to ask how likely texts are. */
+export async function loadLanguageModel(options: LanguageModelOptions): Promise<LoadedLanguageModel> {
+  const { folder, cacheFolder } = options;
+  const identity = await identifyCheckpoint(options);
+  const read = readerOf(LANGUAGE_MODELS, identity.architecture);
+  if (!read) {
+    const known = Object.keys(LANGUAGE_MODELS).join(' or a ');
+    throw new CheckpointError(`${folder} is a ${identity.architecture}; a language model must be a ${known}`);
+  }
+  const model = read(readFields(join(folder, 'config.json')));
+  const tokenizer = loadTokenizer(folder, model.vocabulary);
+  const target = await findTarget(options);
+  const compiled = await compileCheckpoint(
+    { folder, cacheFolder, identity, ...target, options: 'likelihood' },
+    (source) => ({ 'likelihood.onnx': model.likelihood(source) }),
+  );
+  const session = await openSession(join(compiled, 'likelihood.onnx'), target);
+  const window = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow);
+  const maxRunTokens = options.maxRunTokens ?? tokensPerRun(model.size);
+  const takeTurns = createTurns();
+
+  /** What is read, and what is to be foretold: the same moved on by one. */
+  async function run(rows: readonly EncodedRow[], texts: readonly (readonly number[])[], results: Likelihood[]) {
+    for (const batch of batchByLength(rows, maxRunTokens)) {
+      const next = batch.rows.map(({ index }) => ({ index, tokens: texts[index] ?? [] }));
+      const following = batchInputs({ ...batch, rows: next }).tokens;
+      const outputs = await session.run({ ...batchInputs(batch), next: following });
+      const logits = outputs.floats('logits');
+      const places = Array.from(logits.keys());
+      const sums = logSumExp(outputs.floats('maxima'), outputs.floats('shares'), places, logits.length);
+      batch.rows.forEach(({ index, tokens }, r) => {
+        let total = 0;
+        for (let i = 0; i < tokens.length; i++) {
+          const place = r * batch.length + i;
+          total += (logits[place] ?? Number.NaN) - (sums[place] ?? Number.NaN);
+        }
+        if (!Number.isFinite(total)) throw new CheckpointError(`${folder} gives logits that are not finite`);
+        results[index] = { logLikelihood: total, tokens: tokens.length };
+      });
+    }
+  }
+
+  const encode = (text: string): number[] => tokenizer.encode(text, window);
+
+  async function logLikelihood(all: readonly string[]): Promise<Likelihood[]> {
+    const texts = all.map(encode);
+    const results = texts.map((): Likelihood => ({ logLikelihood: 0, tokens: 0 }));
+    const rows = texts.map((tokens, index) => ({ index, tokens: [model.boundary, ...tokens.slice(0, -1)] }));
+    await run(
+      rows.filter((row) => (texts[row.index]?.length ?? 0) > 0),
+      texts,
+      results,
+    );
+    return results;
+  }
+
+  return {
+    identity,
+    maxInputTokens: window,
+    countTokens: tokenizer.count,
+    encode,
+    logLikelihood: (texts) => takeTurns(() => logLikelihood(texts)),
+    close: () => takeTurns(() => session.close()),
+  };
+}

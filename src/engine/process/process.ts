@@ -1,0 +1,161 @@
+import { CPU } from '../../contract/model-device.ts';
+import type { Detoxifier, Scorer } from '../../contract/models.ts';
+import { createPolicy } from '../../detox/policy.ts';
+import { loadDetoxifier } from '../models/detoxifier.ts';
+import { loadScorer } from '../models/scorer.ts';
+import { ranGraph } from '../runtime/session.ts';
+import { fromPoolRows, type PooledVerdict, toPoolVerdicts } from './columns.ts';
+import { endWithSupervisor } from './end-with-supervisor.ts';
+import type { EngineOptions, EngineTimings, FromEngine, PoolRows, ToEngine } from './protocol.ts';
+
+/*
+ * An engine process: one thread of inference, away from the queue's event loop, which a run of onnxruntime blocks.
+ *
+ *   starting ──ready──▶ idle ──pool──▶ working ──pool-done | pool-failed──▶ idle
+ *      └──refused──▶ exit        (any state) ──supervisor gone──▶ exit
+ *
+ * It holds no state about rows: whatever was in a pool when it dies is the supervisor's to give to another.
+ */
+
+/** Verdicts are sent in messages of at most this many rows: one message a row would cost more than the text work. */
+const VERDICTS_PER_MESSAGE = 256;
+/** Fewer where they come slowly: someone may look on. */
+const MESSAGE_EVERY_MS = 250;
+/** A row of a megabyte has tens of thousands of sentences: minutes without a verdict, and no hang. */
+const ALIVE_EVERY_MS = 5_000;
+
+function send(message: FromEngine): void {
+  // The supervisor may be gone: then `disconnect` ends this process.
+  process.send?.(message, undefined, {}, () => {});
+}
+
+/** Adds the time of a model's calls to a counter, without the model knowing. */
+function timed<T>(add: (ms: number) => void, call: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  return call().finally(() => add(performance.now() - start));
+}
+
+interface Loaded {
+  process(poolId: number, rows: PoolRows): Promise<void>;
+}
+
+async function load(options: EngineOptions): Promise<Loaded> {
+  const start = performance.now();
+  const { precision, scales, cacheFolder, device = CPU } = options;
+  const shared = { precision, cacheFolder, device };
+  const scorer = await loadScorer({ ...options.scorer, ...shared, scales: scales?.scorer });
+  const writing = { generation: options.generation, prompt: options.prompt, scales: scales?.detoxifier };
+  const detoxifier = await loadDetoxifier({ ...options.detoxifier, ...shared, ...writing });
+  const small = options.prefilter && (await loadScorer({ ...options.prefilter, ...shared, scales: scales?.prefilter }));
+  send({
+    type: 'ready',
+    scorer: scorer.identity,
+    detoxifier: detoxifier.identity,
+    prefilter: small?.identity,
+    loadMs: Math.round(performance.now() - start),
+  });
+
+  let scoreMs = 0;
+  let rewriteMs = 0;
+  const timedScorer = (model: Scorer): Scorer => ({
+    identity: model.identity,
+    maxInputTokens: model.maxInputTokens,
+    countTokens: (text) => model.countTokens(text),
+    score: (texts) =>
+      timed(
+        (ms) => {
+          scoreMs += ms;
+        },
+        () => model.score(texts),
+      ),
+  });
+  const timedDetoxifier: Detoxifier = {
+    identity: detoxifier.identity,
+    maxInputTokens: detoxifier.maxInputTokens,
+    knownWords: detoxifier.knownWords,
+    countTokens: (text) => detoxifier.countTokens(text),
+    rewrite: (texts) =>
+      timed(
+        (ms) => {
+          rewriteMs += ms;
+        },
+        () => detoxifier.rewrite(texts),
+      ),
+  };
+  const policy = createPolicy({
+    scorer: timedScorer(scorer),
+    detoxifier: timedDetoxifier,
+    threshold: options.threshold,
+    prefilter: small && { scorer: timedScorer(small), clearBelow: options.prefilter?.clearBelow ?? 0 },
+  });
+
+  const takeTimings = (totalMs: number): EngineTimings => {
+    const timings = { scoreMs, rewriteMs, textMs: Math.max(0, totalMs - scoreMs - rewriteMs) };
+    scoreMs = 0;
+    rewriteMs = 0;
+    return timings;
+  };
+
+  return {
+    async process(poolId, poolRows) {
+      const poolStart = performance.now();
+      let buffer: PooledVerdict[] = [];
+      let flushedMs = poolStart;
+      const flush = (): void => {
+        flushedMs = performance.now();
+        if (buffer.length > 0) send({ type: 'verdicts', poolId, verdicts: toPoolVerdicts(buffer) });
+        buffer = [];
+      };
+      const rows = fromPoolRows(poolRows);
+      try {
+        await policy.process(rows, (verdict) => {
+          const index = verdict.rowNo;
+          const row = rows[index];
+          if (row === undefined) throw new RangeError(`the policy answered for row ${index} of ${rows.length}`);
+          buffer.push({ index, row, verdict });
+          if (buffer.length >= VERDICTS_PER_MESSAGE || performance.now() - flushedMs > MESSAGE_EVERY_MS) flush();
+        });
+        flush();
+        const timings = takeTimings(performance.now() - poolStart);
+        const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+        send({ type: 'pool-done', poolId, timings, rssBytes: process.memoryUsage.rss(), peakRssBytes });
+      } catch (error) {
+        flush();
+        takeTimings(0);
+        send({ type: 'pool-failed', poolId, message: error instanceof Error ? error.message : String(error) });
+      }
+    },
+  };
+}
+
+/** Says now and then that graphs are run. A call that does not come back, and a loop that runs none, say nothing. */
+function tellProgress(): void {
+  let toldMs = 0;
+  ranGraph.subscribe(() => {
+    if (performance.now() - toldMs < ALIVE_EVERY_MS) return;
+    toldMs = performance.now();
+    send({ type: 'alive' });
+  });
+}
+
+function main(): void {
+  endWithSupervisor();
+  tellProgress();
+  let loaded: Promise<Loaded> | undefined;
+  let last: Promise<void> = Promise.resolve();
+  process.on('message', (message: ToEngine) => {
+    if (message.type === 'start') {
+      loaded = load(message.options);
+      loaded.catch((error: unknown) => {
+        send({ type: 'refused', message: error instanceof Error ? error.message : String(error) });
+        process.disconnect?.();
+      });
+    } else {
+      const models = loaded;
+      if (models === undefined) throw new Error('a pool came before the models');
+      last = last.then(async () => (await models).process(message.poolId, message.rows));
+    }
+  });
+}
+
+main();

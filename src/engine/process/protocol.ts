@@ -1,0 +1,102 @@
+import type { GenerationOverrides } from '../../contract/generation.ts';
+import type { Device } from '../../contract/model-device.ts';
+import type { CheckpointSource, ModelIdentity, ModelScales, Precision } from '../../contract/models.ts';
+import type { RowResult } from '../../contract/outcome.ts';
+import type { JsonObject, RowFault } from '../../contract/row.ts';
+
+/** The program of an engine process, for `fork`. */
+export const ENGINE_ENTRY = new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+/** A checkpoint that scores, and its labels that mean toxic; one, for now. Without: see `findToxicLabel`. */
+export interface ScorerSource extends CheckpointSource {
+  readonly toxicLabels?: readonly string[] | undefined;
+}
+
+/** What an engine process is told once, when it starts. */
+export interface EngineOptions {
+  readonly scorer: ScorerSource;
+  readonly detoxifier: CheckpointSource;
+  readonly prefilter?: (ScorerSource & { readonly clearBelow: number }) | undefined;
+  readonly precision: Precision;
+  /** For `int8-static`, which cannot do without. */
+  readonly scales?: ModelScales | undefined;
+  /** Default: the CPU. */
+  readonly device?: Device;
+  readonly threshold: number;
+  readonly generation: GenerationOverrides;
+  /** Template in which texts are put to the detoxifier. */
+  readonly prompt: string;
+  /** Where compiled graphs are kept. */
+  readonly cacheFolder: string;
+}
+
+/** A row is done: it has a result, or our own text code failed on it. */
+export type RowVerdict =
+  | RowResult
+  | { readonly rowNo: number; readonly rowKey: string | null; readonly fault: RowFault };
+
+/** Rows as an engine process gets them: in columns, and without what it does not need. In a pool, a row is its position. */
+export interface PoolRows {
+  readonly texts: readonly string[];
+  /** Left out where no row has any. */
+  readonly metas?: readonly (JsonObject | null)[] | undefined;
+}
+
+/**
+ * What became of rows of a pool, in columns of equal length, and without what the supervisor has already. An object a row,
+ * with its text and its key, took ten times as long to be taken apart and put together again.
+ */
+export interface PoolVerdicts {
+  /** Positions in the pool. */
+  readonly indexes: readonly number[];
+  /** Place in OUTCOMES; null for a fault. */
+  readonly outcomes: readonly (number | null)[];
+  readonly detoxified: readonly (string | null)[];
+  readonly toxicityBefore: readonly (number | null)[];
+  readonly toxicityAfter: readonly (number | null)[];
+  readonly similarity: readonly (number | null)[];
+  readonly tokensIn: readonly number[];
+  readonly tokensOut: readonly number[];
+  readonly cleared: readonly boolean[];
+  /** Null: as it was. Left out where it is so for all. */
+  readonly metas?: readonly (JsonObject | null)[] | undefined;
+  /** Left out where there are none. */
+  readonly faults?: readonly (RowFault | null)[] | undefined;
+}
+
+/** Time spent by the engine process, in milliseconds, since its last report. */
+export interface EngineTimings {
+  readonly scoreMs: number;
+  readonly rewriteMs: number;
+  readonly textMs: number;
+}
+
+/** Supervisor to engine process. The engine works on pools one after the other, in the order in which they came. */
+export type ToEngine =
+  | { readonly type: 'start'; readonly options: EngineOptions }
+  | { readonly type: 'pool'; readonly poolId: number; readonly rows: PoolRows };
+
+/** Engine process to supervisor. */
+export type FromEngine =
+  | {
+      readonly type: 'ready';
+      readonly scorer: ModelIdentity;
+      readonly detoxifier: ModelIdentity;
+      readonly prefilter?: ModelIdentity | undefined;
+      readonly loadMs: number;
+    }
+  /** The models cannot be loaded: another process would fail the same way. */
+  | { readonly type: 'refused'; readonly message: string }
+  /** At work on a pool, and getting on: now and then while no verdict is due. */
+  | { readonly type: 'alive' }
+  | { readonly type: 'verdicts'; readonly poolId: number; readonly verdicts: PoolVerdicts }
+  | {
+      readonly type: 'pool-done';
+      readonly poolId: number;
+      readonly timings: EngineTimings;
+      /** Resident memory of the process, now and at its highest. */
+      readonly rssBytes: number;
+      readonly peakRssBytes: number;
+    }
+  /** A model threw on this pool; the process itself goes on. */
+  | { readonly type: 'pool-failed'; readonly poolId: number; readonly message: string };

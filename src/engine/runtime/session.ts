@@ -1,0 +1,137 @@
+import { channel } from 'node:diagnostics_channel';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { RuntimeFacts } from '../../contract/device.ts';
+import { CheckpointError } from '../../contract/errors.ts';
+import { CPU, type Device } from '../../contract/model-device.ts';
+import { SCALE } from '../onnx/values.ts';
+import { type StaticScales, scaleInputs } from './static-scales.ts';
+
+/** Inputs and outputs of a run: plain arrays with their shape. */
+export type Value =
+  | { readonly type: 'int64'; readonly data: BigInt64Array; readonly dims: readonly number[] }
+  | { readonly type: 'int32'; readonly data: Int32Array; readonly dims: readonly number[] }
+  | { readonly type: 'float32'; readonly data: Float32Array; readonly dims: readonly number[] };
+
+/** A loaded graph. `run` blocks the thread it is called on: use it in an engine process only. */
+export interface Session {
+  run(inputs: Readonly<Record<string, Value>>): Promise<Outputs>;
+  close(): Promise<void>;
+}
+
+export interface Outputs {
+  floats(name: string): Float32Array;
+  integers(name: string): BigInt64Array;
+}
+
+/**
+ * Gives the memory of an output back at once. The values are gone after it. Left to the garbage collector, outputs of some
+ * megabytes each make it run over the whole heap again and again, and the next ones are fresh memory, a page fault for
+ * every 4 KiB. (Node 20 cannot: there it is left to the collector.)
+ */
+export function discard(values: Float32Array): void {
+  const buffer: ArrayBufferLike & { transfer?(length: number): ArrayBuffer } = values.buffer;
+  buffer.transfer?.(0);
+}
+
+/** Told after each run of a graph: how an engine process knows that it gets on, however long a row takes. */
+export const ranGraph = channel('detoxq:ran-graph');
+
+const CONFIG = { intra_op: { allow_spinning: '0' } };
+
+const OPTIONS: InferenceSession.SessionOptions = {
+  executionProviders: ['cpu'],
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  graphOptimizationLevel: 'all',
+  // Same speed and less memory when shapes differ from run to run.
+  enableMemPattern: false,
+  logSeverityLevel: 3,
+  extra: { session: CONFIG },
+};
+
+/**
+ * onnxruntime-node, loaded on first use. Since 1.29 it sends telemetry and writes a device id below the home folder
+ * unless this variable is there before the library is (decision 13 of the design).
+ */
+async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  // biome-ignore lint/style/noProcessEnv: not a setting of ours, and written, not read
+  process.env.ORT_DISABLE_TELEMETRY = '1';
+  return await import('onnxruntime-node');
+}
+
+export async function runtimeFacts(): Promise<RuntimeFacts> {
+  const { env, listSupportedBackends } = await loadRuntime();
+  return {
+    version: env.versions.node ?? env.versions.common,
+    providers: listSupportedBackends().map(({ name }) => name),
+  };
+}
+
+function optionsFor({ kind, index }: Device, onlyThere: boolean): InferenceSession.SessionOptions {
+  if (kind === 'cpu') return OPTIONS;
+  const provider = kind === 'cuda' ? { name: 'cuda', deviceId: index } : kind;
+  const placing = onlyThere ? { session: { ...CONFIG, disable_cpu_ep_fallback: '1' } } : { session: CONFIG };
+  return { ...OPTIONS, executionProviders: [provider], extra: placing };
+}
+
+export interface SessionOptions extends StaticScales {
+  /** Default: the CPU. */
+  readonly device?: Device;
+  /** Refuses a graph with an operator that would run on the CPU (default false). */
+  readonly onlyThere?: boolean;
+}
+
+/**
+ * Where the device is not the CPU, operators that it does not have run on the CPU all the same; where it is not there at
+ * all, the session cannot be opened.
+ *
+ * @param model path of an ONNX file, its weights beside it, or a whole model in memory
+ */
+export async function openSession(
+  model: string | Uint8Array,
+  { device = CPU, onlyThere = false, scales, onScale }: SessionOptions = {},
+): Promise<Session> {
+  const options = optionsFor(device, onlyThere);
+  const label = typeof model === 'string' ? model : 'the graph in memory';
+  const { InferenceSession, Tensor: RuntimeTensor } = await loadRuntime();
+  let session: InferenceSession;
+  try {
+    session =
+      typeof model === 'string'
+        ? await InferenceSession.create(model, options)
+        : await InferenceSession.create(model, options);
+  } catch (cause) {
+    throw new CheckpointError(`onnxruntime cannot load ${label}`, { cause });
+  }
+  const given: Record<string, Tensor> = {};
+  for (const [name, scale] of Object.entries(scaleInputs(session.inputNames, scales, label))) {
+    given[name] = new RuntimeTensor('float32', Float32Array.of(scale), [1]);
+  }
+  const measured = onScale === undefined ? [] : session.outputNames.filter((name) => name.startsWith(SCALE));
+  return {
+    async run(inputs) {
+      const feeds = { ...given };
+      for (const [name, { type, data, dims }] of Object.entries(inputs))
+        feeds[name] = new RuntimeTensor(type, data, dims);
+      const results = await session.run(feeds);
+      ranGraph.publish(undefined);
+      for (const name of measured) {
+        for (const scale of results[name]?.data ?? []) onScale?.(name.slice(SCALE.length), Number(scale));
+      }
+      return {
+        floats(name) {
+          const data = results[name]?.data;
+          if (data instanceof Float32Array) return data;
+          throw new CheckpointError(`${label} gave no fp32 output ${name}`);
+        },
+        integers(name) {
+          const data = results[name]?.data;
+          if (data instanceof BigInt64Array) return data;
+          throw new CheckpointError(`${label} gave no int64 output ${name}`);
+        },
+      };
+    },
+    close: () => session.release(),
+  };
+}

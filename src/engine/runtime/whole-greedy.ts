@@ -1,0 +1,61 @@
+import type { GreedyGeneration } from '../checkpoint/config/generation.ts';
+import type { EncodedRow } from './batches.ts';
+import type { Generated } from './greedy.ts';
+import type { Run } from './runs.ts';
+import type { Session } from './session.ts';
+
+export interface WholeGreedyOptions {
+  /** The graph that `wholeSearch` makes. */
+  readonly search: Session;
+  readonly generation: GreedyGeneration;
+  readonly runsOf: (rows: readonly EncodedRow[]) => Run[];
+}
+
+/**
+ * Greedy search over encoded rows, all results in the order of the list. A batch is one call, from its source tokens to its
+ * output: nothing that the model computes leaves the device before. Its rows stay together until the last has ended.
+ */
+export function createWholeGreedySearch({
+  search,
+  generation,
+  runsOf,
+}: WholeGreedyOptions): (rows: readonly EncodedRow[]) => Promise<Generated[]> {
+  const { startToken, maxNewTokens, firstToken, lastTokens } = generation;
+  const ends = new Set(generation.endTokens);
+  const forced = new BigInt64Array(maxNewTokens).fill(-1n);
+  if (firstToken !== null) forced[0] = BigInt(firstToken);
+  const [lastToken] = lastTokens;
+  if (lastToken !== undefined) forced[maxNewTokens - 1] = BigInt(lastToken);
+
+  function read(generated: BigInt64Array, count: number, row: number): Generated {
+    const tokens: number[] = [];
+    for (let i = row; i < generated.length && !ends.has(tokens.at(-1) ?? -1); i += count)
+      tokens.push(Number(generated[i]));
+    // At the limit a forced end token says nothing: the row might have gone on.
+    const cut = tokens.length === maxNewTokens && lastToken !== undefined;
+    return { tokens, finished: ends.has(tokens.at(-1) ?? -1) && !cut };
+  }
+
+  return async (rows) => {
+    const results = new Array<Generated>(rows.length);
+    // A decoder-only model begins with the last token of its prompt, and the rest is the source.
+    const sources = rows.map(({ tokens }, index) => ({
+      index,
+      tokens: startToken === null ? tokens.slice(0, -1) : tokens,
+    }));
+    for (const run of runsOf(sources)) {
+      const count = run.rows.length;
+      const first = run.rows.map(({ index }) => BigInt(startToken ?? rows[index]?.tokens.at(-1) ?? 0));
+      const outputs = await search.run({
+        ...run.inputs,
+        start: { type: 'int64', data: BigInt64Array.from(first), dims: [count] },
+        forced: { type: 'int64', data: forced, dims: [maxNewTokens] },
+      });
+      const generated = outputs.integers('generated');
+      run.rows.forEach(({ index }, r) => {
+        results[index] = read(generated, count, r);
+      });
+    }
+    return results;
+  };
+}
