@@ -57,42 +57,72 @@ export interface HubConfig {
 
 const text = z.string().optional();
 
-/** Needs no quotes, and leaves room for the name of the queue's schema; names of Postgres and of queues are none. */
+/** Needs no quotes, and leaves room for the name of the queue's schema. Names that Postgres or a queue uses are refused. */
 const SCHEMA_NAME = /^(?!pg_|information_schema$|detoxq_queue$)[a-z][a-z0-9_]{0,47}(?<!_jobs)$/;
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 const DRAIN_SECONDS = 'must be a number of seconds from 0 to 3600';
 
-/** Each message follows the name of the variable. */
-const environment = z.object({
-  DATABASE_URL: text,
-  PGPASSWORD: text,
-  PGPASSFILE: text,
-  REDIS_URL: text,
-  REDIS_PASSWORD: text,
-  DETOXQ_HOME: z.string().default('.detoxq'),
-  DETOXQ_CHECKPOINTS: z.string().default(''),
-  DETOXQ_SCHEMA: text.refine((value) => value === undefined || SCHEMA_NAME.test(value), {
-    error:
-      'must be a name of a-z, 0-9 and _ (at most 48 characters, a letter first), ' +
-      'neither one of Postgres (pg_…, information_schema) nor one of a queue (…_jobs, detoxq_queue)',
-  }),
-  DETOXQ_QUEUE: text.refine((value) => value === undefined || /^[a-z][a-z0-9_-]{0,40}$/.test(value), {
-    error: 'must be a name of a-z, 0-9, _ and - (at most 41 characters, a letter first)',
-  }),
-  DETOXQ_DRAIN_SECONDS: z.coerce.number(DRAIN_SECONDS).min(0, DRAIN_SECONDS).max(3600, DRAIN_SECONDS).default(25),
-  DETOXQ_LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
-  PATH: z.string().default(''),
-  npm_command: text,
-  HF_ENDPOINT: text,
-  HF_TOKEN: text,
-  HF_HUB_OFFLINE: z.string().default(''),
-  HTTP_PROXY: text,
-  HTTPS_PROXY: text,
-  NO_PROXY: text,
-  http_proxy: text,
-  https_proxy: text,
-  no_proxy: text,
+/**
+ * Every variable with its meaning and default, for `docs/reference.md` (`scripts/reference.ts`). An error message of a variable
+ * follows its name.
+ */
+export const environment = z.object({
+  DATABASE_URL: text.describe('Postgres to use. Default: an embedded one in `DETOXQ_HOME`'),
+  PGPASSWORD: text.describe('password of Postgres, where `DATABASE_URL` has none'),
+  PGPASSFILE: text.describe('password file of Postgres, where there is no `PGPASSWORD`. Default: `~/.pgpass`'),
+  REDIS_URL: text.describe(
+    'Redis to use. Default: a private one, or Postgres as the queue where no redis-server is found',
+  ),
+  REDIS_PASSWORD: text.describe('password of Redis, where `REDIS_URL` has none; not percent-encoded'),
+  DETOXQ_HOME: z
+    .string()
+    .default('.detoxq')
+    .describe('folder of embedded services, pulled checkpoints and compiled graphs'),
+  DETOXQ_CHECKPOINTS: z
+    .string()
+    .default('')
+    .describe('further folders, separated by `:`, from which `worker` opens checkpoints that runs name by path'),
+  DETOXQ_SCHEMA: text
+    .refine((value) => value === undefined || SCHEMA_NAME.test(value), {
+      error:
+        'must be a name of a-z, 0-9 and _ (at most 48 characters, a letter first), ' +
+        'neither one of Postgres (pg_…, information_schema) nor one of a queue (…_jobs, detoxq_queue)',
+    })
+    .describe('schema of the tables. Default: the schema that has them already, else `detoxq`'),
+  DETOXQ_QUEUE: text
+    .refine((value) => value === undefined || /^[a-z][a-z0-9_-]{0,40}$/.test(value), {
+      error: 'must be a name of a-z, 0-9, _ and - (at most 41 characters, a letter first)',
+    })
+    .describe('name of the queue that workers and producers share. Default: one per installation'),
+  DETOXQ_DRAIN_SECONDS: z.coerce
+    .number(DRAIN_SECONDS)
+    .min(0, DRAIN_SECONDS)
+    .max(3600, DRAIN_SECONDS)
+    .default(25)
+    .describe('time that a worker has for its chunks in work after the first signal, in seconds from 0 to 3600'),
+  DETOXQ_LOG_LEVEL: z
+    .enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`)
+    .optional()
+    .describe(`${LOG_LEVELS.join(', ')}. Default: \`info\` for \`worker\`, \`warn\` elsewhere`),
+  PATH: z.string().default('').describe('where `redis-server` or `valkey-server` is looked for'),
+  npm_command: text.describe('set by npx; messages then name the next command as `npx detoxq`'),
+  HF_ENDPOINT: text.describe('a model hub, or a mirror of one. Default: `https://huggingface.co`'),
+  HF_TOKEN: text.describe('token for closed repositories; sent to the endpoint and nowhere else'),
+  HF_HUB_OFFLINE: z.string().default('').describe('`1`, `true`, `yes` or `on` forbids every connection to a hub'),
+  HTTP_PROXY: text.describe('proxy for `http:` addresses of a hub, as in curl'),
+  HTTPS_PROXY: text.describe('proxy for `https:` addresses of a hub, as in curl'),
+  NO_PROXY: text.describe('hosts that are reached without a proxy, as in curl'),
+  http_proxy: text.describe('the same as `HTTP_PROXY`, and wins over it'),
+  https_proxy: text.describe('the same as `HTTPS_PROXY`, and wins over it'),
+  no_proxy: text.describe('the same as `NO_PROXY`, and wins over it'),
+});
+
+/** What a terminal is asked for by its user. Read by `terminalConfig`. */
+export const terminalEnvironment = z.object({
+  NO_COLOR: text.describe('any value: no colours; wins over `FORCE_COLOR`'),
+  FORCE_COLOR: text.describe('any value: colours in a pipe, too; `0` or `false`: none. Default: colours on a terminal'),
+  TERM: text.describe('`dumb`: plain lines, without a progress bar'),
 });
 
 /** Reads the environment; a variable that is empty, or nothing but spaces, is one that is not set. Throws a UsageError that names the variable and what it must be. */
