@@ -1,13 +1,12 @@
-import { formatCount, formatPercent } from '../cli/terminal/format.ts';
 import { UsageError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import { calibrate, smallestSample } from '../detox/calibration.ts';
 import type { Dataset } from '../producer/dataset.ts';
 import { sampleRows } from '../producer/sample-rows.ts';
+import { formatCount } from '../util/format.ts';
 import type { Context } from './context.ts';
-import type { EnginePlace } from './engines.ts';
-import { judgeRows } from './judge-rows.ts';
+import { judgeRows, type OpenEngines } from './engines.ts';
 
 export interface PrefilterRequest {
   readonly dataset: Dataset;
@@ -16,7 +15,7 @@ export interface PrefilterRequest {
   readonly prefilter: ModelIdentity;
   /** Share of all rows that may be toxic by the scorer and cleared, 0 to 1. */
   readonly maxMiss: number;
-  readonly place: EnginePlace;
+  readonly openEngines: OpenEngines;
 }
 
 /** Misses that the sample can bear: with one, its most unusual row does not decide alone. */
@@ -34,13 +33,13 @@ const ABOVE_ALL = 2;
  */
 export async function calibratePrefilter(
   context: Context,
-  { dataset, settings, prefilter, maxMiss, place }: PrefilterRequest,
+  { dataset, settings, prefilter, maxMiss, openEngines }: PrefilterRequest,
 ): Promise<NonNullable<RunSettings['prefilter']>> {
   if (dataset.bytesTotal === null) {
     throw new UsageError('--prefilter reads the rows twice: give a file, not standard input or a pipe.');
   }
   const wanted = smallestSample(MISSES, maxMiss);
-  process.stderr.write(`Calibrating the prefilter ${prefilter.name} on ${formatCount(wanted)} rows of the run.\n`);
+  context.emit({ type: 'calibrating-prefilter', prefilter: prefilter.name, rows: wanted });
   const { rows, total } = await sampleRows(dataset, wanted);
   if (rows.length < wanted) {
     throw new UsageError(
@@ -49,18 +48,16 @@ export async function calibratePrefilter(
     );
   }
   if (total < WORTHWHILE * wanted) {
-    process.stderr.write(
-      `The run has only ${formatCount(total)} rows: calibrating takes about as long as the prefilter can save.\n`,
-    );
+    context.emit({ type: 'prefilter-hardly-pays', rows: total });
   }
   // Engines that find nothing toxic score, and never rewrite.
   const scoring = { ...settings, threshold: ABOVE_ALL };
   const nothing = { maxMiss, missBound: 0, sampledRows: 0, clearedRows: 0, missedRows: 0 };
   const clearingAll = { ...scoring, prefilter: { ...nothing, scorer: prefilter, clearBelow: ABOVE_ALL } };
-  const guessed = await judgeRows(context, clearingAll, place, (verdicts) => verdicts(rows));
+  const guessed = await judgeRows(context, openEngines, clearingAll, (verdicts) => verdicts(rows));
   // A row that it cannot read whole, or breaks on, is not cleared: nor is it in the run.
   const scores = guessed.map((verdict) => ('cleared' in verdict ? (verdict.toxicityBefore ?? 1) : 1));
-  const clearance = await judgeRows(context, scoring, place, (verdicts) =>
+  const clearance = await judgeRows(context, openEngines, scoring, (verdicts) =>
     calibrate(
       scores,
       async (places) => {
@@ -70,9 +67,7 @@ export async function calibratePrefilter(
       maxMiss,
     ),
   );
-  process.stderr.write(
-    `It clears ${formatPercent(clearance.clearedRows, clearance.sampledRows)} of them; ` +
-      `${formatCount(clearance.missedRows)} of those are toxic by the scorer.\n`,
-  );
+  const { sampledRows, clearedRows, missedRows } = clearance;
+  context.emit({ type: 'prefilter-calibrated', sampledRows, clearedRows, missedRows });
   return { scorer: prefilter, maxMiss, ...clearance };
 }

@@ -1,5 +1,5 @@
-import { formatCount } from '../cli/terminal/format.ts';
 import { UsageError } from '../contract/errors.ts';
+import type { Device } from '../contract/model-device.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { SourceRow } from '../contract/row.ts';
 import type { RunSettings } from '../contract/settings.ts';
@@ -8,9 +8,10 @@ import { compareResults, type Judged, type Moved } from '../detox/moved.ts';
 import { measureScales } from '../engine/index.ts';
 import type { Dataset } from '../producer/dataset.ts';
 import { sampleRows } from '../producer/sample-rows.ts';
+import { formatCount } from '../util/format.ts';
+import type { FindCheckpoint } from './checkpoints.ts';
 import type { Context } from './context.ts';
-import { type EnginePlace, engineOptions } from './engines.ts';
-import { judgeRows } from './judge-rows.ts';
+import { engineOptions, judgeRows, type OpenEngines } from './engines.ts';
 
 export interface ScalesRequest {
   readonly dataset: Dataset;
@@ -20,7 +21,9 @@ export interface ScalesRequest {
   readonly prefilter: ModelIdentity | null;
   /** Share of the labels, and of the words of rewrites, that may be others than in int8, 0 to 1. */
   readonly maxMoved: number;
-  readonly place: EnginePlace;
+  readonly device: Device;
+  readonly find: FindCheckpoint;
+  readonly openEngines: OpenEngines;
 }
 
 /** 32, 128, 512 and 2,048 rows give scales of the same quality (docs/decisions/engine-static-scales.md). */
@@ -39,15 +42,13 @@ const MOST_DRAWS = 4;
  */
 export async function calibrateScales(
   context: Context,
-  { dataset, settings, prefilter, maxMoved, place }: ScalesRequest,
+  { dataset, settings, prefilter, maxMoved, device, find, openEngines }: ScalesRequest,
 ): Promise<NonNullable<RunSettings['staticScales']>> {
   if (dataset.bytesTotal === null) {
     throw new UsageError('int8-static reads the rows twice: give a file, not standard input or a pipe.');
   }
   const checked = smallestSample(MOVES, maxMoved);
-  process.stderr.write(
-    `Calibrating int8-static: scales from ${MEASURED_ROWS} rows of the run, compared with int8 on ${formatCount(checked)} others.\n`,
-  );
+  context.emit({ type: 'calibrating-scales', measuredRows: MEASURED_ROWS, checkedRows: checked });
   const { rows } = await sampleRows(dataset, MEASURED_ROWS + MOST_DRAWS * checked);
   if (rows.length < MEASURED_ROWS + checked) {
     throw new UsageError(
@@ -57,17 +58,22 @@ export async function calibrateScales(
   }
   const int8: RunSettings = { ...settings, scorer: inInt8(settings.scorer), detoxifier: inInt8(settings.detoxifier) };
   const measured = rows.slice(0, MEASURED_ROWS);
-  const scales = await measureScales(engineOptions(context, place, int8, prefilter), measured);
+  const { cacheFolder } = context.checkpoints;
+  const options = engineOptions(int8, { device, find, cacheFolder });
+  // The run's prefilter is calibrated after this; its scales are measured now.
+  const toxicLabels = settings.toxicLabels?.prefilter;
+  const small = prefilter && { ...find(prefilter), toxicLabels, clearBelow: 0 };
+  const scales = await measureScales(small === null ? options : { ...options, prefilter: small }, measured);
   const parts = Array.from({ length: MOST_DRAWS }, (_, i) =>
     rows.slice(MEASURED_ROWS + i * checked, MEASURED_ROWS + (i + 1) * checked),
   );
-  const exact = await judgeParts(context, int8, place, parts, FEWEST_REWRITES);
+  const exact = await judgeParts(context, openEngines, int8, parts, FEWEST_REWRITES);
   const unproven = { scales, maxMoved, measuredRows: measured.length, ...NOTHING_MOVED };
   const looked = parts.slice(0, exact.length);
-  const fast = await judgeParts(context, { ...settings, staticScales: unproven }, place, looked, null);
+  const fast = await judgeParts(context, openEngines, { ...settings, staticScales: unproven }, looked, null);
   const moved = compareResults(exact.flat(), fast.flat(), settings.threshold);
   requireFew(moved, maxMoved);
-  process.stderr.write(`${movedText(moved)}\n`);
+  context.emit({ type: 'scales-calibrated', moved });
   return { ...unproven, ...moved };
 }
 
@@ -91,12 +97,12 @@ function inInt8(model: ModelIdentity): ModelIdentity {
  */
 async function judgeParts(
   context: Context,
+  openEngines: OpenEngines,
   settings: RunSettings,
-  place: EnginePlace,
   parts: readonly (readonly SourceRow[])[],
   enough: number | null,
 ): Promise<readonly (readonly Judged[])[]> {
-  return judgeRows(context, settings, place, async (verdicts) => {
+  return judgeRows(context, openEngines, settings, async (verdicts) => {
     const judged: Judged[][] = [];
     let rewrites = 0;
     for (const rows of parts) {
@@ -125,7 +131,8 @@ function requireFew(moved: Moved, maxMoved: number): void {
   );
 }
 
-function movedText({ checkedRows, movedLabels, labelBound, rewrittenRows, words, movedWords }: Moved): string {
+/** How labels and words moved against int8, in sentences. */
+export function movedText({ checkedRows, movedLabels, labelBound, rewrittenRows, words, movedWords }: Moved): string {
   return (
     `Of ${formatCount(checkedRows)} rows ${formatCount(movedLabels)} change their label against int8 ` +
     `(with 95 % confidence at most ${percent(labelBound)} of all rows do), and ${formatCount(movedWords)} of ` +

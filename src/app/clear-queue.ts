@@ -20,11 +20,12 @@ export async function clearLeftovers({ database, log }: Context, queue: ChunkQue
  * says so: that was noted with the change, and whoever has the queue next does it.
  */
 export async function clearQueue(context: Context, runId: string): Promise<void> {
-  const { services, database } = context;
+  const { services, database, emit } = context;
+  const sayLater = (reason: string): void => emit({ type: 'queue-not-cleared', run: runId, reason });
   try {
     // Opened, it would make the tables of a queue that no one uses.
     if (services.redisUrl === null && !(await queueTablesExist(database, queueSchema(database.schema)))) {
-      if (services.postgres === 'external') sayLater(runId, 'REDIS_URL is not set, and there is no queue in Postgres');
+      if (services.postgres === 'external') sayLater('REDIS_URL is not set, and there is no queue in Postgres');
       return;
     }
     const queue = await context.openQueue();
@@ -36,12 +37,6 @@ export async function clearQueue(context: Context, runId: string): Promise<void>
     }
   } catch (error) {
     if (!(error instanceof DetoxqError)) throw error;
-    sayLater(runId, error.message);
+    sayLater(error.message);
   }
-}
-
-function sayLater(runId: string, reason: string): void {
-  process.stderr.write(
-    `The queue may still hold rows of run ${runId}: the next worker that has it removes them. Not now: ${reason}\n`,
-  );
 }

@@ -1,13 +1,13 @@
-import type { RunOptions } from '../cli/options/options.ts';
 import { CheckpointError, UsageError } from '../contract/errors.ts';
 import type { RowResult } from '../contract/outcome.ts';
+import type { RunProgress } from '../contract/run.ts';
 import { type MeasuredRun, reportRun } from '../report/index.ts';
 import { readSummary } from '../store/progress.ts';
 import { streamResults } from '../store/results.ts';
 import type { Context } from './context.ts';
 import type { EnginePlace } from './engines.ts';
 import { doJob } from './job.ts';
-import { prepareRun } from './new-run.ts';
+import { prepareRun, RUN_DEFAULTS, type RunRequest } from './new-run.ts';
 
 /** A checkpoint to be measured. */
 export interface Candidate {
@@ -21,8 +21,10 @@ export interface MeasureRequest {
   readonly candidates: readonly Candidate[];
   readonly file: string;
   /** `detoxifier` and `scorer` are the partners of what is measured; `name` begins the names of the runs. */
-  readonly options: RunOptions;
+  readonly run: RunRequest;
   readonly place: EnginePlace;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: RunProgress) => void;
 }
 
 export interface MeasuredAll {
@@ -34,18 +36,19 @@ export interface MeasuredAll {
 
 /**
  * Runs every candidate over the rows of a file, as ordinary runs; a pair of models that ran already is not run again.
- * @returns null when the user stopped it: the runs that were done stay
+ * @returns null when the signal stopped it: the runs that were done stay
  * @throws the first error when none of them could be run
  */
 export async function measureAll(context: Context, request: MeasureRequest): Promise<MeasuredAll | null> {
-  const { candidates, options } = request;
+  const { candidates, run: asked } = request;
   const runs: Record<Candidate['role'], MeasuredRun[]> = { detoxifier: [], scorer: [] };
   const done = new Map<string, RunOf>();
   const failed: string[] = [];
   let first: unknown;
   for (const [at, { checkpoint, standsFor, role }] of candidates.entries()) {
-    process.stderr.write(`${at + 1} of ${candidates.length}: ${checkpoint}\n`);
-    const pair = { detoxifier: options.detoxifier, scorer: options.scorer, [role]: checkpoint };
+    context.emit({ type: 'comparing', checkpoint, number: at + 1, of: candidates.length });
+    const { detoxifier = RUN_DEFAULTS.detoxifier, scorer = RUN_DEFAULTS.scorer } = asked;
+    const pair = { detoxifier, scorer, [role]: checkpoint };
     const key = JSON.stringify([pair.detoxifier, pair.scorer]);
     try {
       const run = done.get(key) ?? (await runPair(context, request, pair));
@@ -67,21 +70,16 @@ type RunOf = Omit<MeasuredRun, 'checkpoint' | 'standsFor'>;
 
 async function runPair(
   context: Context,
-  { file, options, place }: MeasureRequest,
-  pair: Pick<RunOptions, 'detoxifier' | 'scorer'>,
+  { file, run: asked, place, signal, onProgress }: MeasureRequest,
+  pair: { readonly detoxifier: string; readonly scorer: string },
 ): Promise<RunOf | null> {
-  const name = `${options.name ?? 'compare'}: ${pair.detoxifier}, ${pair.scorer}`;
-  const { dataset, settings, create } = await prepareRun(context, [file], { ...options, ...pair, name }, place);
+  const name = `${asked.name ?? 'compare'}: ${pair.detoxifier}, ${pair.scorer}`;
+  const { create, ...prepared } = await prepareRun(context, [file], { ...asked, ...pair, name }, place);
   let memoryBytes = 0;
-  const { run, ended } = await doJob(context, {
-    settings,
-    begin: create,
-    dataset,
-    place,
-    onMemory: (peakBytes) => {
-      memoryBytes = Math.max(memoryBytes, peakBytes);
-    },
-  });
+  const onMemory = (peakBytes: number): void => {
+    memoryBytes = Math.max(memoryBytes, peakBytes);
+  };
+  const { run, ended } = await doJob(context, { ...prepared, begin: create, place, signal, onProgress, onMemory });
   if (!ended) return null;
   const results: RowResult[] = [];
   for await (const result of streamResults(context.database, run.id)) results.push(result);

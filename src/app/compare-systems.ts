@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import type { EngineProcessOptions, RunOptions } from '../cli/options/options.ts';
-import { sayNote } from '../cli/terminal/say-note.ts';
 import { packageRoot } from '../config.ts';
 import type { OwnColumns } from '../contract/cell.ts';
 import { CheckpointError, UsageError } from '../contract/errors.ts';
 import type { Inspection } from '../contract/inspection.ts';
 import { isRejected } from '../contract/row.ts';
+import type { RunProgress } from '../contract/run.ts';
 import { countTokens, surfaceVocabulary } from '../engine/index.ts';
 import { openDataset } from '../producer/dataset.ts';
+import { dialectOf } from '../producer/dialect.ts';
 import {
   type ComparedSystem,
   type ComparedTokenizer,
@@ -23,40 +23,54 @@ import {
 } from '../report/index.ts';
 import { judgeRuns } from './compare-judge.ts';
 import { type Candidate, type MeasuredAll, measureAll } from './compare-measure.ts';
-import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from './context.ts';
-import { enginePlace } from './engines.ts';
+import type { Context } from './context.ts';
+import type { EnginePlace } from './engines.ts';
+import type { OnEvent } from './events.ts';
 import { JUDGES, openJudges } from './judges.ts';
+import type { RunRequest } from './new-run.ts';
 
-export interface CompareOptions extends RunOptions, EngineProcessOptions {
-  readonly data?: string;
+export interface ComparisonRequest {
+  /** What each run is asked to do: `detoxifier` and `scorer` are the partners of what is measured. */
+  readonly run: RunRequest;
+  /** Default: the comments of this package. */
+  readonly data?: string | undefined;
+  /** Column that says which rows are toxic. */
   readonly labelColumn?: string | undefined;
+  readonly place: EnginePlace;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: RunProgress) => void;
 }
 
 const DEFAULT_DATA = join(packageRoot, 'examples', 'comments.csv');
 const DEFAULT_LIMIT = 200;
 
-/** @returns null when the user stopped it: the runs that were done stay */
+/** Opens what runs need; called only where something can be measured. */
+export type UseContext = <T>(work: (context: Context) => Promise<T>) => Promise<T>;
+
+/**
+ * Describes systems, and measures those that can be measured on the same rows, as ordinary runs.
+ *
+ * @returns null when the signal stopped it: the runs that were done stay
+ */
 export async function compareSystems(
   systems: readonly ComparedSystem[],
-  asked: CompareOptions,
+  asked: ComparisonRequest,
+  emit: OnEvent,
+  useContext: UseContext,
 ): Promise<Comparison | null> {
   const file = asked.data ?? DEFAULT_DATA;
   if (file === '-') throw new UsageError('--data must be a file: it is read once for every system.');
-  const limited = { ...asked, limit: asked.limit ?? DEFAULT_LIMIT };
-  const { texts, labelColumn, own } = await readTexts(file, limited);
-  const options = { ...limited, labelColumn };
+  const run = { ...asked.run, limit: asked.run.limit ?? DEFAULT_LIMIT };
+  const { texts, labelColumn, own } = await readTexts(file, { run, labelColumn: asked.labelColumn, emit });
   const { candidates, idle } = findCandidates(systems);
-  const request = { candidates, file, options, place: enginePlace(options) };
+  const request = { ...asked, candidates, file, run };
   const measured: (MeasuredAll & Judged) | null =
     candidates.length === 0
       ? { detoxifiers: [], scorers: [], failed: [], evaluation: null, unjudged: [] }
-      : await withContext(
-          { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
-          async (context) => {
-            const all = await measureAll(context, request);
-            return all === null ? null : { ...all, ...(await judge(context, all)) };
-          },
-        );
+      : await useContext(async (context) => {
+          const all = await measureAll(context, request);
+          return all === null ? null : { ...all, ...(await judge(context, all)) };
+        });
   if (measured === null) return null;
   const { detoxifiers, scorers, failed, evaluation, unjudged } = measured;
   const all = [...detoxifiers, ...scorers];
@@ -64,7 +78,7 @@ export async function compareSystems(
   const present = systems.map(({ inspection, standIn }) => standIn ?? inspection).filter(hasTokenizer);
   return {
     data: {
-      file: options.data ?? 'examples/comments.csv of this package',
+      file: asked.data ?? 'examples/comments.csv of this package',
       rows: texts.length,
       labels: labels.summary,
     },
@@ -84,11 +98,16 @@ export async function compareSystems(
 /** The texts that will be measured. @throws UsageError for a label column that is not there, before anything runs */
 async function readTexts(
   file: string,
-  options: CompareOptions,
+  {
+    run,
+    labelColumn: asked,
+    emit,
+  }: { readonly run: RunRequest; readonly labelColumn: string | undefined; readonly emit: OnEvent },
 ): Promise<{ readonly texts: string[]; readonly labelColumn: string | undefined; readonly own: OwnColumns }> {
-  const dataset = await openDataset([file], { ...options, onNote: sayNote });
+  const onNote = (message: string): void => emit({ type: 'source-note', message });
+  const { format, textColumn, idColumn, limit } = run;
+  const dataset = await openDataset([file], { format, textColumn, idColumn, limit, ...dialectOf(run), onNote });
   try {
-    const asked = options.labelColumn;
     const labelColumn = asked === undefined ? undefined : await dataset.requireColumn(asked, '--label-column');
     const texts: string[] = [];
     for await (const batch of dataset.batches()) {
@@ -113,6 +132,7 @@ async function judge(context: Context, { detoxifiers }: MeasuredAll): Promise<Ju
     const judges = await openJudges(
       { judgeSta: JUDGES.sta, judgeSim: JUDGES.sim, judgeFl: JUDGES.fl, precision: 'fp32' },
       context.config.home,
+      context.emit,
     );
     const evaluation = await judgeRuns(context.database, detoxifiers, judges).finally(judges.close);
     return { evaluation, unjudged: evaluation === null ? ['SIM, FL and J were not measured: no row was toxic.'] : [] };

@@ -1,67 +1,74 @@
-import { servicesStep } from '../cli/first-word.ts';
-import { openLog } from '../cli/terminal/log.ts';
-import { terminal } from '../cli/terminal/terminal.ts';
-import { type Config, readConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { HomeError, ServiceError } from '../contract/errors.ts';
 import { formatRoom, freeBytes } from '../contract/file-errors.ts';
 import type { Log } from '../contract/log.ts';
-import { parsePostgresAddress } from '../contract/postgres-address.ts';
 import { type ChunkQueue, defaultQueueName, queueSchema } from '../queue/queue.ts';
 import { openServices, type Services } from '../services/services.ts';
 import type { Database } from '../store/database.ts';
 import { inSchema } from '../store/in-schema.ts';
-import { freeSchema, locateSchema, type Place, readInstallation, resultsTable } from '../store/locate.ts';
+import { freeSchema, locateSchema, type Place, readInstallation } from '../store/locate.ts';
 import { migrate, requireCurrentSchema } from '../store/migrate.ts';
 import { patientDatabase } from '../store/patience.ts';
 import { createPool } from '../store/pool.ts';
+import { type Checkpoints, createCheckpoints } from './checkpoints.ts';
+import type { OnEvent } from './events.ts';
 
-/** What a verb works with. */
+/** What the program works with: services, database, checkpoints, and where its events go. */
 export interface Context {
-  readonly config: Config;
+  readonly config: AppConfig;
   readonly log: Log;
+  readonly emit: OnEvent;
   readonly services: Services;
   readonly database: Database;
+  readonly checkpoints: Checkpoints;
   /** Other schemas of the database that hold tables of detoxq. */
   readonly otherSchemas: readonly string[];
-  /** Opens the queue; closed with the context. */
+  /** The queue, opened when it is first asked for. */
   openQueue(): Promise<ChunkQueue>;
+  /** Closes queue, database and embedded services. */
+  close(): Promise<void>;
 }
 
-/** For verbs that work: many times what their longest statement takes. */
+export type AppConfig = Pick<
+  Config,
+  'databaseUrl' | 'redisUrl' | 'schema' | 'home' | 'checkpointFolders' | 'queueName' | 'drainDeadlineMs' | 'searchPath'
+>;
+
+/** For work on rows: many times what its longest statement takes. */
 export const WORK_ANSWER_TIMEOUT_MS = 60_000;
+/** For work on rows: workers and producers of one process share the pool. */
+export const WORK_CONNECTIONS = 8;
 
 export interface ContextOptions {
   /** Connections to Postgres at most. Default 4. */
   readonly connections?: number;
-  /** A statement without an answer fails after this long (see `PoolOptions`). Default none: some verbs scan whole runs. */
+  /** A statement without an answer fails after this long (see `PoolOptions`). Default none: some commands scan whole runs. */
   readonly answerTimeoutMs?: number;
-  /** The verb only reads: while Postgres is away for a moment, it asks again. */
+  /** The caller only reads: while Postgres is away for a moment, it asks again. */
   readonly reads?: boolean;
   /** Time-outs of the user and the database stay in force (see `PoolOptions`). */
   readonly keepLimits?: boolean;
-  /** Used where DETOXQ_LOG_LEVEL is not set. Default warn. */
-  readonly logLevel?: string;
-  /** `apply`: bring the schema up to date; `check` (default): refuse another one; `skip`: the verb sees to it. */
+  /** `apply`: bring the schema up to date; `check` (default): refuse another one; `skip`: the caller sees to it. */
   readonly schema?: 'apply' | 'check' | 'skip';
 }
 
-/** Opens services and database, does the work, and closes everything, also when the work throws. */
-export async function withContext<T>(options: ContextOptions, work: (context: Context) => Promise<T>): Promise<T> {
-  const config = readConfig();
-  const log = openLog(config.logLevel ?? options.logLevel ?? 'warn');
-  terminal.step(servicesStep(config));
-  const explain = (error: unknown): never => {
-    throw explainFullHome(error, config);
+/** Opens services and database; what was opened is closed again when that fails. */
+export async function openContext(
+  config: AppConfig,
+  { log, emit }: { readonly log: Log; readonly emit: OnEvent },
+  options: ContextOptions = {},
+): Promise<Context> {
+  emit({ type: 'opening-services', home: config.home, embedded: config.databaseUrl === undefined });
+  const closing: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const end of closing.splice(0)) {
+      await end().catch((error: unknown) => log.warn({ reason: String(error) }, 'could not close cleanly'));
+    }
   };
-  const services = await openServices({
-    home: config.home,
-    databaseUrl: config.databaseUrl,
-    redisUrl: config.redisUrl,
-    path: config.searchPath,
-    log,
-  }).catch(explain);
-  const closing: (() => Promise<void>)[] = [() => services.close()];
   try {
+    const { home, databaseUrl, redisUrl, searchPath } = config;
+    const services = await openServices({ home, databaseUrl, redisUrl, path: searchPath, log });
+    closing.unshift(() => services.close());
     const pool = createPool(services.databaseUrl, {
       max: options.connections ?? 4,
       applicationName: 'detoxq',
@@ -77,24 +84,46 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
     if (schema === 'check') await requireCurrentSchema(database);
     // Looked at first: a user who may not change the schema can run on one that is up to date.
     if (schema === 'apply' && !(await isCurrent(database))) await migrate(database);
-    terminal.clear();
-    return await work({
-      config,
-      log,
-      services,
-      database,
+    emit({ type: 'services-open' });
+    let queue: Promise<ChunkQueue> | undefined;
+    return {
+      ...{ config, log, emit, services, database, close },
+      checkpoints: createCheckpoints(home, config.checkpointFolders),
       otherSchemas: place.others,
-      async openQueue() {
-        const queue = await openQueueOf(services, config.queueName, database, log);
-        closing.unshift(() => queue.close());
+      openQueue() {
+        queue ??= openQueueOf(services, config.queueName, database, log).then(
+          (opened) => {
+            closing.unshift(() => opened.close());
+            return opened;
+          },
+          (error: unknown) => {
+            queue = undefined;
+            throw error;
+          },
+        );
         return queue;
       },
-    });
+    };
   } catch (error) {
-    return explain(error);
+    await close();
+    throw explainFullHome(error, config);
+  }
+}
+
+/** Opens a context, does the work, and closes it, also when the work throws. */
+export async function withOpenContext<T>(
+  config: AppConfig,
+  outlets: { readonly log: Log; readonly emit: OnEvent },
+  options: ContextOptions,
+  work: (context: Context) => Promise<T>,
+): Promise<T> {
+  const context = await openContext(config, outlets, options);
+  try {
+    return await work(context);
+  } catch (error) {
+    throw explainFullHome(error, config);
   } finally {
-    for (const close of closing)
-      await close().catch((error: unknown) => log.warn({ reason: String(error) }, 'could not close cleanly'));
+    await context.close();
   }
 }
 
@@ -102,7 +131,7 @@ export async function withContext<T>(options: ContextOptions, work: (context: Co
 const LEAST_FREE_BYTES = 16 << 20;
 
 /** Servers say that they cannot write, or end; on whose disk that is, and how full it is, they do not say. */
-function explainFullHome(error: unknown, { home, databaseUrl, redisUrl }: Config): unknown {
+export function explainFullHome(error: unknown, { home, databaseUrl, redisUrl }: AppConfig): unknown {
   if (!(error instanceof ServiceError) || error instanceof HomeError) return error;
   if (databaseUrl !== undefined && redisUrl !== undefined) return error;
   const free = freeBytes(home);
@@ -114,7 +143,7 @@ function explainFullHome(error: unknown, { home, databaseUrl, redisUrl }: Config
   );
 }
 
-/** Only `migrate` begins a second installation: a verb that forgot a setting must not look into an empty one. */
+/** Only `migrate` begins a second installation: a command that lacks a setting must not look into an empty one. */
 async function requireOneInstallation({ schema, found, others }: Place, pool: Database): Promise<void> {
   const [other] = others;
   if (found || other === undefined) return;
@@ -151,13 +180,4 @@ function isCurrent(database: Database): Promise<boolean> {
       throw error;
     },
   );
-}
-
-/** Where the results are, for people; never with a password. */
-export function describeResults(context: Context, runId: string): string {
-  const where =
-    context.services.postgres === 'embedded'
-      ? `the embedded Postgres in ${context.config.home}`
-      : `Postgres at ${parsePostgresAddress(context.services.databaseUrl).where}`;
-  return `table ${resultsTable(context.database.schema)}, run_id '${runId}', in ${where}`;
 }

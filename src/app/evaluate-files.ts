@@ -1,14 +1,13 @@
 import { basename } from 'node:path';
-import { givenDialect } from '../cli/options/dialect-options.ts';
-import { sayNote } from '../cli/terminal/say-note.ts';
 import { cellOf, wordsOf } from '../contract/cell.ts';
 import { UsageError } from '../contract/errors.ts';
 import { isRejected } from '../contract/row.ts';
 import { type Dataset, openDataset } from '../producer/dataset.ts';
-import type { Dialect } from '../producer/dialect.ts';
+import { type Dialect, dialectOf } from '../producer/dialect.ts';
 import { FORMATS, type Format, tryFormatOfName } from '../producer/format.ts';
 import { type ReadReferences, referenceReader, type SystemRow } from '../report/index.ts';
-import type { EvaluatedSource } from './evaluate-sources.ts';
+import type { EvaluatedSource } from './evaluation.ts';
+import type { OnEvent } from './events.ts';
 
 export interface PairColumns extends Dialect {
   readonly srcColumn: string;
@@ -22,12 +21,16 @@ export const DEFAULT_COLUMNS = { src: 'src', out: 'out' } as const;
 const REFERENCE = /^ref\d*$/i;
 
 /** Files of pairs, a system each. @throws UsageError, DatasetError for files and columns that do not fit */
-export async function openPairFiles(files: readonly string[], columns: PairColumns): Promise<EvaluatedSource[]> {
+export async function openPairFiles(
+  files: readonly string[],
+  columns: PairColumns,
+  emit: OnEvent,
+): Promise<EvaluatedSource[]> {
   const names =
     new Set(files.map((file) => basename(file))).size === files.length ? files.map((file) => basename(file)) : files;
   const sources: EvaluatedSource[] = [];
   try {
-    for (const [at, file] of files.entries()) sources.push(await openPairs(file, names[at] ?? file, columns));
+    for (const [at, file] of files.entries()) sources.push(await openPairs(file, names[at] ?? file, columns, emit));
     return sources;
   } catch (error) {
     for (const source of sources) source.close();
@@ -35,7 +38,7 @@ export async function openPairFiles(files: readonly string[], columns: PairColum
   }
 }
 
-async function openPairs(file: string, name: string, asked: PairColumns): Promise<EvaluatedSource> {
+async function openPairs(file: string, name: string, asked: PairColumns, emit: OnEvent): Promise<EvaluatedSource> {
   if ((asked.format ?? tryFormatOfName(file)) === 'txt') {
     const formats = FORMATS.filter((other) => other !== 'txt').join(', ');
     throw new UsageError(`${file}: lines of text are no pairs: it takes columns for source and output (${formats})`);
@@ -44,8 +47,8 @@ async function openPairs(file: string, name: string, asked: PairColumns): Promis
     format: asked.format,
     textColumn: asked.srcColumn,
     textColumnOption: '--src-column',
-    ...givenDialect(asked),
-    onNote: sayNote,
+    ...dialectOf(asked),
+    onNote: (message) => emit({ type: 'source-note', message }),
   });
   try {
     const { columns } = dataset;

@@ -6,7 +6,7 @@ import { referenceReader, runRows } from '../report/index.ts';
 import type { Connection } from '../store/database.ts';
 import { streamResults, streamRowErrors } from '../store/results.ts';
 import { getRun } from '../store/runs.ts';
-import type { EvaluatedSource } from './evaluate-sources.ts';
+import type { EvaluatedSource } from './evaluation.ts';
 
 /** Finished runs, a system each. `references` are columns of their datasets. @throws UsageError for a run that is not done */
 export async function openRuns(

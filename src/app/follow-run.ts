@@ -1,10 +1,9 @@
 import { hostname } from 'node:os';
-import { asCalled } from '../cli/as-called.ts';
 import { DetoxqError } from '../contract/errors.ts';
 import type { RunState } from '../contract/run.ts';
-import type { Database } from '../store/database.ts';
 import { knownSchema, newerSchema } from '../store/migrate.ts';
 import { beatProducer, removeProducer } from '../store/workers.ts';
+import type { Context } from './context.ts';
 
 /** How long a pause or cancel may go unnoticed by a producer. */
 const LOOK_EVERY_MS = 1_000;
@@ -22,7 +21,11 @@ export interface FollowedRun {
 }
 
 /** Looks at the state of a run every second, and leaves a sign of life there while it does. */
-export async function followRun(database: Database, runId: string, signal: AbortSignal): Promise<FollowedRun> {
+export async function followRun(
+  { database, emit }: Pick<Context, 'database' | 'emit'>,
+  runId: string,
+  signal: AbortSignal,
+): Promise<FollowedRun> {
   const producer = `${hostname()}/${process.pid}`;
   const cancelled = new AbortController();
   const waiting: (() => void)[] = [];
@@ -38,11 +41,7 @@ export async function followRun(database: Database, runId: string, signal: Abort
     // A service that is away is met by the producer's own writes.
     newer = await newerSchema(database, known).catch(() => newer);
     const seen = await beatProducer(database, runId, producer).catch(() => state);
-    if (seen === 'paused' && state !== 'paused') {
-      process.stderr.write(
-        asCalled(`Run ${runId} is paused, and reading waits. Go on: detoxq resume ${runId} --detach\n`),
-      );
-    }
+    if (seen === 'paused' && state !== 'paused') emit({ type: 'reading-waits', run: runId });
     state = seen;
     if (state === 'cancelled' || state === null || newer !== null) cancelled.abort();
     if (state !== 'paused' || newer !== null) wake();
@@ -64,10 +63,8 @@ export async function followRun(database: Database, runId: string, signal: Abort
       if (!cancelled.signal.aborted) return;
       if (newer !== null && state !== null && state !== 'cancelled') {
         throw new DetoxqError(
-          asCalled(
-            `the schema of this database has become newer (${newer}) than this detoxq, which stopped reading: run ${runId} ` +
-              `keeps what was read; upgrade detoxq and go on: detoxq resume ${runId}`,
-          ),
+          `the schema of this database has become newer (${newer}) than this detoxq, which stopped reading: run ${runId} ` +
+            `keeps what was read; upgrade detoxq and go on: detoxq resume ${runId}`,
         );
       }
       throw new DetoxqError(

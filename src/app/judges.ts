@@ -12,7 +12,7 @@ import {
   toxicLabelOf,
 } from '../engine/index.ts';
 import type { JudgeForm, Judges } from '../report/index.ts';
-import { guessText } from './toxic-labels.ts';
+import type { OnEvent } from './events.ts';
 
 /** Bundled judges. None is the default scorer: that one has chosen what they judge. */
 export const JUDGES = { sta: 'nano-bert', sim: 'nano-sim', fl: 'nano-fluency' } as const;
@@ -33,10 +33,10 @@ export interface OpenJudges extends Judges {
 /**
  * Loads the judges into this process: there is no queue here that they could block.
  *
- * @param home `DETOXQ_HOME`
+ * @param home folder of `DETOXQ_HOME`
  * @throws UsageError, CheckpointError when one is not there or cannot judge
  */
-export async function openJudges(options: JudgeOptions, home: string): Promise<OpenJudges> {
+export async function openJudges(options: JudgeOptions, home: string, emit: OnEvent): Promise<OpenJudges> {
   const referenceOf = (name: string): CheckpointReference => ({
     ...findCheckpoint(name, packageRoot, home),
     precision: options.precision,
@@ -48,7 +48,7 @@ export async function openJudges(options: JudgeOptions, home: string): Promise<O
     fl: referenceOf(options.judgeFl),
   };
   const toxic = toxicLabelOf(references.sta.folder, options.toxicLabel);
-  if (toxic.isGuess) process.stderr.write(`${guessText(options.judgeSta, toxic.name)}\n`);
+  if (toxic.isGuess) emit({ type: 'toxic-label-guessed', checkpoint: options.judgeSta, label: toxic.name });
   const scorer = await loadScorer({ ...references.sta, toxicLabels: [toxic.name] });
   const encoder = await loadEncoder(references.sim);
   const classifier = await loadClassifier(references.fl);

@@ -1,5 +1,3 @@
-import { counted, formatCount } from '../cli/terminal/format.ts';
-import { visible } from '../cli/terminal/visible.ts';
 import { DatasetError, UsageError } from '../contract/errors.ts';
 import { isRejected } from '../contract/row.ts';
 import { openDataset } from '../producer/dataset.ts';
@@ -16,7 +14,8 @@ export interface Lexicon {
   readonly doubtful: { readonly line: number; readonly form: string; readonly count: number } | null;
 }
 
-const EXPECTED = 'It must have one word or phrase on a line, without quotes, and nothing else.';
+/** What a lexicon must be, for messages. */
+export const LEXICON_FORM = 'It must have one word or phrase on a line, without quotes, and nothing else.';
 
 /** What a line looks like, if it is not one word or phrase. */
 function otherForm(word: string): string | null {
@@ -64,7 +63,7 @@ export async function readLexicon(file: string): Promise<Lexicon> {
   const [first] = others;
   // Where one line of many looks so, it may be meant.
   if (first !== undefined && 2 * others.length > words.size) {
-    throw new UsageError(`The lexicon ${file}, line ${first.line}: ${first.form}. ${EXPECTED}`);
+    throw new UsageError(`The lexicon ${file}, line ${first.line}: ${first.form}. ${LEXICON_FORM}`);
   }
   const doubtful = first === undefined ? null : { ...first, count: others.length };
   return { words: [...words], comments, doubtful };
@@ -77,20 +76,4 @@ function unreadable(file: string, message: string, cause?: unknown): UsageError 
     `The lexicon ${file} cannot be read: ${what}. It must be UTF-8 text, as it is or in gzip or zstd, with one word on a line.`,
     { cause },
   );
-}
-
-/** What is said of a lexicon: how many words are banned, what is left out, what looks wrong. */
-export function lexiconText(file: string, { words, comments, doubtful }: Lexicon, unwritable: number): string {
-  const ignored = [
-    ...(comments > 0 ? [`${counted(comments, 'comment line')}`] : []),
-    ...(unwritable > 0
-      ? [`${formatCount(unwritable)} that the tokenizer has no tokens for, so that they never come`]
-      : []),
-  ];
-  const used = words.length - unwritable;
-  const left = ignored.length === 0 ? '' : `; left out: ${ignored.join('; ')}`;
-  const bans = `The lexicon ${visible(file)} bans ${counted(used, 'word')}${left}.`;
-  if (doubtful === null) return bans;
-  const more = doubtful.count > 1 ? ` (and ${formatCount(doubtful.count - 1)} more)` : '';
-  return `${bans} Line ${doubtful.line}${more} is taken as one phrase, but ${doubtful.form}. ${EXPECTED}`;
 }

@@ -1,6 +1,7 @@
 import { UsageError } from '../contract/errors.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import { toxicLabelOf } from '../engine/index.ts';
+import type { OnEvent } from './events.ts';
 
 /** A checkpoint that scores. */
 interface Named {
@@ -19,9 +20,10 @@ export function toxicLabelsOf(
   scorer: Named,
   prefilter: Named | null,
   asked: string | undefined,
+  emit: OnEvent,
 ): Pick<RunSettings, 'toxicLabels'> {
-  const ofScorer = frozen(scorer, asked);
-  const ofPrefilter = prefilter === null ? undefined : frozen(prefilter, ifPresent(prefilter, asked));
+  const ofScorer = frozen(scorer, asked, emit);
+  const ofPrefilter = prefilter === null ? undefined : frozen(prefilter, ifPresent(prefilter, asked), emit);
   if (ofScorer === undefined && ofPrefilter === undefined) return {};
   const toxicLabels = {
     ...(ofScorer === undefined ? {} : { scorer: [ofScorer] }),
@@ -40,13 +42,8 @@ function ifPresent({ folder }: Named, asked: string | undefined): string | undef
   }
 }
 
-function frozen({ name, folder }: Named, asked: string | undefined): string | undefined {
+function frozen({ name, folder }: Named, asked: string | undefined, emit: OnEvent): string | undefined {
   const label = toxicLabelOf(folder, asked);
-  if (label.isGuess) process.stderr.write(`${guessText(name, label.name)}\n`);
+  if (label.isGuess) emit({ type: 'toxic-label-guessed', checkpoint: name, label: label.name });
   return asked !== undefined || label.isGuess ? label.name : undefined;
-}
-
-/** What is said of a label that was guessed. */
-export function guessText(checkpoint: string, label: string): string {
-  return `The label ${JSON.stringify(label)} of ${checkpoint} is taken for toxic, which is a guess; --toxic-label NAME says which one is.`;
 }

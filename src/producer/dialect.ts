@@ -19,6 +19,11 @@ export interface Dialect {
   readonly skipLines?: number | undefined;
 }
 
+/** The dialect among other options. */
+export function dialectOf({ delimiter, quote, escape: mark, encoding, skipLines }: Dialect): Dialect {
+  return { delimiter, quote, escape: mark, encoding, skipLines };
+}
+
 /** `--quote` of files whose quotes are text. */
 export const NO_QUOTES = 'none';
 

@@ -46,6 +46,7 @@ describe('judges', () => {
     const judges = await openJudges(
       { judgeSta: join(TINY, 'tiny-bert'), judgeSim: join(TINY, 'tiny-encoder'), judgeFl: fluency, precision: 'fp32' },
       folder,
+      () => {},
     );
     // tiny-bert has toxic first.
     const toxic = tinyReferences('tiny-bert');
@@ -73,7 +74,7 @@ describe('judges', () => {
   test('of fluency needs a label that says so', async () => {
     const unnamed = await relabelled(join(TINY, 'tiny-roberta'), 'unnamed', null);
     const options = { judgeSta: 'nano-bert', judgeSim: 'nano-sim', judgeFl: unnamed, precision: 'fp32' } as const;
-    await expect(openJudges(options, folder)).rejects.toThrow(
+    await expect(openJudges(options, folder, () => {})).rejects.toThrow(
       /unnamed cannot judge fluency: none of its labels \(LABEL_0, LABEL_1\) is called acceptable/,
     );
   });

@@ -1,6 +1,6 @@
-/** What the verb `resume` does about the source, without its worker: `node fault-producer.ts RUN`. */
-import { withContext } from '../../src/app/context.ts';
-import { enqueueAll } from '../../src/app/read-all.ts';
+/** What the command `resume` does about the source, without its worker: `node fault-producer.ts RUN`. */
+import { enqueueAll } from '../../src/app/enqueue.ts';
+import { withContext } from '../../src/cli/with-context.ts';
 import { reopenDataset } from '../../src/producer/source.ts';
 import { getRun } from '../../src/store/runs.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createDecidedRows } from '../../src/app/decided-rows.ts';
+import { createDecidedRows } from '../../src/app/job.ts';
 import { createRowQueue } from '../../src/worker/row-queue.ts';
 import { verdictOf } from '../support/fake-verdict.ts';
 

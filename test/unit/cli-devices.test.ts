@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
+import { createCheckpoints } from '../../src/app/checkpoints.ts';
 import type { Context } from '../../src/app/context.ts';
 import { engineOpener, enginePlace } from '../../src/app/engines.ts';
-import { precisionOf } from '../../src/cli/options/options.ts';
+import { precisionOn } from '../../src/app/new-run.ts';
 import { UsageError } from '../../src/contract/errors.ts';
 import { CPU } from '../../src/contract/model-device.ts';
 import { SETTINGS } from '../support/ledger.ts';
@@ -16,16 +17,17 @@ test('a GPU has one engine process, a CPU one per core, and both as many as aske
 });
 
 test('a run is in the precision of its device, or in the one asked for, if the device has it', () => {
-  expect(precisionOf({})).toBe('int8');
-  expect(precisionOf({ device: cuda })).toBe('fp16');
-  expect(precisionOf({ device: cuda, precision: 'fp32' })).toBe('fp32');
-  expect(precisionOf({ precision: 'fp16' })).toBe('fp16');
-  expect(() => precisionOf({ device: cuda, precision: 'int8' })).toThrow(UsageError);
-  expect(() => precisionOf({ device: cuda, precision: 'int8-static' })).toThrow('int8-static runs on a CPU only');
+  expect(precisionOn(CPU, undefined)).toBe('int8');
+  expect(precisionOn(cuda, undefined)).toBe('fp16');
+  expect(precisionOn(cuda, 'fp32')).toBe('fp32');
+  expect(precisionOn(CPU, 'fp16')).toBe('fp16');
+  expect(() => precisionOn(cuda, 'int8')).toThrow(UsageError);
+  expect(() => precisionOn(cuda, 'int8-static')).toThrow('int8-static runs on a CPU only');
 });
 
 test('a worker on a GPU leaves a run in int8 alone, and says why', () => {
-  const context = { config: { home: '/nowhere', checkpointFolders: [] } } as unknown as Context;
-  const open = engineOpener(context, { processes: 1, device: cuda }, { runsOfOthers: true });
+  const checkpoints = createCheckpoints('/nowhere', []);
+  const context = { checkpoints } as unknown as Context;
+  const open = engineOpener(context, { place: { processes: 1, device: cuda }, find: checkpoints.findAllowed });
   expect(() => open(SETTINGS)).toThrow(/int8 runs on a CPU only, and this is cuda:1/);
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { counted, formatCount, formatDuration, formatPercent, formatRate } from '../../src/cli/terminal/format.ts';
+import { formatDuration, formatPercent, formatRate } from '../../src/cli/terminal/format.ts';
 import { formatTable } from '../../src/cli/terminal/table.ts';
 import { visible } from '../../src/cli/terminal/visible.ts';
+import { counted, formatCount } from '../../src/util/format.ts';
 
 describe('format', () => {
   it.each([

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
-import { lexiconText, readLexicon } from '../../src/app/lexicon.ts';
-import { resolveGeneration } from '../../src/app/resolve-generation.ts';
+import { resolveGeneration } from '../../src/app/generation.ts';
+import { readLexicon } from '../../src/app/lexicon.ts';
+import { lexiconText } from '../../src/cli/terminal/events.ts';
 import { UsageError } from '../../src/contract/errors.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'detoxq-lexicon-'));
@@ -50,14 +51,14 @@ test('a lexicon that is not there', async () => {
 });
 
 test('what is left out is said, and a lexicon of which nothing is left is refused', async () => {
-  const lexicon = { words: ['a', 'b', 'c'], comments: 2, doubtful: null };
-  expect(lexiconText('w.txt', lexicon, 1)).toBe(
+  const lexicon = { type: 'lexicon', file: 'w.txt', words: 2, comments: 2, unwritable: 1, doubtful: null } as const;
+  expect(lexiconText(lexicon)).toBe(
     'The lexicon w.txt bans 2 words; left out: 2 comment lines; 1 that the tokenizer has no tokens for, so that they never come.',
   );
-  expect(lexiconText('w.txt', { ...lexicon, comments: 0 }, 0)).toBe('The lexicon w.txt bans 3 words.');
+  expect(lexiconText({ ...lexicon, words: 3, comments: 0, unwritable: 0 })).toBe('The lexicon w.txt bans 3 words.');
   const folder = join(import.meta.dirname, '../fixtures/checkpoints/tiny-t5');
   const model = { folder, architecture: 'T5ForConditionalGeneration' };
-  await expect(resolveGeneration(model, {}, fileOf('你好\n'))).rejects.toThrow('has no effect');
+  await expect(resolveGeneration(model, {}, fileOf('你好\n'), () => {})).rejects.toThrow('has no effect');
 });
 
 test.each<[string, RegExp]>([
@@ -77,7 +78,8 @@ test.each<[string, RegExp]>([
 test('one such line among many is taken as it stands, and told', async () => {
   const lexicon = await readLexicon(fileOf("door\nplan\nwell, well\ndon't\nd'oh!\n:-(\n"));
   expect(lexicon.words).toHaveLength(6);
-  expect(lexiconText('w.txt', lexicon, 0)).toMatch(
+  const { comments, doubtful } = lexicon;
+  expect(lexiconText({ type: 'lexicon', file: 'w.txt', words: 6, comments, unwritable: 0, doubtful })).toMatch(
     /^The lexicon w\.txt bans 6 words\. Line 3 is taken as one phrase, but it looks like CSV, or several words\./,
   );
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { withCandidates } from '../../src/app/with-candidates.ts';
+import { withCandidates } from '../../src/app/generation.ts';
 
 it.each([
   ['one candidate asks for nothing', {}, 1, {}],

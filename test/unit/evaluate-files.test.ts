@@ -19,7 +19,7 @@ async function file(name: string, content: string): Promise<string> {
 const COLUMNS = { srcColumn: 'src', outColumn: 'out', refColumn: null };
 
 async function read(path: string, columns = {}) {
-  const [source] = await openPairFiles([path], { ...COLUMNS, ...columns });
+  const [source] = await openPairFiles([path], { ...COLUMNS, ...columns }, () => {});
   const rows = [];
   for await (const row of source!.rows) rows.push(row);
   source!.close();
@@ -105,7 +105,7 @@ describe('files of pairs', () => {
   it('names files by their last part, unless two are called the same', async () => {
     const a = await file('a.csv', 'src,out\na,b\n');
     const b = await file('b.csv', 'src,out\na,b\n');
-    const names = async (files: string[]) => (await openPairFiles(files, COLUMNS)).map(({ name }) => name);
+    const names = async (files: string[]) => (await openPairFiles(files, COLUMNS, () => {})).map(({ name }) => name);
     expect(await names([a, b])).toEqual(['a.csv', 'b.csv']);
     expect(await names([a, a])).toEqual([a, a]);
   });

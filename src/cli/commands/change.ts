@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { clearQueue } from '../../app/clear-queue.ts';
-import { withContext } from '../../app/context.ts';
 import type { Run, RunProgress } from '../../contract/run.ts';
 import { readProgress } from '../../store/progress.ts';
 import { changeRun, getRun, type RunChange } from '../../store/runs.ts';
+import { formatCount } from '../../util/format.ts';
 import { asCalled } from '../as-called.ts';
-import { formatCount } from '../terminal/format.ts';
+import { withContext } from '../with-context.ts';
 import { canAsk, describeRun, isConfirmed, isLatest } from './chosen-run.ts';
 
 export function addPauseCommand(program: Command): void {

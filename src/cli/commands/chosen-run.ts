@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Run, RunProgress } from '../../contract/run.ts';
 import { minuteOf } from '../../store/runs.ts';
-import { counted } from '../terminal/format.ts';
+import { counted } from '../../util/format.ts';
 import { visible } from '../terminal/visible.ts';
 
 /** What `latest` stands for when a command is typed may be another run than the one that was meant. */

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { clearQueue } from '../../app/clear-queue.ts';
-import { withContext } from '../../app/context.ts';
 import { UsageError } from '../../contract/errors.ts';
 import { deleteRun } from '../../store/delete.ts';
 import { readProgress } from '../../store/progress.ts';
 import { getRun } from '../../store/runs.ts';
+import { withContext } from '../with-context.ts';
 import { canAsk, describeRun, isConfirmed, isLatest } from './chosen-run.ts';
 
 export function addDeleteCommand(program: Command): void {

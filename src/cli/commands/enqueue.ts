@@ -1,16 +1,20 @@
 import type { Command } from 'commander';
 import { clearLeftovers } from '../../app/clear-queue.ts';
-import { WORK_ANSWER_TIMEOUT_MS, withContext } from '../../app/context.ts';
+import { WORK_ANSWER_TIMEOUT_MS } from '../../app/context.ts';
 import { enginePlace } from '../../app/engines.ts';
+import { enqueueAll } from '../../app/enqueue.ts';
+import type { AppEvent } from '../../app/events.ts';
 import { prepareRun } from '../../app/new-run.ts';
-import { enqueueAll } from '../../app/read-all.ts';
 import { requireInputs } from '../../producer/input.ts';
 import type { ProduceProgress } from '../../producer/produce.ts';
-import { addRunOptions, deviceOption, type RunOptions } from '../options/options.ts';
+import { counted } from '../../util/format.ts';
+import { asCalled } from '../as-called.ts';
+import { addRunOptions, deviceOption, type RunOptions, requestOf } from '../options/options.ts';
 import { listenForStop } from '../signals.ts';
-import { counted } from '../terminal/format.ts';
+import { sayEvent } from '../terminal/events.ts';
+import { withContext } from '../with-context.ts';
+import { INTERRUPTED } from './job.ts';
 
-const INTERRUPTED = 130;
 const SAY_EVERY_MS = 2_000;
 
 export function addEnqueueCommand(program: Command): void {
@@ -32,21 +36,20 @@ It pauses while the queue is full, so it finishes about when the workers do. Int
     )
     .action(async (files: string[], options: RunOptions) => {
       await requireInputs(files);
-      process.exitCode = await withContext({ answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS }, async (context) => {
-        const { dataset, create } = await prepareRun(context, files, options, enginePlace(options));
+      const say = progressLine();
+      const onEvent = (event: AppEvent): void => (event.type === 'enqueueing' ? say(event.progress) : sayEvent(event));
+      process.exitCode = await withContext({ answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS, onEvent }, async (context) => {
+        const { dataset, create } = await prepareRun(context, files, requestOf(options), enginePlace(options));
         const queue = await context.openQueue();
         await clearLeftovers(context, queue);
         const run = await create();
         process.stdout.write(`${run.id}\n`);
         const stop = listenForStop((text) => process.stderr.write(`${text}\n`));
-        const produced = await enqueueAll(context, run, dataset, queue, stop.signal, progressLine());
+        const produced = await enqueueAll(context, run, dataset, queue, stop.signal);
         stop.dispose();
         const counts = `${counted(produced.rows, 'row')} in ${counted(produced.chunks, 'chunk')}`;
         if (produced.finished) process.stderr.write(`Enqueued ${counts} as run ${run.id}.\n`);
-        else
-          process.stderr.write(
-            `Stopped with ${counts} enqueued. Go on with: ${context.config.command} resume ${run.id}\n`,
-          );
+        else process.stderr.write(asCalled(`Stopped with ${counts} enqueued. Go on with: detoxq resume ${run.id}\n`));
         return produced.finished ? 0 : INTERRUPTED;
       });
     });

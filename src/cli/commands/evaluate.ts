@@ -1,32 +1,20 @@
 import { type Command, Option } from 'commander';
-import { withContext } from '../../app/context.ts';
 import { DEFAULT_COLUMNS, openPairFiles } from '../../app/evaluate-files.ts';
 import { openRuns } from '../../app/evaluate-runs.ts';
-import type { EvaluatedSource } from '../../app/evaluate-sources.ts';
+import { type EvaluatedSource, evaluateSources } from '../../app/evaluation.ts';
 import { type JudgeOptions, openJudges } from '../../app/judges.ts';
 import { readConfig } from '../../config.ts';
 import { UsageError } from '../../contract/errors.ts';
 import type { Dialect } from '../../producer/dialect.ts';
 import { FORMATS, type Format } from '../../producer/format.ts';
-import {
-  checkOutput,
-  type EvaluationReport,
-  evaluateRows,
-  evaluationMarkdown,
-  type Judges,
-  joinSystems,
-  type Kept,
-  type RowScores,
-  type RowTally,
-  reportEvaluation,
-  scoreLines,
-  writeWholeFile,
-} from '../../report/index.ts';
+import { checkOutput, evaluationMarkdown, type Kept, scoreLines, writeWholeFile } from '../../report/index.ts';
 import { getRun } from '../../store/runs.ts';
+import { counted } from '../../util/format.ts';
 import { addDialectOptions, dialectOptionsGiven } from '../options/dialect-options.ts';
 import { addJudgeOptions } from '../options/judge-options.ts';
 import { printEvaluation } from '../terminal/evaluation.ts';
-import { counted, formatCount } from '../terminal/format.ts';
+import { sayEvent } from '../terminal/events.ts';
+import { withContext } from '../with-context.ts';
 import { checkpointsRead, filesRead, readByRuns } from './outputs.ts';
 
 interface Options extends JudgeOptions, Dialect {
@@ -86,14 +74,14 @@ mean: docs/evaluation.md.`,
       checkSystems(files, runs);
       if (runs.length > 0) rejectFileOptions(options);
       await checkReports(options, filesRead(files));
-      const evaluate = (sources: EvaluatedSource[]): Promise<void> => evaluateSources(sources, options);
       if (runs.length === 0) {
-        await evaluate(await openPairFiles(files, { ...options, refColumn: options.refColumn ?? null }));
+        const columns = { ...options, refColumn: options.refColumn ?? null };
+        await evaluate(await openPairFiles(files, columns, sayEvent), options);
       } else {
         await withContext({}, async ({ database }) => {
           const found = await Promise.all(runs.map((reference) => getRun(database, reference)));
           for (const run of found) await checkReports(options, await readByRuns(database, run));
-          await evaluate(await openRuns(database, options.refColumn ?? [], runs));
+          await evaluate(await openRuns(database, options.refColumn ?? [], runs), options);
         });
       }
     });
@@ -118,10 +106,12 @@ async function checkReports(
   }
 }
 
-async function evaluateSources(sources: readonly EvaluatedSource[], options: Options): Promise<void> {
+async function evaluate(sources: readonly EvaluatedSource[], options: Options): Promise<void> {
   try {
-    const judges = await openJudges(options, readConfig().home);
-    const report = await judgeSources(sources, judges, options).finally(() => judges.close());
+    const judges = await openJudges(options, readConfig().home, sayEvent);
+    const { allRows = false, scores } = options;
+    const request = { judges, allRows, scores, onRows: progressLine(sources) };
+    const report = await evaluateSources(sources, request).finally(() => judges.close());
     // Printed first: a file that cannot be written must not cost the figures.
     if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else printEvaluation(report);
@@ -132,52 +122,6 @@ async function evaluateSources(sources: readonly EvaluatedSource[], options: Opt
   } finally {
     for (const source of sources) source.close();
   }
-}
-
-async function judgeSources(
-  sources: readonly EvaluatedSource[],
-  judges: Judges,
-  options: Options,
-): Promise<EvaluationReport> {
-  const names = sources.map(({ name }) => name);
-  const tally: RowTally = { read: 0, leftOut: new Map(), failedAsCopies: names.map(() => 0) };
-  const say = progressLine(sources);
-  const judge = async (write: (rows: readonly RowScores[]) => Promise<void>): Promise<EvaluationReport> => {
-    const rows = joinSystems(sources, options.allRows ? 'all' : 'toxic', tally);
-    const evaluation = await evaluateRows(rows, {
-      systems: names,
-      judges,
-      chrfAgainst: sources.some(({ hasReferences }) => hasReferences) ? 'references' : 'source',
-      async onScores(scored) {
-        await write(scored);
-        say(scored.length);
-      },
-    });
-    if (evaluation.rows === 0) throw new UsageError(noRows(names, tally));
-    return reportEvaluation(evaluation, tally, sources);
-  };
-  return options.scores === undefined ? judge(async () => {}) : withScores(options.scores, names, judge);
-}
-
-function noRows(names: readonly string[], { leftOut, firstFault }: RowTally): string {
-  const reasons = [...leftOut].map(([reason, count]) => `${formatCount(count)} ${reason}`).join(', ');
-  const first = firstFault === undefined ? '' : ` The first that failed: ${firstFault}.`;
-  return `${names.join(' and ')}: there is no row to judge${reasons === '' ? '' : `; left out: ${reasons}`}.${first}`;
-}
-
-/** Writes the scores as they come, to a file that appears when all are there. */
-function withScores<T>(
-  path: string,
-  systems: readonly string[],
-  judge: (write: (rows: readonly RowScores[]) => Promise<void>) => Promise<T>,
-): Promise<T> {
-  const lines = scoreLines(path, systems);
-  return writeWholeFile(path, async (file) => {
-    await file.appendFile(lines.header);
-    return judge(async (rows) => {
-      await file.appendFile(lines.of(rows));
-    });
-  });
 }
 
 function checkSystems(files: readonly string[], runs: readonly string[]): void {

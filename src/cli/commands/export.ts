@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { withContext } from '../../app/context.ts';
 import { UsageError } from '../../contract/errors.ts';
 import { OUTCOMES, type Outcome } from '../../contract/outcome.ts';
 import type { Run } from '../../contract/run.ts';
@@ -8,7 +7,8 @@ import type { Connection } from '../../store/database.ts';
 import { readProgress } from '../../store/progress.ts';
 import { streamResults, streamRowErrors } from '../../store/results.ts';
 import { getRun } from '../../store/runs.ts';
-import { counted, formatCount } from '../terminal/format.ts';
+import { counted, formatCount } from '../../util/format.ts';
+import { withContext } from '../with-context.ts';
 import { checkExport, readByRuns } from './outputs.ts';
 
 const FAILED = 'failed';

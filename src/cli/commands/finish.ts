@@ -1,11 +1,12 @@
-import { type Context, describeResults } from '../../app/context.ts';
+import type { Context } from '../../app/context.ts';
 import { DetoxqError } from '../../contract/errors.ts';
 import type { Run } from '../../contract/run.ts';
 import { exportToFile, type RunReport, reportRun } from '../../report/index.ts';
 import { readSummary } from '../../store/progress.ts';
+import { counted } from '../../util/format.ts';
 import { asCalled } from '../as-called.ts';
-import { counted } from '../terminal/format.ts';
 import { summaryText } from '../terminal/summary.ts';
+import { describeResults } from '../with-context.ts';
 import { exportRows } from './export.ts';
 
 const WITH_ROW_ERRORS = 3;
@@ -16,10 +17,7 @@ export async function finishJob(
   run: Run,
   { out, json }: { readonly out?: string | undefined; readonly json?: boolean | undefined },
 ): Promise<number> {
-  const {
-    database,
-    config: { command },
-  } = context;
+  const { database } = context;
   const report = reportRun(run, await readSummary(database, run.id));
   // An export that fails does not cost the summary.
   const failed = out === undefined ? null : await exportRun(context, run, out).then(() => null, failureOf);
@@ -28,7 +26,7 @@ export async function finishJob(
   } else {
     process.stdout.write(
       `${summaryText(report, describeResults(context, run.id))}\n\nNext:\n${nextSteps(report, out)
-        .map((step) => `  ${command} ${step}\n`)
+        .map((step) => `  ${asCalled(`detoxq ${step}`)}\n`)
         .join('')}`,
     );
   }
@@ -62,7 +60,7 @@ function failureOf(error: unknown): { readonly error: unknown } {
 }
 
 /** Exports all rows of a run that is done, and says so. @throws DetoxqError that says how to export it again */
-export async function exportRun({ database, config }: Context, run: Run, out: string): Promise<void> {
+export async function exportRun({ database }: Context, run: Run, out: string): Promise<void> {
   try {
     const count = await exportToFile(out, exportRows(database, run.id));
     const rest = run.state === 'cancelled' ? ': the run is cancelled, and those that are not done are missing' : '';
@@ -70,7 +68,7 @@ export async function exportRun({ database, config }: Context, run: Run, out: st
   } catch (error) {
     if (!(error instanceof DetoxqError)) throw error;
     throw new DetoxqError(
-      `${error.message} The rows of run ${run.id} are kept: ${config.command} export ${run.id} --out FILE writes them again.`,
+      `${error.message} The rows of run ${run.id} are kept: detoxq export ${run.id} --out FILE writes them again.`,
       { cause: error },
     );
   }

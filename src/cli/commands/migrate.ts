@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { withContext } from '../../app/context.ts';
 import { migrate } from '../../store/migrate.ts';
 import { createRoles, hasRoles, ROLES } from '../../store/roles.ts';
+import { withContext } from '../with-context.ts';
 
 export function addMigrateCommand(program: Command): void {
   program

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { withContext } from '../../app/context.ts';
 import { UsageError } from '../../contract/errors.ts';
 import type { Database } from '../../store/database.ts';
 import { readOnlyQuery } from '../../store/read-only-query.ts';
-import { formatCount } from '../terminal/format.ts';
+import { formatCount } from '../../util/format.ts';
 import { print } from '../terminal/standard-streams.ts';
 import { outputTable } from '../terminal/table.ts';
 import { visible } from '../terminal/visible.ts';
+import { withContext } from '../with-context.ts';
 import { type JsonMember, jsonMembers } from './json-members.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from '../../app/context.ts';
-import { enginePlace, requireSameModels } from '../../app/engines.ts';
-import { doJob } from '../../app/job.ts';
+import { type Context, WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
+import { enginePlace } from '../../app/engines.ts';
 import { version } from '../../config.ts';
 import { UsageError } from '../../contract/errors.ts';
 import { knownSettings } from '../../contract/features.ts';
@@ -12,7 +11,9 @@ import { asCalled } from '../as-called.ts';
 import { addEngineOptions, type EngineProcessOptions } from '../options/options.ts';
 import { sayNote } from '../terminal/say-note.ts';
 import { visible } from '../terminal/visible.ts';
+import { withContext } from '../with-context.ts';
 import { finishJob } from './finish.ts';
+import { doJobHere, INTERRUPTED } from './job.ts';
 import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
 import { readLife } from './watch.ts';
 
@@ -46,7 +47,7 @@ and one whose chunks are no longer all in the ledger from the first that is miss
       await checkExport(options.out, []);
       const place = enginePlace(options);
       process.exitCode = await withContext(
-        { connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
+        { connections: WORK_CONNECTIONS, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
         async (context) => {
           const { database } = context;
           const found = await getRun(database, reference);
@@ -61,14 +62,14 @@ and one whose chunks are no longer all in the ledger from the first that is miss
           }
           if (options.detach) return detach(context, found, options);
           const settings = knownSettings(found, `this detoxq (${version})`);
-          await requireSameModels(context, settings);
+          const models = await context.checkpoints.openSame(settings);
           const dataset = found.rowsTotal === null || gaps ? await reopenDataset(found.source, sayNote) : null;
           const begin = async () => {
             const run = gaps ? await reopenGaps(database, found.id) : found;
             return run.state === 'paused' ? changeRun(database, run.id, 'resume') : run;
           };
-          const { run, ended, exitCode } = await doJob(context, { settings, begin, dataset, place });
-          return ended ? finishJob(context, run, options) : exitCode;
+          const { run, ended } = await doJobHere(context, { settings, models, begin, dataset, place });
+          return ended ? finishJob(context, run, options) : INTERRUPTED;
         },
       );
     });

@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
-import { withContext } from '../../app/context.ts';
-import { enginePlace, requireSameModels } from '../../app/engines.ts';
-import { doJob } from '../../app/job.ts';
+import { WORK_CONNECTIONS } from '../../app/context.ts';
+import { enginePlace } from '../../app/engines.ts';
 import { version } from '../../config.ts';
 import { UsageError } from '../../contract/errors.ts';
 import { knownSettings } from '../../contract/features.ts';
 import { countRowErrors, reopenRowErrors } from '../../store/retry.ts';
 import { getRun } from '../../store/runs.ts';
+import { counted, formatCount } from '../../util/format.ts';
 import { addEngineOptions, type EngineProcessOptions } from '../options/options.ts';
-import { counted, formatCount } from '../terminal/format.ts';
+import { withContext } from '../with-context.ts';
 import { exportRun, finishJob } from './finish.ts';
+import { doJobHere, INTERRUPTED } from './job.ts';
 import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
 
 interface Options extends EngineProcessOptions {
@@ -41,7 +42,7 @@ their text was never stored. Fix the source, and start a new run with them.`,
       if (options.detach && options.out !== undefined) throw new UsageError(DETACHED_OUT);
       await checkExport(options.out, []);
       const place = enginePlace(options);
-      process.exitCode = await withContext({ connections: 8 }, async (context) => {
+      process.exitCode = await withContext({ connections: WORK_CONNECTIONS }, async (context) => {
         const { database } = context;
         const run = await getRun(database, reference);
         await checkExport(options.out, await readByRuns(database, run));
@@ -52,7 +53,8 @@ their text was never stored. Fix the source, and start a new run with them.`,
           );
         }
         const works = !options.detach && retryable > 0;
-        if (works) await requireSameModels(context, knownSettings(run, `this detoxq (${version})`));
+        const settings = works ? knownSettings(run, `this detoxq (${version})`) : null;
+        const models = settings === null ? null : await context.checkpoints.openSame(settings);
         const reopen = async () => {
           const { rows, chunks } = await reopenRowErrors(database, run.id);
           process.stderr.write(
@@ -62,7 +64,7 @@ their text was never stored. Fix the source, and start a new run with them.`,
           );
           return rows;
         };
-        if (!works) {
+        if (settings === null || models === null) {
           const rows = await reopen();
           if (options.out !== undefined) await exportRun(context, run, options.out);
           if (options.json) process.stdout.write(`${JSON.stringify({ run: run.id, rows, unreadable })}\n`);
@@ -72,8 +74,8 @@ their text was never stored. Fix the source, and start a new run with them.`,
           await reopen();
           return run;
         };
-        const { ended, exitCode } = await doJob(context, { settings: run.settings, begin, dataset: null, place });
-        return ended ? finishJob(context, await getRun(database, run.id), options) : exitCode;
+        const { ended } = await doJobHere(context, { settings, models, begin, dataset: null, place });
+        return ended ? finishJob(context, await getRun(database, run.id), options) : INTERRUPTED;
       });
     });
 }

@@ -1,11 +1,18 @@
 import type { Command } from 'commander';
-import { WORK_ANSWER_TIMEOUT_MS, withContext } from '../../app/context.ts';
+import { WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
 import { enginePlace } from '../../app/engines.ts';
-import { doJob } from '../../app/job.ts';
 import { prepareRun } from '../../app/new-run.ts';
 import { requireInputs } from '../../producer/input.ts';
-import { addEngineOptions, addRunOptions, type EngineProcessOptions, type RunOptions } from '../options/options.ts';
+import {
+  addEngineOptions,
+  addRunOptions,
+  type EngineProcessOptions,
+  type RunOptions,
+  requestOf,
+} from '../options/options.ts';
+import { withContext } from '../with-context.ts';
 import { finishJob } from './finish.ts';
+import { doJobHere, INTERRUPTED } from './job.ts';
 import { checkExport, readByRun, readByRuns } from './outputs.ts';
 import { mentionUnfinished } from './unfinished.ts';
 
@@ -39,13 +46,13 @@ It works on its own rows alone: a run that was left unfinished is mentioned, and
       const place = enginePlace(options);
       await requireInputs(files);
       process.exitCode = await withContext(
-        { schema: 'apply', connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
+        { schema: 'apply', connections: WORK_CONNECTIONS, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS },
         async (context) => {
           if (options.out !== undefined) await checkExport(options.out, await readByRuns(context.database, null));
           await mentionUnfinished(context);
-          const { dataset, settings, create } = await prepareRun(context, files, options, place);
-          const { run, ended, exitCode } = await doJob(context, { settings, begin: create, dataset, place });
-          return ended ? finishJob(context, run, options) : exitCode;
+          const { create, ...prepared } = await prepareRun(context, files, requestOf(options), place);
+          const { run, ended } = await doJobHere(context, { ...prepared, begin: create, place });
+          return ended ? finishJob(context, run, options) : INTERRUPTED;
         },
       );
     });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Context, describeResults, withContext } from '../../app/context.ts';
+import type { Context } from '../../app/context.ts';
 import { DetoxqError, UsageError } from '../../contract/errors.ts';
 import { reportRun } from '../../report/index.ts';
 import { readProgress, readSummary } from '../../store/progress.ts';
@@ -8,6 +8,7 @@ import { asCalled } from '../as-called.ts';
 import { summaryText } from '../terminal/summary.ts';
 import { outputTable } from '../terminal/table.ts';
 import { visible } from '../terminal/visible.ts';
+import { describeResults, withContext } from '../with-context.ts';
 import { readLife, reasonsToLeave, watchRun } from './watch.ts';
 
 const RUNS_LISTED = 20;

@@ -2,13 +2,14 @@ import type { Context } from '../../app/context.ts';
 import { readProgress } from '../../store/progress.ts';
 import { getRun, openRuns } from '../../store/runs.ts';
 import { readProducer, readWorkers, SILENT_MS } from '../../store/workers.ts';
+import { asCalled } from '../as-called.ts';
 import { describeRun } from './chosen-run.ts';
 
 /**
  * Says which runs were left unfinished, and how to go on with them: a new run works on its own rows alone.
  * Silent where a worker is alive, which sees to them.
  */
-export async function mentionUnfinished({ database, config }: Context): Promise<void> {
+export async function mentionUnfinished({ database }: Context): Promise<void> {
   const workers = await readWorkers(database);
   if (workers.some(({ silentMs }) => silentMs < SILENT_MS)) return;
   const open = await openRuns(database);
@@ -18,5 +19,5 @@ export async function mentionUnfinished({ database, config }: Context): Promise<
   if (producer?.silentMs != null && producer.silentMs < SILENT_MS) return;
   const described = describeRun(await getRun(database, newest), await readProgress(database, newest));
   const which = open.length === 1 ? 'A run is unfinished' : `${open.length} runs are unfinished; the newest`;
-  process.stderr.write(`${which}: ${described}. Go on with it: ${config.command} resume ${newest}\n`);
+  process.stderr.write(`${which}: ${described}. ${asCalled(`Go on with it: detoxq resume ${newest}`)}\n`);
 }

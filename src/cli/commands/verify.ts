@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { withContext } from '../../app/context.ts';
 import { getRun } from '../../store/runs.ts';
 import { verifyRun } from '../../store/verify.ts';
+import { formatCount } from '../../util/format.ts';
 import { asCalled } from '../as-called.ts';
-import { formatCount } from '../terminal/format.ts';
+import { withContext } from '../with-context.ts';
 
 export function addVerifyCommand(program: Command): void {
   program

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { type Context, WORK_ANSWER_TIMEOUT_MS, withContext } from '../../app/context.ts';
+import { type Context, WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
 import { engineOpener, enginePlace } from '../../app/engines.ts';
 import { version } from '../../config.ts';
 import { ServiceError } from '../../contract/errors.ts';
@@ -13,6 +13,7 @@ import { openRuns } from '../../store/runs.ts';
 import { startWorker } from '../../worker/worker.ts';
 import { addEngineOptions, type EngineProcessOptions } from '../options/options.ts';
 import { listenForStop } from '../signals.ts';
+import { withContext } from '../with-context.ts';
 
 const LOOK_EVERY_MS = 500;
 
@@ -41,13 +42,13 @@ A second signal ends it at once; its chunks are delivered again when their locks
       const place = enginePlace(options);
       const { processes } = place;
       await withContext(
-        { connections: 8, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS, logLevel: 'info' },
+        { connections: WORK_CONNECTIONS, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS, logLevel: 'info' },
         async (context) => {
           const { database, log, config } = context;
           const queue = await context.openQueue();
           const name = `${hostname()}/${process.pid}`;
           const stop = listenForStop((text) => log.info({ worker: name }, text));
-          const openEngines = engineOpener(context, place, { runsOfOthers: true });
+          const openEngines = engineOpener(context, { place, find: context.checkpoints.findAllowed });
           const worker = await startWorker({ database, queue, openEngines, processes, name, log, version });
           // Rows may be kept in another form by a newer schema.
           const mayAdd = () => worker.outdated() === null;

@@ -30,11 +30,6 @@ export function addDialectOptions(command: Command): Command {
     .option('--skip-lines <lines>', 'lines to leave out at the start of every file', wholeNumber(0));
 }
 
-/** The dialect among the options of a verb. */
-export function givenDialect({ delimiter, quote, escape: mark, encoding, skipLines }: Dialect): Dialect {
-  return { delimiter, quote, escape: mark, encoding, skipLines };
-}
-
 /** The options that say something, as they are written. */
 export function dialectOptionsGiven(dialect: Dialect): string[] {
   const names = {

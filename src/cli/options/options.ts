@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { CPU, type Device, defaultPrecision, parseDevice, requirePrecision } from '../../contract/model-device.ts';
+import { faultOfName, RUN_DEFAULTS, type RunRequest } from '../../app/new-run.ts';
+import { type Device, parseDevice } from '../../contract/model-device.ts';
 import type { Precision } from '../../contract/models.ts';
-import { BUNDLED } from '../../engine/index.ts';
-import type { Dialect } from '../../producer/dialect.ts';
+import { type Dialect, dialectOf } from '../../producer/dialect.ts';
 import { FORMATS, type Format } from '../../producer/format.ts';
 import { addDialectOptions } from './dialect-options.ts';
-import { addGenerationOptions, type GivenOptions } from './generation-options.ts';
+import { addGenerationOptions, type GivenOptions, givenGeneration } from './generation-options.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** Options of the verbs that begin a run; generation options beside those named here. */
@@ -36,8 +36,17 @@ export interface RunOptions extends GivenOptions, DeviceOption, Dialect {
   readonly name?: string;
 }
 
-/** Longest rewrite of a sentence in tokens where nothing is said. */
-export const RUN_MAX_NEW_TOKENS = 64;
+/** What the options ask of a run. */
+export function requestOf(options: RunOptions): RunRequest {
+  const { textColumn, idColumn, format, limit, chunkRows, name, detoxifier, scorer, threshold, toxicLabel } = options;
+  const { prefilter, prefilterMaxMiss, candidates, precision, staticMaxMoved, prompt, badWords } = options;
+  return {
+    ...{ textColumn, idColumn, format, limit, chunkRows, name, detoxifier, scorer, threshold, toxicLabel },
+    ...{ prefilter, prefilterMaxMiss, candidates, precision, staticMaxMoved, prompt, badWords },
+    ...dialectOf(options),
+    generation: givenGeneration(options),
+  };
+}
 
 export function addRunOptions(command: Command): Command {
   command
@@ -49,14 +58,24 @@ export function addRunOptions(command: Command): Command {
     .addOption(new Option('--format <format>', "default: by the file's ending").choices(FORMATS));
   addDialectOptions(command)
     .option('--limit <rows>', 'take only the first rows', wholeNumber(1))
-    .option('--chunk-rows <rows>', 'rows per chunk: the unit of dispatch and of writing', wholeNumber(1, 10_000), 256)
-    .option('--detoxifier <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.detoxifier)
-    .option('--scorer <checkpoint>', 'a bundled checkpoint or a folder', BUNDLED.scorer)
+    .option(
+      '--chunk-rows <rows>',
+      'rows per chunk: the unit of dispatch and of writing',
+      wholeNumber(1, 10_000),
+      RUN_DEFAULTS.chunkRows,
+    )
+    .option('--detoxifier <checkpoint>', 'a bundled checkpoint or a folder', RUN_DEFAULTS.detoxifier)
+    .option('--scorer <checkpoint>', 'a bundled checkpoint or a folder', RUN_DEFAULTS.scorer)
     .option(
       '--toxic-label <name>',
       'label of the scorer that means toxic (default: toxic, or the only one that is usual)',
     )
-    .option('--threshold <probability>', 'score from which on a row is toxic, 0 to 1', probability, 0.5)
+    .option(
+      '--threshold <probability>',
+      'score from which on a row is toxic, 0 to 1',
+      probability,
+      RUN_DEFAULTS.threshold,
+    )
     .option(
       '--prefilter <checkpoint>',
       'a small scorer that clears rows which are surely clean, so that the scorer can skip them',
@@ -65,9 +84,14 @@ export function addRunOptions(command: Command): Command {
       '--prefilter-max-miss <share>',
       'of all rows, how many the prefilter may clear that the scorer would call toxic; calibrated on a sample of the run',
       percentage,
-      0.001,
+      RUN_DEFAULTS.prefilterMaxMiss,
     )
-    .option('--candidates <rewrites>', 'rewrites of a sentence to choose the best from', wholeNumber(1, 64), 1)
+    .option(
+      '--candidates <rewrites>',
+      'rewrites of a sentence to choose the best from',
+      wholeNumber(1, 64),
+      RUN_DEFAULTS.candidates,
+    )
     .addOption(
       new Option(
         '--precision <precision>',
@@ -78,7 +102,7 @@ export function addRunOptions(command: Command): Command {
       '--static-max-moved <share>',
       'with int8-static: largest share of labels and of words in rewrites that may differ from int8; more is refused',
       percentage,
-      0.02,
+      RUN_DEFAULTS.staticMaxMoved,
     )
     .option(
       '--name <name>',
@@ -87,26 +111,15 @@ export function addRunOptions(command: Command): Command {
     );
   return addGenerationOptions(command, {
     sequences: false,
-    longest: `${RUN_MAX_NEW_TOKENS}, a sentence at a time`,
+    longest: `${RUN_DEFAULTS.maxNewTokens}, a sentence at a time`,
     prompt: "the checkpoint's own, if it has one",
   });
 }
 
-const MAX_NAME_CHARS = 100;
-
 function runName(value: string): string {
   const name = value.trim();
-  if (
-    name === '' ||
-    name === 'latest' ||
-    name.startsWith('-') ||
-    name.length > MAX_NAME_CHARS ||
-    /\p{Cc}/u.test(name)
-  ) {
-    throw new InvalidArgumentError(
-      `It must have 1 to ${MAX_NAME_CHARS} visible characters, not begin with "-", and not be "latest", which is the newest run.`,
-    );
-  }
+  const fault = faultOfName(name);
+  if (fault !== null) throw new InvalidArgumentError(fault);
   return name;
 }
 
@@ -136,15 +149,6 @@ export function addEngineOptions(command: Command): Command {
   return command
     .option('--processes <count>', 'engine processes (default: one per core; on a GPU one)', wholeNumber(1, 1024))
     .addOption(deviceOption());
-}
-
-/** What models run in on the device that was asked for. @throws UsageError where that cannot be */
-export function precisionOf({
-  device = CPU,
-  precision = defaultPrecision(device),
-}: DeviceOption & { readonly precision?: Precision }): Precision {
-  requirePrecision(device, precision);
-  return precision;
 }
 
 /** `0.1%` or `0.001`; more than nothing, at most everything. */

@@ -1,7 +1,7 @@
 import type { DeviceFacts, ProductRate, Sizes, TunedSize } from '../../contract/device.ts';
 import type { Precision } from '../../contract/models.ts';
 import type { CheckpointSizes } from '../../engine/index.ts';
-import { formatCount } from './format.ts';
+import { formatCount } from '../../util/format.ts';
 import { outputTable } from './table.ts';
 
 /** Sizes of the work, as people call them. */

@@ -1,6 +1,7 @@
 import type { HeaderCheck, Inspection, TokenizerFacts, WeightFacts } from '../../contract/inspection.ts';
 import { PRINTED_BY } from '../../engine/index.ts';
-import { formatCount, formatPercent } from './format.ts';
+import { formatCount } from '../../util/format.ts';
+import { formatPercent } from './format.ts';
 import { visible } from './visible.ts';
 
 /** Names of tensors shown of a list. */

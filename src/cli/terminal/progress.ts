@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { RunProgress } from '../../contract/run.ts';
-import { counted, formatCount, formatDuration, formatRate } from './format.ts';
+import { counted, formatCount } from '../../util/format.ts';
+import { formatDuration, formatRate } from './format.ts';
 import { type Terminal, terminal } from './terminal.ts';
 import { clip, displayWidth } from './text-width.ts';
 

@@ -1,8 +1,9 @@
 import { basename } from 'node:path';
 import type { ModelIdentity } from '../../contract/models.ts';
 import type { RunReport } from '../../report/index.ts';
-import { formatCount, formatDuration, formatPercent, formatRate } from './format.ts';
-import { guessedText } from './say-note.ts';
+import { formatCount } from '../../util/format.ts';
+import { guessedText } from './events.ts';
+import { formatDuration, formatPercent, formatRate } from './format.ts';
 import { visible } from './visible.ts';
 
 const EXPLAINED: Readonly<Record<string, string>> = {

@@ -1,6 +1,8 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { type CompareOptions, compareSystems } from '../../../app/compare-systems.ts';
+import { compareSystems } from '../../../app/compare-systems.ts';
+import { WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../../app/context.ts';
+import { enginePlace } from '../../../app/engines.ts';
 import { packageRoot } from '../../../config.ts';
 import { UsageError } from '../../../contract/errors.ts';
 import { bundledNames, SYSTEMS } from '../../../engine/index.ts';
@@ -13,12 +15,25 @@ import {
   documentMarkdown,
   writeWholeFile,
 } from '../../../report/index.ts';
-import { addEngineOptions, addRunOptions } from '../../options/options.ts';
+import {
+  addEngineOptions,
+  addRunOptions,
+  type EngineProcessOptions,
+  type RunOptions,
+  requestOf,
+} from '../../options/options.ts';
+import { listenForStop } from '../../signals.ts';
 import { documentText } from '../../terminal/document.ts';
+import { sayEvent } from '../../terminal/events.ts';
+import { createProgressDisplay } from '../../terminal/progress.ts';
+import { withContext } from '../../with-context.ts';
+import { INTERRUPTED } from '../job.ts';
 import { checkpointsRead, readByRun } from '../outputs.ts';
 import { inspectByName } from './inspect.ts';
 
-interface Options extends CompareOptions {
+interface Options extends RunOptions, EngineProcessOptions {
+  readonly data?: string;
+  readonly labelColumn?: string;
   readonly out?: readonly string[];
   readonly json?: boolean;
 }
@@ -26,7 +41,6 @@ interface Options extends CompareOptions {
 const RENDERERS = { '.md': documentMarkdown, '.html': documentHtml } as const;
 /** For output that is no terminal. */
 const PLAIN_WIDTH = 140;
-const INTERRUPTED = 130;
 
 export function addModelsCompareCommand(models: Command): void {
   const command = models
@@ -57,13 +71,43 @@ small bundled checkpoint of the same class is measured in its place, and the rep
         rendererFor(path);
         if (options.out?.indexOf(path) !== at) throw new UsageError(`--out ${path} is given twice.`);
       }
-      const comparison = await compareSystems(await findSystems(names), options);
+      const comparison = await compare(await findSystems(names), options);
       if (comparison === null) {
         process.exitCode = INTERRUPTED;
         return;
       }
       await print(comparison, options);
     });
+}
+
+/** Shows the progress of each run that measures a system. Ctrl-C ends the comparison; the runs that were done stay. */
+async function compare(systems: readonly ComparedSystem[], options: Options): Promise<Comparison | null> {
+  const { data, labelColumn } = options;
+  let display = createProgressDisplay();
+  const stop = listenForStop((text) => {
+    display.end();
+    process.stderr.write(`${text}\n`);
+  });
+  try {
+    return await compareSystems(
+      systems,
+      {
+        ...{ run: requestOf(options), data, labelColumn, place: enginePlace(options), signal: stop.signal },
+        onProgress: (progress) => {
+          display.update(progress);
+          if (progress.state !== 'done') return;
+          display.end();
+          display = createProgressDisplay();
+        },
+      },
+      sayEvent,
+      (work) =>
+        withContext({ schema: 'apply', connections: WORK_CONNECTIONS, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS }, work),
+    );
+  } finally {
+    display.end();
+    stop.dispose();
+  }
 }
 
 async function print(comparison: Comparison, { out = [], json }: Options): Promise<void> {

@@ -1,12 +1,10 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { packageRoot, readConfig } from '../../../config.ts';
 import { UsageError } from '../../../contract/errors.ts';
 import type { Precision } from '../../../contract/models.ts';
 import {
   type CheckpointReference,
-  findCheckpoint,
   type Prepared,
   prepareCheckpoint,
   type Tuned,
@@ -18,6 +16,7 @@ import { formatBytes } from '../../terminal/inspection.ts';
 import { outputTable } from '../../terminal/table.ts';
 import { terminal } from '../../terminal/terminal.ts';
 import { visible } from '../../terminal/visible.ts';
+import { localCheckpoints } from '../../with-context.ts';
 import { createStepProgress } from './step-progress.ts';
 
 interface Options {
@@ -57,10 +56,10 @@ runs will be on. No result depends on what it finds: detoxq models inspect --dev
       if (tune && precision === 'fp16') {
         throw new UsageError('--tune is for the CPU, which runs int8 or fp32: give --precision int8.');
       }
-      const { home } = readConfig();
+      const { find, cacheFolder } = localCheckpoints();
       for (const name of names) {
-        const { folder, name: known } = findCheckpoint(name, packageRoot, home);
-        const reference = { folder, name: known, precision, cacheFolder: join(home, 'compiled') };
+        const { folder, name: known } = find(name);
+        const reference = { folder, name: known, precision, cacheFolder };
         terminal.step(`Compiling ${visible(name)} …`);
         const compiled = await compile(reference);
         if (!json) process.stdout.write(compiledText(compiled));

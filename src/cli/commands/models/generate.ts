@@ -1,15 +1,15 @@
-import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { resolveGeneration } from '../../../app/resolve-generation.ts';
-import { packageRoot, readConfig } from '../../../config.ts';
+import { resolveGeneration } from '../../../app/generation.ts';
 import { CPU } from '../../../contract/model-device.ts';
 import type { Precision, Rewrite, RewriteCandidate } from '../../../contract/models.ts';
 import { fitsWindow } from '../../../detox/reading.ts';
-import { findCheckpoint, identifyCheckpoint, loadDetoxifier, readTemplate, TEXT_ALONE } from '../../../engine/index.ts';
+import { identifyCheckpoint, loadDetoxifier, readTemplate, TEXT_ALONE } from '../../../engine/index.ts';
 import { addGenerationOptions, type GivenOptions, givenGeneration } from '../../options/generation-options.ts';
 import { type DeviceOption, deviceOption } from '../../options/options.ts';
+import { sayEvent } from '../../terminal/events.ts';
 import { print } from '../../terminal/standard-streams.ts';
 import { visible } from '../../terminal/visible.ts';
+import { localCheckpoints } from '../../with-context.ts';
 import { textGroups } from './texts.ts';
 
 interface Options extends GivenOptions, DeviceOption {
@@ -46,15 +46,16 @@ which runs take from the checkpoint: --prompt "paraphrase: {text}". A run also p
 trained on, takes long ones apart and fits the answers in: try that with "detoxq run".`,
     )
     .action(async (name: string, texts: string[], options: Options) => {
-      const { home } = readConfig();
-      const { folder, name: known } = findCheckpoint(name, packageRoot, home);
+      const { find, cacheFolder } = localCheckpoints();
+      const { folder, name: known } = find(name);
       const { precision, device = CPU } = options;
-      const source = { folder, name: known, precision, device, cacheFolder: join(home, 'compiled') };
+      const source = { folder, name: known, precision, device, cacheFolder };
       const identity = await identifyCheckpoint(source);
       const generation = await resolveGeneration(
         { folder, architecture: identity.architecture },
         givenGeneration(options),
         options.badWords,
+        sayEvent,
       );
       const own = readTemplate(folder, undefined, known);
       if (options.prompt === undefined && own !== TEXT_ALONE) {

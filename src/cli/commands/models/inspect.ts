@@ -1,18 +1,13 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { packageRoot, readConfig } from '../../../config.ts';
+import { packageRoot } from '../../../config.ts';
 import { UsageError } from '../../../contract/errors.ts';
 import type { Inspection } from '../../../contract/inspection.ts';
 import type { Precision } from '../../../contract/models.ts';
-import {
-  describeDevice,
-  findCheckpoint,
-  inspectCheckpoint,
-  publishedConfig,
-  sizesOfCheckpoint,
-} from '../../../engine/index.ts';
+import { describeDevice, inspectCheckpoint, publishedConfig, sizesOfCheckpoint } from '../../../engine/index.ts';
 import { deviceText, type NamedSizes, sizesText } from '../../terminal/device.ts';
 import { inspectionText } from '../../terminal/inspection.ts';
+import { localCheckpoints } from '../../with-context.ts';
 
 interface Options {
   readonly device?: boolean;
@@ -60,19 +55,18 @@ known by their published configs also where they are not on disk.`,
 }
 
 async function sizesByName(name: string, precision: Precision): Promise<NamedSizes> {
-  const { home } = readConfig();
-  const { folder, name: known } = findCheckpoint(name, packageRoot, home);
-  const reference = { folder, name: known, precision, cacheFolder: join(home, 'compiled') };
+  const { find, cacheFolder } = localCheckpoints();
+  const { folder, name: known } = find(name);
+  const reference = { folder, name: known, precision, cacheFolder };
   return { name: known, precision, ...(await sizesOfCheckpoint(reference)) };
 }
 
 /** @throws UsageError when nothing is known by this name */
 export async function inspectByName(name: string): Promise<Inspection> {
-  const { home } = readConfig();
-  const cacheFolder = join(home, 'compiled');
+  const { find, cacheFolder } = localCheckpoints();
   const published = publishedConfig(name, packageRoot);
   try {
-    const { folder, name: known } = findCheckpoint(name, packageRoot, home);
+    const { folder, name: known } = find(name);
     return await inspectCheckpoint({ name: known, folder, configFile: join(folder, 'config.json'), cacheFolder });
   } catch (error) {
     if (published === null || !(error instanceof UsageError)) throw error;

@@ -22,6 +22,7 @@ import {
 import { asCalled } from '../../as-called.ts';
 import { formatBytes } from '../../terminal/inspection.ts';
 import { outputTable } from '../../terminal/table.ts';
+import { localCheckpoints } from '../../with-context.ts';
 
 /** A checkpoint that can be named. `prompt`: what its texts are put into, if it is not the text alone. */
 interface Listed {
@@ -54,7 +55,7 @@ export function addModelsListCommand(models: Command): void {
     .action(async (options: { json?: boolean }) => {
       const { home } = readConfig();
       const listed: ListedHere[] = [];
-      for (const model of listModels(home)) listed.push({ ...model, tuned: await tunedPrecisions(model, home) });
+      for (const model of listModels(home)) listed.push({ ...model, tuned: await tunedPrecisions(model) });
       process.stdout.write(options.json ? `${JSON.stringify(listed, null, 2)}\n` : `${table(listed)}\n`);
     });
 }
@@ -86,8 +87,8 @@ function listModels(home: string): Listed[] {
 }
 
 /** Weights are hashed for it, once: not where nothing has been tuned. */
-async function tunedPrecisions({ name, folder }: Listed, home: string): Promise<Precision[]> {
-  const cacheFolder = join(home, 'compiled');
+async function tunedPrecisions({ name, folder }: Listed): Promise<Precision[]> {
+  const { cacheFolder } = localCheckpoints();
   if (folder === null || !hasTunings(cacheFolder)) return [];
   const tuned: Precision[] = [];
   for (const precision of ['int8', 'fp32'] as const) {

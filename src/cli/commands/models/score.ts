@@ -1,7 +1,4 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { guessText } from '../../../app/toxic-labels.ts';
-import { packageRoot, readConfig } from '../../../config.ts';
 import { CheckpointError, UsageError } from '../../../contract/errors.ts';
 import { CPU } from '../../../contract/model-device.ts';
 import type { Precision } from '../../../contract/models.ts';
@@ -10,7 +7,6 @@ import { cutIntoWindows } from '../../../detox/windows.ts';
 import {
   type CheckpointReference,
   type Classification,
-  findCheckpoint,
   isLanguageModel,
   loadClassifier,
   loadLanguageModel,
@@ -18,8 +14,10 @@ import {
   toxicLabelOf,
 } from '../../../engine/index.ts';
 import { type DeviceOption, deviceOption } from '../../options/options.ts';
+import { guessedLabelText } from '../../terminal/events.ts';
 import { print } from '../../terminal/standard-streams.ts';
 import { visible } from '../../terminal/visible.ts';
+import { localCheckpoints } from '../../with-context.ts';
 import { precisionOption } from './generate.ts';
 import { textGroups } from './texts.ts';
 
@@ -61,10 +59,10 @@ A text that is longer than the model reads at once is read in pieces, and the mo
 many there are). Where no label means toxic, and with language models, only its beginning is read, and a line says so.`,
     )
     .action(async (name: string, texts: string[], options: Options) => {
-      const { home } = readConfig();
-      const { folder, name: known } = findCheckpoint(name, packageRoot, home);
+      const { find, cacheFolder } = localCheckpoints();
+      const { folder, name: known } = find(name);
       const { precision, device = CPU } = options;
-      const reference = { folder, name: known, precision, device, cacheFolder: join(home, 'compiled') };
+      const reference = { folder, name: known, precision, device, cacheFolder };
       const isLikelihood = isLanguageModel(folder);
       if (isLikelihood && options.toxicLabel !== undefined) {
         throw new UsageError('--toxic-label has no effect: a language model has no labels.');
@@ -115,7 +113,7 @@ async function openClassifier(reference: Reference, toxic: ToxicLabel | null): P
       if (toxic === null) warnOfCuts(texts, model);
       if (toxic?.isGuess && !saidGuess && read.some(({ length }) => length > 1)) {
         saidGuess = true;
-        process.stderr.write(`${guessText(reference.name, toxic.name)}\n`);
+        process.stderr.write(`${guessedLabelText(reference.name, toxic.name)}\n`);
       }
       const results = await model.classify(read.flat());
       let at = 0;

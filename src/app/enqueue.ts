@@ -1,8 +1,7 @@
-import { counted, formatCount } from '../cli/terminal/format.ts';
 import { DatasetError } from '../contract/errors.ts';
 import type { Run } from '../contract/run.ts';
 import type { Dataset } from '../producer/dataset.ts';
-import { type Produced, type ProduceProgress, produce } from '../producer/produce.ts';
+import { type Produced, produce } from '../producer/produce.ts';
 import { checkSourceUnchanged } from '../producer/source.ts';
 import { type ChunkJob, type ChunkQueue, jobId } from '../queue/queue.ts';
 import { appendChunks, ledgerEnd } from '../store/chunks.ts';
@@ -11,17 +10,16 @@ import { finishEnqueue } from '../store/runs.ts';
 import type { Context } from './context.ts';
 import { followRun } from './follow-run.ts';
 
-/** Reads a dataset into the ledger and the queue of a run, from where the ledger ends, and says what was odd in it. */
+/** Reads a dataset into the ledger and the queue of a run, from where the ledger ends, and tells what was odd in it. */
 export async function enqueueAll(
-  { database }: Context,
+  { database, emit }: Context,
   run: Run,
   dataset: Dataset,
   queue: Pick<ChunkQueue, 'add' | 'depth' | 'remove'>,
   signal: AbortSignal,
-  onProgress?: (progress: ProduceProgress) => void,
 ): Promise<Produced> {
   const { chunkRows } = run.source.options;
-  const user = await followRun(database, run.id, signal);
+  const user = await followRun({ database, emit }, run.id, signal);
   let lastAdded: readonly ChunkJob[] = [];
   const produced = await produce({
     dataset,
@@ -47,7 +45,7 @@ export async function enqueueAll(
     chunkRows: typeof chunkRows === 'number' ? chunkRows : undefined,
     resumeFrom: await ledgerEnd(database, run.id),
     signal: user.signal,
-    onProgress,
+    onProgress: (progress) => emit({ type: 'enqueueing', run: run.id, progress }),
   })
     .finally(user.stop)
     .finally(async () => {
@@ -62,16 +60,9 @@ export async function enqueueAll(
       throw error;
     });
   user.throwIfCancelled();
-  for (const [code, count] of Object.entries(produced.rejected)) {
-    process.stderr.write(
-      `${counted(count, 'row')} could not be read (${code}): ${count === 1 ? 'it is a row error, with its line' : 'they are row errors, with their lines'}.\n`,
-    );
-  }
-  if (produced.blank > 0) {
-    process.stderr.write(
-      `${formatCount(produced.blank)} blank ${produced.blank === 1 ? 'row' : 'rows'}: outcome clean, not scored.\n`,
-    );
-  }
+  for (const [code, rows] of Object.entries(produced.rejected))
+    emit({ type: 'rows-rejected', run: run.id, code, rows });
+  if (produced.blank > 0) emit({ type: 'rows-blank', run: run.id, rows: produced.blank });
   return produced;
 }
 
