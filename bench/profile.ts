@@ -85,7 +85,7 @@ async function profileAll(): Promise<void> {
     const rate = each.products / each.productSeconds;
     const share = (seconds: number) => `${((100 * seconds) / each.seconds).toFixed(1)} %`;
     console.log(
-      `${each.title}: ${each.rows} rows, ${each.seconds.toFixed(1)} s in kernels, ${(each.products / each.rows).toFixed(2)} GMAC a row; products ${share(each.productSeconds)} at ${rate.toFixed(0)} GMAC/s, alone ${(each.rows / each.productSeconds).toFixed(1)} rows/s`,
+      `${each.title}: ${each.rows} rows, ${each.seconds.toFixed(1)} s in kernels, ${(each.products / each.rows).toFixed(2)} GMAC per row; products ${share(each.productSeconds)} at ${rate.toFixed(0)} GMAC/s, alone ${(each.rows / each.productSeconds).toFixed(1)} rows/s`,
     );
     for (const [name, seconds] of Object.entries(each.operators).slice(0, 12)) {
       console.log(`  ${share(seconds).padStart(7)} ${seconds.toFixed(2).padStart(7)} s  ${name}`);

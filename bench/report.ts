@@ -56,17 +56,19 @@ writeFileSync(
   join(RESULTS, '../benchmarks.md'),
   `# Benchmarks
 
-Made by \`npm run bench -- report\` from the results in \`docs/benchmarks/\`, which the other benchmarks write.
+\`npm run bench -- report\` makes this page from the results in \`docs/benchmarks/\`, which the other benchmarks write.
 
-- Each engine is a process that has loaded and warmed up, pinned to the cores named. Runs are interleaved in rounds (ours, a
-  peer, the next, ours again) while the others idle. Figures are medians with the range of the rounds. Where the machine had other work (the
-  load average says so), the ratio of CPU time is the one to look at.
-- From texts to texts (or labels): tokenizing and writing the text count, on both sides. Same rows in the same order; each
-  side sorts and batches as it likes, and the peers at the fastest of several settings, tried on the spot. glibc was told to keep freed memory on
-  every side, as it is in our engine processes.
-- The checkpoints have the published sizes and are the bundled models widened without changing an output
-  (\`training/widened_checkpoints.py\`), so that rewrites end where rewrites end. T5 is of the shape of T5 v1.1 base.
-- Int8 rounds differently in each engine, so some rows differ; "equal to transformers in fp32" says how far each is from it.
+- **Rounds.** Each engine is a process that has loaded and warmed up, and is pinned to the cores named. Runs are interleaved in rounds (ours, a
+  peer, the next, ours again) while the others idle. Figures are medians with the range of the rounds. If the machine had other work (see the
+  load average), look at the ratio of CPU time.
+- **What counts.** From texts to texts (or labels): tokenizing and decoding count on both sides. All sides get the same rows in the same order, and
+  sort and batch as they like. Peers run with the fastest of several settings, tried at the same time. glibc keeps freed memory on every side, as
+  in our engine processes.
+- **Checkpoints.** They have the published sizes. They are the bundled models, widened without changing an output
+  (\`training/widened_checkpoints.py\`), so that rewrites have realistic lengths. T5 has the shape of T5 v1.1 base.
+- **Outputs.** Int8 rounds differently in each engine, so some rows differ. "Equal to transformers in fp32" shows how far each engine is from it.
+- **Age.** Greedy figures were taken before compiler version 13, which made the head of greedy search faster
+  ([decision](decisions/engine-batch-independence.md)). Why ratios are not larger: [what bounds the engine](decisions/engine-bound.md).
 
 ${readResults().map(machineSection).join('\n')}`,
 );

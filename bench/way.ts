@@ -154,7 +154,7 @@ try {
   for (const [part, micros] of Object.entries(result.cpuMicrosPerRow)) {
     console.log(`  ${part.padEnd(24)} ${micros.toFixed(1).padStart(6)} µs of CPU time per row`);
   }
-  console.log(`  ${'log of Postgres'.padEnd(24)} ${result.walBytesPerRow.toFixed(0).padStart(6)} bytes a row`);
+  console.log(`  ${'log of Postgres'.padEnd(24)} ${result.walBytesPerRow.toFixed(0).padStart(6)} bytes per row`);
   console.log(`  at most ${Math.round(result.peakMb)} MB in this process`);
   if (!(await verifyRun(database, run.id)).holds) throw new Error('the run does not hold');
   mkdirSync(RESULTS, { recursive: true });

@@ -8,7 +8,7 @@ import { taken } from './taken.ts';
 export function comparisonsSection(results: readonly Result[]): string {
   return `### Models against other engines
 
-\`npm run bench -- bart-greedy\`, \`bart-beam\`, \`t5-greedy\`, \`gpt2-20\`, \`bart-greedy-transformers\`, \`scorer\`, \`long\`, \`processes\`: each sets up the peers by itself.
+\`npm run bench -- bart-greedy\`, \`bart-beam\`, \`t5-greedy\`, \`gpt2-20\`, \`bart-greedy-transformers\`, \`scorer\`, \`long\`, \`processes\`: each sets up its peers by itself.
 
 ${comparisonTable(results)}
 

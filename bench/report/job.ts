@@ -31,7 +31,7 @@ export function jobSection(job: JobResult): string {
   return `### The whole job
 
 \`npm run bench -- job\`: ${job.rows.source}; from the start of a command to its end, results in Postgres; RoBERTa-base and BART-base size, int8,
-greedy, ${count(job.rows.count)} rows, ${cores(job.cores)}, alternating with a Python script that does the same with the fastest engines there are
+greedy, ${count(job.rows.count)} rows, ${cores(job.cores)}, alternating with a Python script that does the same with the fastest other engines
 (${taken(job)}). CPU time is that of the command and its children, without Postgres and Redis.
 
 ${table(columns, rows)}

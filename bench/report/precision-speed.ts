@@ -15,9 +15,9 @@ export function precisionSpeedSection(result: PrecisionSpeedResult): string {
   );
   return `### Other precisions against int8
 
-\`npm run bench -- precision-speed\`: all in one process, in turns of few rows, by processor time, one core; the median of a process's turns, then of the processes,
-in every second of which int8 is loaded last (${taken(result)}). Above 1 it is faster than int8. The scales of int8-static are measured on 64 other rows
-([what it does](decisions/engine-static-scales.md)).
+\`npm run bench -- precision-speed\`: all precisions in one process, in turns of few rows, by processor time, on one core (${taken(result)}).
+The ratio is the median of a process's turns, then of the processes; every second process loads int8 last. Above 1 it is faster than int8. The scales of
+int8-static are measured on 64 other rows ([what it does](decisions/engine-static-scales.md)).
 
 ${table(['work', 'precision', 'ratio to int8', 'outputs or labels of int8'], rows)}
 `;

@@ -8,7 +8,7 @@ const OTHERS_NAMED = 4;
 
 export function profileSection(profile: ProfileResult): string {
   const columns = [
-    ...['work', 'rows', 'GMAC a row', 'int8 products, share', 'at GMAC/s', 'products alone, rows/s'],
+    ...['work', 'rows', 'GMAC per row', 'int8 products, share', 'at GMAC/s', 'products alone, rows/s'],
     'other operators, largest first',
   ];
   const rows = profile.profiles.map(({ title, rows, seconds, productSeconds, products, operators }) => {
@@ -28,8 +28,8 @@ export function profileSection(profile: ProfileResult): string {
   });
   return `### Where the engine's time goes
 
-\`npm run bench -- profile\`: onnxruntime's own profiler, int8, one thread, models of base size (${taken(profile)}). The products alone, nothing else
-costing anything, are the bound of any engine on these kernels ([what was tried against it](decisions/engine-bound.md)).
+\`npm run bench -- profile\`: onnxruntime's own profiler, int8, one thread, models of base size (${taken(profile)}). If nothing else cost
+anything, the products alone would be the bound of any engine on these kernels ([what was tried against it](decisions/engine-bound.md)).
 
 ${table(columns, rows)}
 `;

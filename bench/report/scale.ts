@@ -25,9 +25,9 @@ export function scaleSection(scale: ScaleResult, plot: string): string {
   return `### Cost against work
 
 \`npm run bench -- scale\`: \`detoxq run\` with the bundled models on more and more distinct rows of Jigsaw and WordNet, ${cores(scale.cores)},
-embedded Postgres (${taken(scale)}). Few rows pay for the start, too; "each further row" leaves it out: what a size took more than the
-one before, by the rows that it has more. Where cost follows work, that column stays the same, and so does the memory: that of the command and its
-engine processes, pages that they share counted in each.
+embedded Postgres (${taken(scale)}). The start weighs on small sizes. "Each further row" leaves it out: the extra time
+against the size before, divided by the extra rows. If cost is proportional to work, that column stays the same, and so does the memory. Memory is
+that of the command and its engine processes; shared pages count in each.
 
 ![Rows/s and memory by number of rows](${plot})
 

@@ -1,4 +1,4 @@
-/** What queue and store cost a row, without inference. */
+/** What queue and store cost per row, without inference. */
 import { count, table } from './markdown.ts';
 import type { WayResult } from './results.ts';
 import { taken } from './taken.ts';
@@ -13,11 +13,11 @@ export function waySection(way: WayResult): string {
     ['Redis', redis],
     ['together', sum],
   ] as const;
-  return `### The way of a row without inference
+  return `### The path of a row without inference
 
 \`npm run bench -- way\`: from rows in memory to results, with engine processes that answer at once, ${count(way.rows)} rows of about 120 characters, a fifth of them
 rewritten, producer and worker in one process (${taken(way)}): ${way.seconds.toFixed(1)} s, ${count(Math.round(way.rowsPerSecond))} rows/s, enqueued at
-${count(Math.round(way.rowsEnqueuedPerSecond))} rows/s; ${way.walBytesPerRow.toFixed(0)} bytes a row in the log of Postgres; at most
+${count(Math.round(way.rowsEnqueuedPerSecond))} rows/s; ${way.walBytesPerRow.toFixed(0)} bytes per row in the log of Postgres; at most
 ${count(Math.round(way.peakMb))} MB in the process.
 
 ${table(
