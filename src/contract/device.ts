@@ -41,10 +41,10 @@ export interface ProductRate {
   readonly fp32: number;
 }
 
-/** How much of the work one run of a graph does. Decides speed and memory, never a result. */
+/** How much work one call of a graph does. Decides speed and memory, never a result. */
 export interface Sizes {
-  /** Tokens in one run of an encoder or classifier. */
-  readonly maxRunTokens: number;
+  /** Tokens of a batch of an encoder or classifier. */
+  readonly maxBatchTokens: number;
   /** Rows decoded together by greedy search. */
   readonly maxRows: number;
   /** Steps in one call of its decoder. */

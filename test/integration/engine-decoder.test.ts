@@ -17,9 +17,9 @@ afterAll(() => rmSync(cacheFolder, { recursive: true }));
 /** Largest token that all of them have. */
 const LARGEST = 167;
 
-function open(name: string, precision: Precision, maxRunTokens = 256): Promise<LoadedGenerator> {
+function open(name: string, precision: Precision, maxBatchTokens = 256): Promise<LoadedGenerator> {
   const folder = join(name.startsWith('nano') ? BUNDLED : TINY, name);
-  return loadGenerator({ folder, name, precision, cacheFolder, generation: {}, maxRunTokens });
+  return loadGenerator({ folder, name, precision, cacheFolder, generation: {}, maxBatchTokens });
 }
 
 const rowsOf = (lists: readonly (readonly number[])[]) => lists.map((tokens, index) => ({ index, tokens }));

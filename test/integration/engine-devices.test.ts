@@ -16,8 +16,8 @@ import { wholeSearch } from '../../src/engine/compile/whole-search.ts';
 import { loadClassifier, loadDetoxifier, loadEncoder, loadLanguageModel, loadScorer } from '../../src/engine/index.ts';
 import { loadGenerator } from '../../src/engine/models/generator.ts';
 import type { Likelihood } from '../../src/engine/models/language-model.ts';
+import { createBatcher } from '../../src/engine/runtime/batches.ts';
 import type { StepScores } from '../../src/engine/runtime/decoder.ts';
-import { createRuns } from '../../src/engine/runtime/runs.ts';
 import { openSession } from '../../src/engine/runtime/session.ts';
 import { createWholeGreedySearch } from '../../src/engine/runtime/whole-greedy.ts';
 import { createEngines } from '../../src/worker/engines.ts';
@@ -50,9 +50,9 @@ test.each(TINY_GENERATORS)('the whole search of %s as one graph gives the tokens
     'search.onnx': wholeSearch(source, model.encoder, model.decoder(source), generation),
   }));
   const search = await openSession(join(compiled, 'search.onnx'));
-  const sizes = { size: model.size, padToken: generation.padToken, window, maxRunTokens: 400 };
-  const runsOf = createRuns({ device: CPU, portable: true }, sizes);
-  const rewrite = createWholeGreedySearch({ search, generation, runsOf });
+  const sizes = { size: model.size, padToken: generation.padToken, window, maxBatchTokens: 400 };
+  const batchesOf = createBatcher({ device: CPU, portable: true }, sizes);
+  const rewrite = createWholeGreedySearch({ search, generation, batchesOf });
   const expected = tinyReferences(name);
   const rows = expected.map(({ text }, index) => ({ index, tokens: prompt.encode(text, window) }));
   const limit = name.includes('gpt2') ? 30 : 39;
@@ -206,12 +206,12 @@ describe('a T5 whose activations are beyond half precision', () => {
     published.close();
     writeFileSync(join(made, 'search.onnx'), graph);
     const search = await openSession(join(made, 'search.onnx'));
-    const runsOf = createRuns(
+    const batchesOf = createBatcher(
       { device: CPU, portable: true },
       { size: model.size, padToken: generation.padToken, window },
     );
     const rows = tinyReferences(name).map(({ text }, index) => ({ index, tokens: prompt.encode(text, window) }));
-    const results = await createWholeGreedySearch({ search, generation, runsOf })(rows);
+    const results = await createWholeGreedySearch({ search, generation, batchesOf })(rows);
     await search.close();
     await loaded.close();
     return { types, tokens: results.map((row) => row.tokens.join()) };

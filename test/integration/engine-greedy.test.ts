@@ -70,7 +70,7 @@ function search(changes: { generation?: Partial<GreedyGeneration>; maxRows?: num
     decoder,
     shape: { layers: 2, heads: 2, headSize: 16 },
     generation: { ...GENERATION, ...changes.generation },
-    maxRunTokens: 256,
+    maxBatchTokens: 256,
     maxRows: changes.maxRows ?? 128,
   });
 }
@@ -170,7 +170,7 @@ test('what earlier rows left in reused buffers does not count, not even if it is
     decoder,
     shape: { layers: 2, heads: 2, headSize: 16 },
     generation: { ...GENERATION, maxNewTokens: 39 },
-    maxRunTokens: 256,
+    maxBatchTokens: 256,
     maxRows: 128,
   });
   await reused(rows);

@@ -36,7 +36,7 @@ const text = fc.array(word, { maxLength: 70 }).map((words) => words.join(' '));
 const texts = fc.uniqueArray(text, { minLength: 1, maxLength: 24 });
 /** Limits of a batch that decide nothing but speed. */
 const limits = fc.record({
-  maxRunTokens: fc.constantFrom(1, 64, 200, 1000),
+  maxBatchTokens: fc.constantFrom(1, 64, 200, 1000),
   maxRows: fc.constantFrom(1, 2, 5, 128),
 });
 
@@ -56,11 +56,11 @@ describe.each<Precision>(['int8', 'int8-static', 'fp32'])('%s', (precision) => {
     const name = 'tiny-roberta';
     const checkpoint = { folder: join(TINY, name), name, precision, cacheFolder };
     const scales = precision === 'int8-static' ? await scorerScales(checkpoint, MEASURED) : undefined;
-    const open = (maxRunTokens: number) => loadScorer({ ...checkpoint, scales, maxRunTokens });
+    const open = (maxBatchTokens: number) => loadScorer({ ...checkpoint, scales, maxBatchTokens });
     const alone = await open(1);
     await fc.assert(
-      fc.asyncProperty(texts, limits, async (batch, { maxRunTokens }) => {
-        const scorer = await open(maxRunTokens);
+      fc.asyncProperty(texts, limits, async (batch, { maxBatchTokens }) => {
+        const scorer = await open(maxBatchTokens);
         const together = await scorer.score(batch);
         const reversed = (await scorer.score(batch.toReversed())).toReversed();
         for (const [i, each] of batch.entries()) {
@@ -79,9 +79,9 @@ describe.each<Precision>(['int8', 'int8-static', 'fp32'])('%s', (precision) => {
     const generation = { max_new_tokens: 60 };
     const checkpoint = { folder: join(TINY, name), name, precision, cacheFolder, generation };
     const scales = precision === 'int8-static' ? await detoxifierScales(checkpoint, MEASURED) : undefined;
-    const open = (batching: { maxRunTokens: number; maxRows: number }) =>
+    const open = (batching: { maxBatchTokens: number; maxRows: number }) =>
       loadDetoxifier({ ...checkpoint, scales, ...batching });
-    const alone = await open({ maxRunTokens: 1, maxRows: 1 });
+    const alone = await open({ maxBatchTokens: 1, maxRows: 1 });
     await fc.assert(
       fc.asyncProperty(texts, limits, async (batch, batching) => {
         const detoxifier = await open(batching);
@@ -94,7 +94,7 @@ describe.each<Precision>(['int8', 'int8-static', 'fp32'])('%s', (precision) => {
         }
         await detoxifier.close();
       }),
-      { numRuns: 7, examples: [[NEAR_TIE, { maxRunTokens: 1, maxRows: 5 }]] },
+      { numRuns: 7, examples: [[NEAR_TIE, { maxBatchTokens: 1, maxRows: 5 }]] },
     );
     await alone.close();
   });

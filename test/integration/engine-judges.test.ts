@@ -14,8 +14,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'detoxq-engine-'));
 const cacheFolder = join(scratch, 'cache');
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-const checkpoint = (name: string, precision: Precision, maxRunTokens = 256) => {
-  return { folder: join(TINY, name), name, precision, cacheFolder, maxRunTokens };
+const checkpoint = (name: string, precision: Precision, maxBatchTokens = 256) => {
+  return { folder: join(TINY, name), name, precision, cacheFolder, maxBatchTokens };
 };
 
 describe('in fp32 as in transformers', () => {

@@ -68,9 +68,9 @@ describe('a scorer', () => {
     const expected = await plain.score(measured);
     await plain.close();
     const found = await Promise.all(
-      [1, 64, 1000].map(async (maxRunTokens) => {
+      [1, 64, 1000].map(async (maxBatchTokens) => {
         const { onScale, scales } = collectScales();
-        const scorer = await loadScorer({ ...int8, maxRunTokens, onScale });
+        const scorer = await loadScorer({ ...int8, maxBatchTokens, onScale });
         expect(await scorer.score(measured)).toEqual(expected);
         await scorer.close();
         return scales();

@@ -36,7 +36,7 @@ const TEXTS = [
   'you you you you you you you you you you',
   'the the the the 40',
 ];
-const ODD: Sizes = { maxRunTokens: 7, maxRows: 3, stepsPerCall: 5, keepGoingAbove: 0.34, maxHypotheses: 5 };
+const ODD: Sizes = { maxBatchTokens: 7, maxRows: 3, stepsPerCall: 5, keepGoingAbove: 0.34, maxHypotheses: 5 };
 
 function reference(name: string, cacheFolder = join(scratch, `cache-${serial++}`)): CheckpointReference {
   return { folder: join(FIXTURES, name), name, precision: 'int8', cacheFolder };
@@ -56,15 +56,15 @@ const tunedFile = (cacheFolder: string) => {
 const exact = (value: unknown): string =>
   JSON.stringify(value, (_, each) => (each instanceof Float32Array ? Buffer.from(each.buffer).toString('hex') : each));
 
-async function runsOf<T>(work: () => Promise<T>): Promise<{ result: T; runs: number }> {
-  let runs = 0;
+async function graphCallsOf<T>(work: () => Promise<T>): Promise<{ result: T; calls: number }> {
+  let calls = 0;
   const count = () => {
-    runs += 1;
+    calls += 1;
   };
   ranGraph.subscribe(count);
   const result = await work();
   ranGraph.unsubscribe(count);
-  return { result, runs };
+  return { result, calls };
 }
 
 describe('odd sizes', () => {
@@ -82,11 +82,11 @@ describe('odd sizes', () => {
       await detoxifier.close();
       return result;
     };
-    const before = await runsOf(rewrite);
+    const before = await graphCallsOf(rewrite);
     await writeTuning(model.cacheFolder, await identifyCheckpoint(model), measured(ODD));
-    const after = await runsOf(rewrite);
+    const after = await graphCallsOf(rewrite);
     expect(exact(after.result)).toBe(exact(before.result));
-    expect(after.runs).toBeGreaterThan(before.runs);
+    expect(after.calls).toBeGreaterThan(before.calls);
   });
 
   test.each([
@@ -110,11 +110,11 @@ describe('odd sizes', () => {
     ],
   ])('change no number of %s', async (name, work) => {
     const model = reference(name);
-    const before = await runsOf(() => work(model) as Promise<unknown>);
-    await writeTuning(model.cacheFolder, await identifyCheckpoint(model), measured({ maxRunTokens: 7 }));
-    const after = await runsOf(() => work(model) as Promise<unknown>);
+    const before = await graphCallsOf(() => work(model) as Promise<unknown>);
+    await writeTuning(model.cacheFolder, await identifyCheckpoint(model), measured({ maxBatchTokens: 7 }));
+    const after = await graphCallsOf(() => work(model) as Promise<unknown>);
     expect(exact(after.result)).toBe(exact(before.result));
-    expect(after.runs).toBeGreaterThan(before.runs);
+    expect(after.calls).toBeGreaterThan(before.calls);
   });
 });
 
@@ -145,6 +145,17 @@ describe('what is kept', () => {
     expect(kept.map((entry: { sizes: unknown }) => entry.sizes)).toEqual([ODD, { maxRows: 10 }]);
   });
 
+  test('is read under the name that the tokens of a batch had in detoxq 0.1', async () => {
+    const model = reference('tiny-bart');
+    const identity = await identifyCheckpoint(model);
+    await writeTuning(model.cacheFolder, identity, measured(ODD));
+    const file = tunedFile(model.cacheFolder);
+    const written = readFileSync(file, 'utf8');
+    expect(written).toContain('"maxBatchTokens": 7');
+    writeFileSync(file, written.replaceAll('maxBatchTokens', 'maxRunTokens'));
+    expect(await readTuning(model.cacheFolder, identity)).toEqual(ODD);
+  });
+
   test.each([
     ['no JSON', 'nonsense'],
     ['of no known form', '{"entries":[{}]}'],
@@ -168,7 +179,7 @@ test('a calibration measures each size of a detoxifier in turn, and its choice i
     budgetMs: 0,
     onProgress: (size, number, of) => told.push(`${number}/${of} ${size}`),
   });
-  expect(told).toEqual(['1/4 maxRunTokens', '2/4 maxRows', '3/4 stepsPerCall', '4/4 keepGoingAbove']);
+  expect(told).toEqual(['1/4 maxBatchTokens', '2/4 maxRows', '3/4 stepsPerCall', '4/4 keepGoingAbove']);
   const sizes = Object.fromEntries(found.map(({ size, chosen }) => [size, chosen]));
   expect(await readTuning(model.cacheFolder, identity)).toEqual(sizes);
   const tuned = Object.keys(sizes);
@@ -187,7 +198,7 @@ test('of a checkpoint that wants beams, it measures those', { timeout: CALIBRATI
   writeFileSync(options, JSON.stringify({ ...JSON.parse(readFileSync(options, 'utf8')), num_beams: 4 }));
   const told: string[] = [];
   await tuneCheckpoint({ ...reference('tiny-bart'), folder, budgetMs: 0, onProgress: (size) => told.push(size) });
-  expect(told).toEqual(['maxRunTokens', 'maxHypotheses']);
+  expect(told).toEqual(['maxBatchTokens', 'maxHypotheses']);
 });
 
 test('the commands print what is in force, and what the machine is', { timeout: CALIBRATION_MS }, async () => {
@@ -206,9 +217,9 @@ test('the commands print what is in force, and what the machine is', { timeout: 
 
   const tuned = JSON.parse((await run('compile', '--tune', '--json', roberta)).stdout);
   const [size] = tuned.tuned.sizes;
-  expect(size).toMatchObject({ size: 'maxRunTokens', default: before.model.sizes.maxRunTokens });
+  expect(size).toMatchObject({ size: 'maxBatchTokens', default: before.model.sizes.maxBatchTokens });
   const after = await run('inspect', '--device', roberta);
-  expect(after.stdout).toMatch(new RegExp(`tokens in a run of the encoder +${size.chosen} +tuned`));
+  expect(after.stdout).toMatch(new RegExp(`tokens in a batch of the encoder +${size.chosen} +tuned`));
   expect((await run('inspect')).code).toBe(2);
   expect((await run('compile', '--tune', '--precision', 'fp16', roberta)).code).toBe(2);
 });

@@ -25,7 +25,7 @@ test('hypotheses of a text that are equal so far are computed once', async () =>
     encoder: zeros(() => 4 * SHAPE.headSize),
     step: zeros((name) => (name.startsWith('new_') ? SHAPE.headSize : 1), calls),
     shape: SHAPE,
-    maxRunTokens: 256,
+    maxBatchTokens: 256,
     decoderOnly: false,
   });
   const sources = [1, 2].map((token, index) => ({ index, tokens: [token, token, token, token] }));

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/contract/errors.ts';
 import { CPU, defaultPrecision, deviceName, parseDevice, requirePrecision } from '../../src/contract/model-device.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../../src/engine/checkpoint/weights/float16.ts';
-import { createRuns } from '../../src/engine/runtime/runs.ts';
+import { createBatcher } from '../../src/engine/runtime/batches.ts';
 
 describe('half precision', () => {
   test('every half comes back from fp32 as it was', () => {
@@ -57,18 +57,20 @@ describe('a device', () => {
   });
 });
 
-describe('runs for a device', () => {
-  const sizes = { size: 768, padToken: 9, window: 20, maxRunTokens: 48 };
+describe('batches for a device', () => {
+  const sizes = { size: 768, padToken: 9, window: 20, maxBatchTokens: 48 };
   const rowsOf = (lengths: readonly number[]) =>
     lengths.map((length, index) => ({ index, tokens: Array.from({ length }, (_, i) => i + 1) }));
 
-  test('hold every row once, the longest first, within the tokens of a run and the window of the model', () => {
+  test('hold every row once, the longest first, within the tokens of a batch and the window of the model', () => {
     const lengths = fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 40 });
     fc.assert(
       fc.property(lengths, (all) => {
-        const runs = createRuns({ device: { kind: 'cuda', index: 0 }, portable: true }, sizes)(rowsOf(all));
-        expect(runs.flatMap((run) => run.rows.map((row) => row.index)).sort((a, b) => a - b)).toEqual([...all.keys()]);
-        for (const { rows, inputs } of runs) {
+        const batches = createBatcher({ device: { kind: 'cuda', index: 0 }, portable: true }, sizes)(rowsOf(all));
+        expect(batches.flatMap((batch) => batch.rows.map((row) => row.index)).sort((a, b) => a - b)).toEqual([
+          ...all.keys(),
+        ]);
+        for (const { rows, inputs } of batches) {
           const [count = 0, length = 0] = inputs.tokens?.dims ?? [];
           expect(count).toBe(rows.length);
           expect(length).toBeLessThanOrEqual(20);
@@ -86,8 +88,8 @@ describe('runs for a device', () => {
 
   test('are as before on a CPU: of one length, without a mask', () => {
     const target = { device: CPU, portable: false };
-    const runs = createRuns(target, sizes)(rowsOf([3, 5, 3]));
-    expect(runs.map(({ rows, inputs }) => [rows.map((row) => row.index), Object.keys(inputs)])).toEqual([
+    const batches = createBatcher(target, sizes)(rowsOf([3, 5, 3]));
+    expect(batches.map(({ rows, inputs }) => [rows.map((row) => row.index), Object.keys(inputs)])).toEqual([
       [[0, 2], ['tokens']],
       [[1], ['tokens']],
     ]);

@@ -6,7 +6,7 @@ import { outputTable } from './table.ts';
 
 /** Sizes of the work, as people call them. */
 export const SIZE_NAMES: Readonly<Record<keyof Sizes, string>> = {
-  maxRunTokens: 'tokens in a run of the encoder',
+  maxBatchTokens: 'tokens in a batch of the encoder',
   maxRows: 'rows decoded together',
   stepsPerCall: 'steps in a call of the decoder',
   keepGoingAbove: 'share of rows at which a call ends',

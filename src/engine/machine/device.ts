@@ -7,7 +7,7 @@ import { readProcessor } from './processor.ts';
 /** Feed-forward layer of a base-size model: most of the work of an encoder and of a decoder is of this kind. */
 const INPUTS = 768;
 const OUTPUTS = 3072;
-/** A decoder that has few rows left, one that is full, and the tokens in one run of an encoder. */
+/** A decoder that has few rows left, one that is full, and the tokens of a batch of an encoder. */
 const ROWS = [16, 128, 256];
 /** Of each product: a rate within a few percent. */
 const MEASURE_MS = 60;

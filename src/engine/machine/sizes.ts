@@ -1,5 +1,5 @@
 import type { Sizes, TunedSizes } from '../../contract/device.ts';
-import { tokensPerRun } from '../runtime/batches.ts';
+import { tokensPerBatch } from '../runtime/batches.ts';
 import { KEEP_GOING_ABOVE, STEPS_PER_CALL } from '../runtime/greedy.ts';
 
 /** 128 rows against 64: 64 rows/s instead of 59 on a base-size model. */
@@ -14,7 +14,7 @@ const MAX_HYPOTHESES = 128;
  */
 export function defaultSizes(features: number): Sizes {
   return {
-    maxRunTokens: tokensPerRun(features),
+    maxBatchTokens: tokensPerBatch(features),
     maxRows: MAX_ROWS,
     stepsPerCall: STEPS_PER_CALL,
     keepGoingAbove: KEEP_GOING_ABOVE,
@@ -27,13 +27,13 @@ export function sizesInForce(features: number, tuned: TunedSizes, asked: AskedSi
   const sizes = { ...defaultSizes(features), ...tuned };
   return {
     ...sizes,
-    maxRunTokens: asked.maxRunTokens ?? sizes.maxRunTokens,
+    maxBatchTokens: asked.maxBatchTokens ?? sizes.maxBatchTokens,
     maxRows: asked.maxRows ?? sizes.maxRows,
     maxHypotheses: asked.maxRows ?? sizes.maxHypotheses,
   };
 }
 
 interface AskedSizes {
-  readonly maxRunTokens?: number;
+  readonly maxBatchTokens?: number;
   readonly maxRows?: number;
 }

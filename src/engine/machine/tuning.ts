@@ -11,6 +11,8 @@ import { runtimeFacts } from '../runtime/session.ts';
 import { readProcessor } from './processor.ts';
 
 const FOLDER = 'tuning';
+/** What detoxq 0.1 called the tokens of a batch. */
+const FIRST_NAME = '"maxRunTokens"';
 
 /** What sizes are good for. Everything that decides how fast the same graph is. */
 interface Machine {
@@ -29,7 +31,7 @@ interface Entry {
 
 /** What a size may be. A file of a later version, or one that someone wrote by hand, must not stop a run. */
 const LIMITS: Readonly<Record<keyof Sizes, (value: number) => boolean>> = {
-  maxRunTokens: (value) => isCount(value, 1 << 16),
+  maxBatchTokens: (value) => isCount(value, 1 << 16),
   maxRows: (value) => isCount(value, 1 << 12),
   stepsPerCall: (value) => isCount(value, 1 << 10),
   keepGoingAbove: (value) => value >= 0 && value < 1,
@@ -89,7 +91,8 @@ async function thisMachine(): Promise<Machine> {
 
 async function readEntries(file: string): Promise<Entry[]> {
   try {
-    const { entries } = JSON.parse(await readFile(file, 'utf8')) as { entries: Entry[] };
+    const text = (await readFile(file, 'utf8')).replaceAll(FIRST_NAME, '"maxBatchTokens"');
+    const { entries } = JSON.parse(text) as { entries: Entry[] };
     return entries.filter(({ sizes }) =>
       Object.entries(sizes).every(
         ([name, value]) =>

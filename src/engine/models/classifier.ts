@@ -10,14 +10,14 @@ import { compileCheckpoint } from '../compile/compile.ts';
 import { sizesInForce } from '../machine/sizes.ts';
 import { findTarget, type RunsOn } from '../machine/target.ts';
 import { readTuning } from '../machine/tuning.ts';
-import { createRuns } from '../runtime/runs.ts';
+import { createBatcher } from '../runtime/batches.ts';
 import { openSession } from '../runtime/session.ts';
 import type { StaticScales } from '../runtime/static-scales.ts';
 import { createTurns } from './turns.ts';
 
 export interface ClassifierOptions extends CheckpointReference, RunsOn, StaticScales {
-  /** Tokens in one run (default: as tuned on this machine, else by the size of the model). Decides speed and memory, on a CPU never a result. */
-  readonly maxRunTokens?: number;
+  /** Tokens of a batch (default: as tuned on this machine, else by the size of the model). Decides speed and memory, on a CPU never a result. */
+  readonly maxBatchTokens?: number;
 }
 
 export interface Classification {
@@ -63,10 +63,10 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
   const session = await openSession(join(compiled, 'classifier.onnx'), { device: target.device, scales, onScale });
   const maxInputTokens = Math.min(model.window, tokenizer.maxTokens ?? Infinity);
   const { padToken, size } = model;
-  const { maxRunTokens } = target.portable
+  const { maxBatchTokens } = target.portable
     ? options
     : sizesInForce(size, await readTuning(cacheFolder, identity), options);
-  const runsOf = createRuns(target, { size, padToken, window: maxInputTokens, maxRunTokens });
+  const batchesOf = createBatcher(target, { size, padToken, window: maxInputTokens, maxBatchTokens });
   const probabilities = model.multiLabel ? sigmoid : softmax;
   const takeTurns = createTurns();
   const encode = (text: string): number[] => tokenizer.encode(text, maxInputTokens);
@@ -75,7 +75,7 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
     const count = model.labels.length;
     const rows = texts.map((text, index) => ({ index, tokens: encode(text) }));
     const results = new Array<Classification>(texts.length);
-    for (const batch of runsOf(rows)) {
+    for (const batch of batchesOf(rows)) {
       const all = (await session.run(batch.inputs)).floats('logits');
       batch.rows.forEach((row, r) => {
         const logits = [...all.subarray(count * r, count * (r + 1))];

@@ -24,8 +24,8 @@ export interface DetoxifierOptions extends CheckpointReference, RunsOn, StaticSc
   readonly prompt?: string;
   /** Gives `logprob` for plain greedy search too, which is then as slow as the others (default false). */
   readonly logprobs?: boolean;
-  /** Tokens in one run of the encoder (default: by the size of the model). Speed and memory only. */
-  readonly maxRunTokens?: number;
+  /** Tokens of a batch of the encoder (default: by the size of the model). Speed and memory only. */
+  readonly maxBatchTokens?: number;
   /** Rows decoded together (default 128). Speed and memory only. */
   readonly maxRows?: number;
 }

@@ -18,8 +18,8 @@ import { openSession } from '../runtime/session.ts';
 import { createTurns } from './turns.ts';
 
 export interface EncoderOptions extends CheckpointReference, RunsOn {
-  /** Tokens in one run (default: as tuned on this machine, else by the size of the model). Decides speed and memory, never a result. */
-  readonly maxRunTokens?: number;
+  /** Tokens of a batch (default: as tuned on this machine, else by the size of the model). Decides speed and memory, never a result. */
+  readonly maxBatchTokens?: number;
 }
 
 export interface LoadedEncoder {
@@ -61,13 +61,13 @@ export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncode
   const session = await openSession(join(compiled, 'embeddings.onnx'), target);
   const window = Math.min(model.window, tokenizer.maxTokens ?? Infinity, pooling.maxTokens ?? Infinity);
   const tuned = target.portable ? {} : await readTuning(cacheFolder, identity);
-  const { maxRunTokens } = sizesInForce(model.size, tuned, options);
+  const { maxBatchTokens } = sizesInForce(model.size, tuned, options);
   const takeTurns = createTurns();
 
   async function embed(texts: readonly string[]): Promise<Float32Array[]> {
     const rows = texts.map((text, index) => ({ index, tokens: tokenizer.encode(text, window) }));
     const vectors = new Array<Float32Array>(texts.length);
-    for (const batch of batchByLength(rows, maxRunTokens)) {
+    for (const batch of batchByLength(rows, maxBatchTokens)) {
       const all = (await session.run(batchInputs(batch))).floats('embeddings');
       const size = all.length / batch.rows.length;
       batch.rows.forEach((row, r) => {

@@ -17,11 +17,10 @@ import { wholeSearch } from '../compile/whole-search.ts';
 import { sizesInForce } from '../machine/sizes.ts';
 import { findTarget, type RunsOn } from '../machine/target.ts';
 import { readTuning } from '../machine/tuning.ts';
-import type { EncodedRow } from '../runtime/batches.ts';
+import { createBatcher, type EncodedRow } from '../runtime/batches.ts';
 import type { Decoder } from '../runtime/decoder.ts';
 import { createGraphDecoder } from '../runtime/graph-decoder.ts';
 import { createGreedySearch, type Generated, type GreedyOptions } from '../runtime/greedy.ts';
-import { createRuns } from '../runtime/runs.ts';
 import { openSession, type Session } from '../runtime/session.ts';
 import type { StaticScales } from '../runtime/static-scales.ts';
 import { createWholeGreedySearch } from '../runtime/whole-greedy.ts';
@@ -32,8 +31,8 @@ export interface GeneratorOptions extends CheckpointReference, RunsOn, StaticSca
   readonly generation: GenerationOverrides;
   /** Template with `{text}`, in which texts are put to the model (default: the checkpoint's own, see `findTemplate`). */
   readonly prompt?: string;
-  /** Tokens in one run of the encoder (default: as tuned on this machine, else by the size of the model). Speed and memory only. */
-  readonly maxRunTokens?: number;
+  /** Tokens of a batch of the encoder (default: as tuned on this machine, else by the size of the model). Speed and memory only. */
+  readonly maxBatchTokens?: number;
   /** Rows, or hypotheses, decoded together (default: as tuned on this machine, else 128). Speed and memory only. */
   readonly maxRows?: number;
 }
@@ -102,7 +101,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
   const reading = async () => ({
     encoder: await open('encoder.onnx'),
     shape: model.shape,
-    maxRunTokens: sizes.maxRunTokens,
+    maxBatchTokens: sizes.maxBatchTokens,
   });
 
   return {
@@ -116,10 +115,10 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
     sizes,
     async openGreedySearch(changes = {}) {
       if (target.portable) {
-        const { maxRunTokens } = options;
+        const { maxBatchTokens } = options;
         const { padToken } = generation;
-        const runsOf = createRuns(target, { size: model.size, padToken, window: maxInputTokens, maxRunTokens });
-        return createWholeGreedySearch({ search: await open('search.onnx'), generation, runsOf });
+        const batchesOf = createBatcher(target, { size: model.size, padToken, window: maxInputTokens, maxBatchTokens });
+        return createWholeGreedySearch({ search: await open('search.onnx'), generation, batchesOf });
       }
       return createGreedySearch({
         ...(await reading()),

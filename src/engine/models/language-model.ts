@@ -7,14 +7,14 @@ import { type CheckpointReference, identifyCheckpoint, readArchitecture } from '
 import { loadTokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { compileCheckpoint } from '../compile/compile.ts';
 import { findTarget, type RunsOn } from '../machine/target.ts';
-import { batchByLength, batchInputs, type EncodedRow, tokensPerRun } from '../runtime/batches.ts';
+import { batchByLength, batchInputs, type EncodedRow, tokensPerBatch } from '../runtime/batches.ts';
 import { logSumExp } from '../runtime/log-sum-exp.ts';
 import { openSession } from '../runtime/session.ts';
 import { createTurns } from './turns.ts';
 
 export interface LanguageModelOptions extends CheckpointReference, RunsOn {
-  /** Tokens in one run (default: by the size of the model). Decides speed and memory, never a result. */
-  readonly maxRunTokens?: number;
+  /** Tokens of a batch (default: by the size of the model). Decides speed and memory, never a result. */
+  readonly maxBatchTokens?: number;
 }
 
 export interface Likelihood {
@@ -61,12 +61,12 @@ export async function loadLanguageModel(options: LanguageModelOptions): Promise<
   );
   const session = await openSession(join(compiled, 'likelihood.onnx'), target);
   const window = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow);
-  const maxRunTokens = options.maxRunTokens ?? tokensPerRun(model.size);
+  const maxBatchTokens = options.maxBatchTokens ?? tokensPerBatch(model.size);
   const takeTurns = createTurns();
 
   /** What is read, and what is to be foretold: the same moved on by one. */
   async function run(rows: readonly EncodedRow[], texts: readonly (readonly number[])[], results: Likelihood[]) {
-    for (const batch of batchByLength(rows, maxRunTokens)) {
+    for (const batch of batchByLength(rows, maxBatchTokens)) {
       const next = batch.rows.map(({ index }) => ({ index, tokens: texts[index] ?? [] }));
       const following = batchInputs({ ...batch, rows: next }).tokens;
       const outputs = await session.run({ ...batchInputs(batch), next: following });

@@ -9,8 +9,8 @@ export interface GreedyOptions {
   readonly decoder: Session;
   readonly shape: DecoderShape;
   readonly generation: GreedyGeneration;
-  /** Tokens in one run of the encoder. */
-  readonly maxRunTokens: number;
+  /** Tokens of a batch of the encoder. */
+  readonly maxBatchTokens: number;
   /** Rows decoded together. */
   readonly maxRows: number;
   /** Steps in one call of the decoder. */
@@ -46,13 +46,13 @@ interface State {
  * of equal length and decoded up to `maxRows` together; a row that has ended leaves its batch after the call.
  */
 export function createGreedySearch(options: GreedyOptions): (rows: readonly EncodedRow[]) => Promise<Generated[]> {
-  const { encoder, decoder, shape, generation, maxRunTokens, maxRows } = options;
+  const { encoder, decoder, shape, generation, maxBatchTokens, maxRows } = options;
   const { stepsPerCall = STEPS_PER_CALL, keepGoingAbove = KEEP_GOING_ABOVE } = options;
   const { heads, headSize } = shape;
   const parts = cacheNames(shape);
   const ends = new Set(generation.endTokens);
   const read = createSourceReader({
-    ...{ encoder, shape, maxRunTokens, reuseMemory: true },
+    ...{ encoder, shape, maxBatchTokens, reuseMemory: true },
     decoderOnly: generation.startToken === null,
   });
 

@@ -6,7 +6,7 @@ import { CPU, type Device } from '../../contract/model-device.ts';
 import { SCALE } from '../onnx/values.ts';
 import { type StaticScales, scaleInputs } from './static-scales.ts';
 
-/** Inputs and outputs of a run: plain arrays with their shape. */
+/** Inputs and outputs of a call: plain arrays with their shape. */
 export type Value =
   | { readonly type: 'int64'; readonly data: BigInt64Array; readonly dims: readonly number[] }
   | { readonly type: 'int32'; readonly data: Int32Array; readonly dims: readonly number[] }
@@ -33,7 +33,7 @@ export function discard(values: Float32Array): void {
   buffer.transfer?.(0);
 }
 
-/** Told after each run of a graph: how an engine process knows that it gets on, however long a row takes. */
+/** Told after each call of a graph: how an engine process knows that it gets on, however long a row takes. */
 export const ranGraph = channel('detoxq:ran-graph');
 
 const CONFIG = { intra_op: { allow_spinning: '0' } };
@@ -44,7 +44,7 @@ const OPTIONS: InferenceSession.SessionOptions = {
   interOpNumThreads: 1,
   executionMode: 'sequential',
   graphOptimizationLevel: 'all',
-  // Same speed and less memory when shapes differ from run to run.
+  // Same speed and less memory when shapes differ from call to call.
   enableMemPattern: false,
   logSeverityLevel: 3,
   extra: { session: CONFIG },

@@ -5,8 +5,8 @@ import { discard, type Session, type Value } from './session.ts';
 export interface SourceOptions {
   readonly encoder: Session;
   readonly shape: DecoderShape;
-  /** Tokens in one run of the encoder. */
-  readonly maxRunTokens: number;
+  /** Tokens of a batch of the encoder. */
+  readonly maxBatchTokens: number;
   /** The last token of a row is not read here: the decoder begins with it. */
   readonly decoderOnly: boolean;
   /**
@@ -48,7 +48,7 @@ export function sourceWidth(tokens: number): number {
  * `[rows, heads, positions, head size]`, as wide as the longest row wants it; what is beyond a row's own length is masked.
  */
 export function createSourceReader(options: SourceOptions): (rows: readonly EncodedRow[]) => Promise<Sources> {
-  const { encoder, shape, maxRunTokens, decoderOnly, reuseMemory } = options;
+  const { encoder, shape, maxBatchTokens, decoderOnly, reuseMemory } = options;
   const { heads, headSize } = shape;
   const parts = cacheNames(shape);
   let pool: Float32Array[] = [];
@@ -82,7 +82,7 @@ export function createSourceReader(options: SourceOptions): (rows: readonly Enco
   return async (all) => {
     const read = decoderOnly ? all.map(({ index, tokens }) => ({ index, tokens: tokens.slice(0, -1) })) : all;
     const rowOf = new Map(read.map((row, i) => [row, all[i]]));
-    const batches = batchByLength(read, maxRunTokens).reverse();
+    const batches = batchByLength(read, maxBatchTokens).reverse();
     let width = sourceWidth(batches[0]?.length ?? 0);
     const size = heads * width * headSize;
     const cross = buffers(all.length * size);

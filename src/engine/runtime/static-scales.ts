@@ -7,7 +7,7 @@ export interface StaticScales {
   /** For `int8-static`, which cannot do without. */
   readonly scales?: ActivationScales | undefined;
   /**
-   * With `int8`: told, run after run, which scale each place would do with (docs/decisions/engine-static-scales.md). For that the graphs
+   * With `int8`: told, call after call, which scale each place would do with (docs/decisions/engine-static-scales.md). For that the graphs
    * are others, with the same results, and slower.
    */
   readonly onScale?: ((site: string, scale: number) => void) | undefined;

@@ -1,14 +1,13 @@
 import type { GreedyGeneration } from '../checkpoint/config/generation.ts';
-import type { EncodedRow } from './batches.ts';
+import type { EncodedRow, InputBatch } from './batches.ts';
 import type { Generated } from './greedy.ts';
-import type { Run } from './runs.ts';
 import type { Session } from './session.ts';
 
 export interface WholeGreedyOptions {
   /** The graph that `wholeSearch` makes. */
   readonly search: Session;
   readonly generation: GreedyGeneration;
-  readonly runsOf: (rows: readonly EncodedRow[]) => Run[];
+  readonly batchesOf: (rows: readonly EncodedRow[]) => InputBatch[];
 }
 
 /**
@@ -18,7 +17,7 @@ export interface WholeGreedyOptions {
 export function createWholeGreedySearch({
   search,
   generation,
-  runsOf,
+  batchesOf,
 }: WholeGreedyOptions): (rows: readonly EncodedRow[]) => Promise<Generated[]> {
   const { startToken, maxNewTokens, firstToken, lastTokens } = generation;
   const ends = new Set(generation.endTokens);
@@ -43,16 +42,16 @@ export function createWholeGreedySearch({
       index,
       tokens: startToken === null ? tokens.slice(0, -1) : tokens,
     }));
-    for (const run of runsOf(sources)) {
-      const count = run.rows.length;
-      const first = run.rows.map(({ index }) => BigInt(startToken ?? rows[index]?.tokens.at(-1) ?? 0));
+    for (const batch of batchesOf(sources)) {
+      const count = batch.rows.length;
+      const first = batch.rows.map(({ index }) => BigInt(startToken ?? rows[index]?.tokens.at(-1) ?? 0));
       const outputs = await search.run({
-        ...run.inputs,
+        ...batch.inputs,
         start: { type: 'int64', data: BigInt64Array.from(first), dims: [count] },
         forced: { type: 'int64', data: forced, dims: [maxNewTokens] },
       });
       const generated = outputs.integers('generated');
-      run.rows.forEach(({ index }, r) => {
+      batch.rows.forEach(({ index }, r) => {
         results[index] = read(generated, count, r);
       });
     }

@@ -6,7 +6,7 @@ import { createSearch } from '../search/search.ts';
 import { createTexts } from './made-texts.ts';
 import { race } from './race.ts';
 
-type DecodingSize = Exclude<keyof Sizes, 'maxRunTokens'>;
+type DecodingSize = Exclude<keyof Sizes, 'maxBatchTokens'>;
 
 const CANDIDATES: Readonly<Record<DecodingSize, readonly number[]>> = {
   maxRows: [32, 64, 128, 192, 256],

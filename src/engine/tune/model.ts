@@ -26,7 +26,7 @@ export function readModel(folder: string): TunableModel {
   const generator = readerOf(GENERATORS, architecture)?.(fields);
   if (generator) {
     const { size: features, vocabulary, inputPositions, defaultWindow } = generator;
-    const sizes = ['maxRunTokens', 'maxRows', 'stepsPerCall', 'keepGoingAbove', 'maxHypotheses'] as const;
+    const sizes = ['maxBatchTokens', 'maxRows', 'stepsPerCall', 'keepGoingAbove', 'maxHypotheses'] as const;
     return {
       graph: 'encoder.onnx',
       generates: true,
@@ -39,7 +39,7 @@ export function readModel(folder: string): TunableModel {
   const encoder = readerOf(ENCODERS, architecture)?.(fields);
   const { size: features, vocabulary, window } = encoder ?? readClassifier(folder, architecture, 'a model for texts');
   const graph = encoder ? 'embeddings.onnx' : 'classifier.onnx';
-  return { graph, generates: false, sizes: ['maxRunTokens'], features, vocabulary, window };
+  return { graph, generates: false, sizes: ['maxBatchTokens'], features, vocabulary, window };
 }
 
 /** The sizes that a checkpoint is run with on this machine. */

@@ -23,7 +23,7 @@ export interface ReadingRequest {
   readonly budgetMs: number;
 }
 
-/** How many tokens one run of an encoder or classifier should have: the best for full batches of all lengths alike. */
+/** How many tokens a batch of an encoder or classifier should have: the best for full batches of all lengths alike. */
 export async function tuneReading(request: ReadingRequest): Promise<TunedSize> {
   const { folder, graph, features, vocabulary, window, budgetMs } = request;
   const tokenizer = loadTokenizer(folder, vocabulary);
@@ -33,7 +33,7 @@ export async function tuneReading(request: ReadingRequest): Promise<TunedSize> {
 
   const texts = Array.from({ length: TEXTS }, () => makeText(Math.max(...lengths)));
 
-  /** Tokens a second. Rows of exactly this length, as a run wants them. */
+  /** Tokens per second. Rows have exactly this length, as a batch wants them. */
   async function rateAt(length: number, count: number): Promise<number> {
     const cut = texts.slice(0, count).map((text) => tokenizer.encode(text, length));
     const rows = Array.from({ length: count }, (_, index) => ({ index, tokens: cut[index % cut.length] ?? [] }));
@@ -43,14 +43,14 @@ export async function tuneReading(request: ReadingRequest): Promise<TunedSize> {
     return (length * count * 1000) / (performance.now() - startMs);
   }
 
-  const standard = defaultSizes(features).maxRunTokens;
+  const standard = defaultSizes(features).maxBatchTokens;
   const result = await race({
     candidates: FACTORS.map((factor) => Math.round(standard * factor)),
     ...{ standard, budgetMs },
-    async measure(maxRunTokens) {
+    async measure(maxBatchTokens) {
       let logarithms = 0;
       for (const length of lengths) {
-        const count = Math.max(1, Math.floor(maxRunTokens / length));
+        const count = Math.max(1, Math.floor(maxBatchTokens / length));
         logarithms += Math.log(await rateAt(length, count));
       }
       return Math.exp(logarithms / lengths.length);
@@ -58,7 +58,7 @@ export async function tuneReading(request: ReadingRequest): Promise<TunedSize> {
   });
   await session.close();
   return {
-    ...{ size: 'maxRunTokens', default: standard, chosen: result.chosen, unit: 'tokens' },
+    ...{ size: 'maxBatchTokens', default: standard, chosen: result.chosen, unit: 'tokens' },
     ...{ defaultRate: result.standardRate, chosenRate: result.chosenRate },
     tried: result.tried.map(({ candidate, ratio }) => ({ size: candidate, ratio })),
   };

@@ -36,13 +36,13 @@ export async function tuneCheckpoint(request: TuneRequest): Promise<Tuned> {
   const { folder, cacheFolder, onProgress, budgetMs = DEFAULT_BUDGET_MS } = request;
   const model = readModel(folder);
   const generator = model.generates ? await loadGenerator({ ...request, generation: {} }) : null;
-  const sizes: readonly (keyof Sizes)[] = ['maxRunTokens', ...(generator === null ? [] : decodingSizes(generator))];
+  const sizes: readonly (keyof Sizes)[] = ['maxBatchTokens', ...(generator === null ? [] : decodingSizes(generator))];
   const begin = (size: keyof Sizes) => onProgress(size, sizes.indexOf(size) + 1, sizes.length);
   const [startMs, startCpu] = [performance.now(), process.cpuUsage()];
 
-  begin('maxRunTokens');
+  begin('maxBatchTokens');
   const reading = await tuneReading({ ...model, folder, graph: join(graphs, model.graph), budgetMs });
-  const standard = { ...defaultSizes(model.features), maxRunTokens: reading.chosen };
+  const standard = { ...defaultSizes(model.features), maxBatchTokens: reading.chosen };
   const decoding = generator ? await tuneDecoding({ folder, generator, standard, budgetMs, begin }) : [];
   await generator?.close();
   const measured = [reading, ...decoding];
