@@ -1,10 +1,10 @@
 /**
- * An engine process that answers at once, so that what it takes is the messages alone: every fifth row of a pool is
+ * An engine process that answers at once, so that what it takes is the messages alone: every fifth row of a group is
  * rewritten to its own text without the first word, the others are clean.
  */
 
 import type { SourceRow } from '../../src/contract/row.ts';
-import { fromPoolRows, toPoolVerdicts } from '../../src/engine/process/columns.ts';
+import { fromGroupRows, toGroupVerdicts } from '../../src/engine/process/columns.ts';
 import { endWithSupervisor } from '../../src/engine/process/end-with-supervisor.ts';
 import type { FromEngine, RowVerdict, ToEngine } from '../../src/engine/process/protocol.ts';
 
@@ -36,10 +36,10 @@ process.on('message', (message: ToEngine) => {
     });
     return;
   }
-  const { poolId } = message;
-  const pooled = fromPoolRows(message.rows).map((row, index) => ({ index, row, verdict: verdictOf(row, index) }));
-  send({ type: 'verdicts', poolId, verdicts: toPoolVerdicts(pooled) });
+  const { groupId } = message;
+  const answers = fromGroupRows(message.rows).map((row, index) => ({ index, row, verdict: verdictOf(row, index) }));
+  send({ type: 'verdicts', groupId, verdicts: toGroupVerdicts(answers) });
   const peakRssBytes = process.resourceUsage().maxRSS * 1024;
   const timings = { scoreMs: 0, rewriteMs: 0, textMs: 0 };
-  send({ type: 'pool-done', poolId, timings, rssBytes: process.memoryUsage.rss(), peakRssBytes });
+  send({ type: 'group-done', groupId, timings, rssBytes: process.memoryUsage.rss(), peakRssBytes });
 });

@@ -45,13 +45,13 @@ export {
 export { type Prepared, prepareCheckpoint } from './models/prepare.ts';
 export { findTemplate, readTemplate, TEXT_ALONE } from './models/prompt.ts';
 export { type LoadedScorer, loadScorer, type ScorerOptions, toxicLabelOf } from './models/scorer.ts';
-export { toPoolRows } from './process/columns.ts';
+export { toGroupRows } from './process/columns.ts';
 export { measureScales } from './process/measure-scales.ts';
 export type {
   EngineOptions,
   EngineTimings,
   FromEngine,
-  PoolVerdicts,
+  GroupVerdicts,
   RowVerdict,
   ToEngine,
 } from './process/protocol.ts';

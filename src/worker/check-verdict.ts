@@ -1,6 +1,6 @@
 import { OUTCOMES } from '../contract/outcome.ts';
 import type { RowFault, SourceRow } from '../contract/row.ts';
-import type { FromEngine, PoolVerdicts, RowVerdict } from '../engine/index.ts';
+import type { FromEngine, GroupVerdicts, RowVerdict } from '../engine/index.ts';
 
 /*
  * What an engine process says crosses a process boundary, and comes from native code: it is checked before it is
@@ -18,16 +18,16 @@ export function isMessage(message: unknown): message is FromEngine {
     case 'alive':
       return true;
     case 'verdicts':
-      return typeof message.poolId === 'number' && areColumns(message.verdicts);
-    case 'pool-done':
+      return typeof message.groupId === 'number' && areColumns(message.verdicts);
+    case 'group-done':
       return (
-        typeof message.poolId === 'number' &&
+        typeof message.groupId === 'number' &&
         isObject(message.timings) &&
         Number.isFinite(message.rssBytes) &&
         Number.isFinite(message.peakRssBytes)
       );
-    case 'pool-failed':
-      return typeof message.poolId === 'number' && typeof message.message === 'string';
+    case 'group-failed':
+      return typeof message.groupId === 'number' && typeof message.message === 'string';
     default:
       return false;
   }
@@ -44,7 +44,7 @@ function areColumns(verdicts: unknown): boolean {
 }
 
 /** The answer to this row at this place of the columns; undefined when it is none that can be stored. */
-export function verdictAt(verdicts: PoolVerdicts, at: number, row: SourceRow): RowVerdict | undefined {
+export function verdictAt(verdicts: GroupVerdicts, at: number, row: SourceRow): RowVerdict | undefined {
   const { rowNo, rowKey, text } = row;
   const fault = verdicts.faults?.[at] ?? null;
   if (fault !== null) return isFault(fault) ? { rowNo, rowKey, fault } : undefined;

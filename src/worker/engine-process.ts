@@ -9,9 +9,9 @@ import {
   ENGINE_ENTRY,
   type EngineOptions,
   type EngineTimings,
-  type PoolVerdicts,
+  type GroupVerdicts,
   type ToEngine,
-  toPoolRows,
+  toGroupRows,
 } from '../engine/index.ts';
 import { isMessage } from './check-verdict.ts';
 
@@ -26,9 +26,9 @@ export interface EngineIdentities {
 export interface EngineListener {
   /** It gets on with its work. */
   onAlive(): void;
-  onVerdicts(poolId: number, verdicts: PoolVerdicts): void;
-  onPoolDone(poolId: number, timings: EngineTimings, rssBytes: number, peakRssBytes: number): void;
-  onPoolFailed(poolId: number, message: string): void;
+  onVerdicts(groupId: number, verdicts: GroupVerdicts): void;
+  onGroupDone(groupId: number, timings: EngineTimings, rssBytes: number, peakRssBytes: number): void;
+  onGroupFailed(groupId: number, message: string): void;
   /** The process ended without being asked to; `reason` says how, for logs and row errors. */
   onDeath(reason: string): void;
 }
@@ -37,7 +37,7 @@ export interface EngineProcess {
   readonly pid: number | undefined;
   /** Resolves when the models are loaded; rejects with a CheckpointError when they cannot be. */
   readonly ready: Promise<EngineIdentities>;
-  submit(poolId: number, rows: readonly SourceRow[]): void;
+  submit(groupId: number, rows: readonly SourceRow[]): void;
   /** Ends the process at once; `onDeath` is not called. Resolves when it has gone. */
   stop(): Promise<void>;
   /** Ends the process at once as a fault; `onDeath` is called with this reason. */
@@ -101,19 +101,19 @@ export function startEngineProcess(
         listener.onAlive();
         break;
       case 'verdicts':
-        listener.onVerdicts(message.poolId, message.verdicts);
+        listener.onVerdicts(message.groupId, message.verdicts);
         break;
-      case 'pool-done':
-        listener.onPoolDone(message.poolId, message.timings, message.rssBytes, message.peakRssBytes);
+      case 'group-done':
+        listener.onGroupDone(message.groupId, message.timings, message.rssBytes, message.peakRssBytes);
         break;
-      case 'pool-failed':
-        listener.onPoolFailed(message.poolId, message.message);
+      case 'group-failed':
+        listener.onGroupFailed(message.groupId, message.message);
         break;
     }
   });
 
   const post = (message: ToEngine): void => {
-    // A process that died takes its pools with it; `onDeath` gives them to another.
+    // A process that died takes its groups with it; `onDeath` gives them to another.
     if (child.connected) child.send(message, () => {});
   };
   post({ type: 'start', options });
@@ -126,7 +126,7 @@ export function startEngineProcess(
   return {
     pid: child.pid,
     ready,
-    submit: (poolId, rows) => post({ type: 'pool', poolId, rows: toPoolRows(rows) }),
+    submit: (groupId, rows) => post({ type: 'group', groupId, rows: toGroupRows(rows) }),
     async stop() {
       stopping = true;
       child.kill('SIGKILL');

@@ -1,6 +1,6 @@
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
-import type { EngineOptions, EngineTimings, PoolVerdicts } from '../engine/index.ts';
+import type { EngineOptions, EngineTimings, GroupVerdicts } from '../engine/index.ts';
 import { verdictAt } from './check-verdict.ts';
 import { type EngineIdentities, type EngineProcess, startEngineProcess } from './engine-process.ts';
 import { FIRST_GROUP_ROWS, nextGroupRows } from './group-size.ts';
@@ -80,7 +80,7 @@ export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSl
     return group;
   };
 
-  const onGroupDone = (group: RowGroup): void => {
+  const endGroup = (group: RowGroup): void => {
     const now = performance.now();
     lastGroupMs = now - groupStartedAt;
     groupRows = nextGroupRows(groupRows, group.tickets.length, lastGroupMs);
@@ -138,15 +138,15 @@ export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSl
           const group = inFlight.find((candidate) => candidate.id === groupId);
           if (group !== undefined) answer(group, verdicts);
         },
-        onPoolDone(groupId, timings, rssBytes, peakRssBytes) {
+        onGroupDone(groupId, timings, rssBytes, peakRssBytes) {
           const group = takeGroup(groupId);
           if (group === undefined) return;
           onSpent(timings, peakRssBytes);
-          onGroupDone(group);
+          endGroup(group);
           retireIfTooLarge(rssBytes);
           onRoom();
         },
-        onPoolFailed(groupId, message) {
+        onGroupFailed(groupId, message) {
           const group = takeGroup(groupId);
           if (group === undefined) return;
           const { pid } = started;
@@ -202,7 +202,7 @@ export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSl
   };
 }
 
-function answer(group: RowGroup, verdicts: PoolVerdicts): void {
+function answer(group: RowGroup, verdicts: GroupVerdicts): void {
   for (const [at, index] of verdicts.indexes.entries()) {
     const ticket = group.tickets[index];
     // The first answer counts: a second one for the same row would be a fault of the engine.

@@ -19,8 +19,8 @@ const MAX_FAULTS_ALONE = 2;
 /** A row on its way through the engines. */
 export interface RowTicket {
   readonly row: SourceRow;
-  readonly batch: Batch;
-  /** Position in its batch. */
+  readonly call: Call;
+  /** Position in its call. */
   readonly index: number;
   verdict: RowVerdict | undefined;
   /** The last answer to it was none. */
@@ -39,7 +39,7 @@ export interface RowGroup {
 }
 
 /** The rows of one call: a chunk. */
-interface Batch {
+interface Call {
   readonly verdicts: RowVerdict[];
   left: number;
   resolve(verdicts: RowVerdict[]): void;
@@ -62,7 +62,7 @@ export interface RowQueue {
    * until a single row was twice at fault: then `fault` is its verdict.
    */
   settle(group: RowGroup, fault: { code: string; message: string }): void;
-  /** Rejects the batches of these groups and of all that waits. */
+  /** Rejects the calls of these groups and of all that waits. */
   abandon(groups: readonly RowGroup[], error: Error): void;
 }
 
@@ -70,16 +70,16 @@ export function createRowQueue(): RowQueue {
   let fresh: RowTicket[] = [];
   let suspects: RowTicket[][] = [];
   const known = createKnownVerdicts();
-  const open = new Set<Batch>();
+  const open = new Set<Call>();
   /** The rows that go the way, by text. */
   const leaders = new Map<string, RowTicket>();
 
-  const close = ({ batch, index }: RowTicket, verdict: RowVerdict): void => {
-    batch.verdicts[index] = verdict;
-    batch.left -= 1;
-    if (batch.left > 0) return;
-    open.delete(batch);
-    batch.resolve(batch.verdicts);
+  const close = ({ call, index }: RowTicket, verdict: RowVerdict): void => {
+    call.verdicts[index] = verdict;
+    call.left -= 1;
+    if (call.left > 0) return;
+    open.delete(call);
+    call.resolve(call.verdicts);
   };
 
   const leave = (ticket: RowTicket): void => {
@@ -115,10 +115,10 @@ export function createRowQueue(): RowQueue {
     add(rows) {
       if (rows.length === 0) return Promise.resolve([]);
       return new Promise((resolve, reject) => {
-        const batch: Batch = { verdicts: new Array(rows.length), left: rows.length, resolve, reject };
-        open.add(batch);
+        const call: Call = { verdicts: new Array(rows.length), left: rows.length, resolve, reject };
+        open.add(call);
         for (const [index, row] of rows.entries()) {
-          enter({ row, batch, index, verdict: undefined, badAnswer: false, faultsAlone: 0, followers: [] });
+          enter({ row, call, index, verdict: undefined, badAnswer: false, faultsAlone: 0, followers: [] });
         }
       });
     },
@@ -158,9 +158,9 @@ export function createRowQueue(): RowQueue {
       suspects = [];
       const all = tickets.flatMap((ticket) => [ticket, ...ticket.followers.splice(0)]);
       for (const ticket of all) leave(ticket);
-      for (const batch of new Set(all.map(({ batch }) => batch))) {
-        open.delete(batch);
-        batch.reject(error);
+      for (const call of new Set(all.map(({ call }) => call))) {
+        open.delete(call);
+        call.reject(error);
       }
     },
   };

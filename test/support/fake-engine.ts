@@ -3,10 +3,10 @@
  *
  * What a row's text asks for:
  * - contains `toxic`: scored .9 and "rewritten" by taking the word out
- * - `!die`: the process exits in the middle of its pool; `!abort`: the same by SIGABRT, as native code does
+ * - `!die`: the process exits in the middle of its group; `!abort`: the same by SIGABRT, as native code does
  * - `!hang`: the process stops answering; `!block`: the same, busy
  * - `!long`: the row takes 3 s, and the process says that it gets on
- * - `!throw`: the pool fails
+ * - `!throw`: the group fails
  * - `!silent`: the row is left out of the answer
  * - `!fault`: the row alone fails
  * - `!leak`: 64 MiB are kept for good; `!fat`: the process says that it has 1 TiB
@@ -17,9 +17,9 @@
  * `!slow=5`: every row takes 5 ms.
  */
 import { OUTCOMES } from '../../src/contract/outcome.ts';
-import { fromPoolRows, type PooledVerdict, toPoolVerdicts } from '../../src/engine/process/columns.ts';
+import { fromGroupRows, type GroupedVerdict, toGroupVerdicts } from '../../src/engine/process/columns.ts';
 import { endWithSupervisor } from '../../src/engine/process/end-with-supervisor.ts';
-import type { FromEngine, PoolVerdicts, ToEngine } from '../../src/engine/process/protocol.ts';
+import type { FromEngine, GroupVerdicts, ToEngine } from '../../src/engine/process/protocol.ts';
 import { verdictOf } from './fake-verdict.ts';
 
 const digest = '0'.repeat(64);
@@ -36,7 +36,7 @@ function sleep(ms: number): void {
 }
 
 /** Puts something in the columns that no engine may answer. */
-function spoil(verdicts: PoolVerdicts, at: number, kind: string): void {
+function spoil(verdicts: GroupVerdicts, at: number, kind: string): void {
   const columns: Record<string, unknown[]> = Object.fromEntries(Object.entries(verdicts));
   const spoilt: Record<string, object> = {
     nothing: { outcomes: undefined, tokensIn: undefined, tokensOut: undefined },
@@ -67,9 +67,9 @@ process.on('message', (message: ToEngine) => {
     });
     return;
   }
-  const { poolId } = message;
-  const rows = fromPoolRows(message.rows);
-  const answered: PooledVerdict[] = [];
+  const { groupId } = message;
+  const rows = fromGroupRows(message.rows);
+  const answered: GroupedVerdict[] = [];
   const spoilt: { at: number; kind: string }[] = [];
   for (const [index, row] of rows.entries()) {
     if (rowMs > 0) sleep(rowMs);
@@ -88,24 +88,24 @@ process.on('message', (message: ToEngine) => {
     }
     if (text.includes('!leak')) kept.push(Buffer.alloc(64 * 2 ** 20, 1));
     if (text.includes('!garbage-message')) {
-      process.send?.({ type: 'verdicts', poolId, verdicts: 'garbage' });
+      process.send?.({ type: 'verdicts', groupId, verdicts: 'garbage' });
       process.send?.('garbage');
       return;
     }
     if (text.includes('!throw')) {
-      send({ type: 'pool-failed', poolId, message: 'asked to throw' });
+      send({ type: 'group-failed', groupId, message: 'asked to throw' });
       return;
     }
     const kind = /!garbage-([a-z-]+)/.exec(text)?.[1];
     if (kind !== undefined) spoilt.push({ at: answered.length, kind });
     if (!text.includes('!silent')) answered.push({ index, row, verdict: verdictOf(row) });
   }
-  const verdicts = toPoolVerdicts(answered);
+  const verdicts = toGroupVerdicts(answered);
   for (const { at, kind } of spoilt) spoil(verdicts, at, kind);
-  send({ type: 'verdicts', poolId, verdicts });
+  send({ type: 'verdicts', groupId, verdicts });
   send({
-    type: 'pool-done',
-    poolId,
+    type: 'group-done',
+    groupId,
     timings: { scoreMs: 1, rewriteMs: 1, textMs: 0 },
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
     rssBytes: rows.some((row) => row.text.includes('!fat')) ? 2 ** 40 : process.memoryUsage.rss(),

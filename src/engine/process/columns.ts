@@ -1,33 +1,33 @@
 import { OUTCOMES } from '../../contract/outcome.ts';
 import type { SourceRow } from '../../contract/row.ts';
-import type { PoolRows, PoolVerdicts, RowVerdict } from './protocol.ts';
+import type { GroupRows, GroupVerdicts, RowVerdict } from './protocol.ts';
 
-/** The verdict on a row of a pool. */
-export interface PooledVerdict {
-  /** Position of the row in the pool. */
+/** The verdict on a row of a group. */
+export interface GroupedVerdict {
+  /** Position of the row in the group. */
   readonly index: number;
   readonly row: SourceRow;
   readonly verdict: RowVerdict;
 }
 
-export function toPoolRows(rows: readonly SourceRow[]): PoolRows {
+export function toGroupRows(rows: readonly SourceRow[]): GroupRows {
   const texts = rows.map(({ text }) => text);
   return rows.some(({ meta }) => meta !== null) ? { texts, metas: rows.map(({ meta }) => meta) } : { texts };
 }
 
-/** Rows that are numbered by their position: a pool may hold rows of several runs, whose own numbers can be equal. */
-export function fromPoolRows({ texts, metas }: PoolRows): SourceRow[] {
+/** Rows that are numbered by their position: a group may hold rows of several runs, whose own numbers can be equal. */
+export function fromGroupRows({ texts, metas }: GroupRows): SourceRow[] {
   return texts.map((text, index) => ({ rowNo: index, rowKey: null, text, meta: metas?.[index] ?? null }));
 }
 
-export function toPoolVerdicts(pooled: readonly PooledVerdict[]): PoolVerdicts {
-  const results = pooled.map(({ verdict }) => ('fault' in verdict ? NO_RESULT : verdict));
-  const metas = pooled.map(({ verdict, row }) =>
+export function toGroupVerdicts(answers: readonly GroupedVerdict[]): GroupVerdicts {
+  const results = answers.map(({ verdict }) => ('fault' in verdict ? NO_RESULT : verdict));
+  const metas = answers.map(({ verdict, row }) =>
     'fault' in verdict || verdict.meta === row.meta ? null : verdict.meta,
   );
-  const faults = pooled.map(({ verdict }) => ('fault' in verdict ? verdict.fault : null));
+  const faults = answers.map(({ verdict }) => ('fault' in verdict ? verdict.fault : null));
   return {
-    indexes: pooled.map(({ index }) => index),
+    indexes: answers.map(({ index }) => index),
     outcomes: results.map(({ outcome }) => (outcome === null ? null : OUTCOMES.indexOf(outcome))),
     detoxified: results.map(({ detoxified }) => detoxified),
     toxicityBefore: results.map(({ toxicityBefore }) => toxicityBefore),

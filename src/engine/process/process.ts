@@ -4,17 +4,17 @@ import { createPolicy } from '../../detox/policy.ts';
 import { loadDetoxifier } from '../models/detoxifier.ts';
 import { loadScorer } from '../models/scorer.ts';
 import { ranGraph } from '../runtime/session.ts';
-import { fromPoolRows, type PooledVerdict, toPoolVerdicts } from './columns.ts';
+import { fromGroupRows, type GroupedVerdict, toGroupVerdicts } from './columns.ts';
 import { endWithSupervisor } from './end-with-supervisor.ts';
-import type { EngineOptions, EngineTimings, FromEngine, PoolRows, ToEngine } from './protocol.ts';
+import type { EngineOptions, EngineTimings, FromEngine, GroupRows, ToEngine } from './protocol.ts';
 
 /*
  * An engine process: one thread of inference, away from the queue's event loop, which a run of onnxruntime blocks.
  *
- *   starting ──ready──▶ idle ──pool──▶ working ──pool-done | pool-failed──▶ idle
+ *   starting ──ready──▶ idle ──group──▶ working ──group-done | group-failed──▶ idle
  *      └──refused──▶ exit        (any state) ──supervisor gone──▶ exit
  *
- * It holds no state about rows: whatever was in a pool when it dies is the supervisor's to give to another.
+ * It holds no state about rows: whatever was in a group when it dies is the supervisor's to give to another.
  */
 
 /** Verdicts are sent in messages of at most this many rows: one message a row would cost more than the text work. */
@@ -36,7 +36,7 @@ function timed<T>(add: (ms: number) => void, call: () => Promise<T>): Promise<T>
 }
 
 interface Loaded {
-  process(poolId: number, rows: PoolRows): Promise<void>;
+  process(groupId: number, rows: GroupRows): Promise<void>;
 }
 
 async function load(options: EngineOptions): Promise<Loaded> {
@@ -97,16 +97,16 @@ async function load(options: EngineOptions): Promise<Loaded> {
   };
 
   return {
-    async process(poolId, poolRows) {
-      const poolStart = performance.now();
-      let buffer: PooledVerdict[] = [];
-      let flushedMs = poolStart;
+    async process(groupId, groupRows) {
+      const startMs = performance.now();
+      let buffer: GroupedVerdict[] = [];
+      let flushedMs = startMs;
       const flush = (): void => {
         flushedMs = performance.now();
-        if (buffer.length > 0) send({ type: 'verdicts', poolId, verdicts: toPoolVerdicts(buffer) });
+        if (buffer.length > 0) send({ type: 'verdicts', groupId, verdicts: toGroupVerdicts(buffer) });
         buffer = [];
       };
-      const rows = fromPoolRows(poolRows);
+      const rows = fromGroupRows(groupRows);
       try {
         await policy.process(rows, (verdict) => {
           const index = verdict.rowNo;
@@ -116,13 +116,13 @@ async function load(options: EngineOptions): Promise<Loaded> {
           if (buffer.length >= VERDICTS_PER_MESSAGE || performance.now() - flushedMs > MESSAGE_EVERY_MS) flush();
         });
         flush();
-        const timings = takeTimings(performance.now() - poolStart);
+        const timings = takeTimings(performance.now() - startMs);
         const peakRssBytes = process.resourceUsage().maxRSS * 1024;
-        send({ type: 'pool-done', poolId, timings, rssBytes: process.memoryUsage.rss(), peakRssBytes });
+        send({ type: 'group-done', groupId, timings, rssBytes: process.memoryUsage.rss(), peakRssBytes });
       } catch (error) {
         flush();
         takeTimings(0);
-        send({ type: 'pool-failed', poolId, message: error instanceof Error ? error.message : String(error) });
+        send({ type: 'group-failed', groupId, message: error instanceof Error ? error.message : String(error) });
       }
     },
   };
@@ -152,8 +152,8 @@ function main(): void {
       });
     } else {
       const models = loaded;
-      if (models === undefined) throw new Error('a pool came before the models');
-      last = last.then(async () => (await models).process(message.poolId, message.rows));
+      if (models === undefined) throw new Error('a group came before the models');
+      last = last.then(async () => (await models).process(message.groupId, message.rows));
     }
   });
 }

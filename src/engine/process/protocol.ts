@@ -35,19 +35,19 @@ export type RowVerdict =
   | RowResult
   | { readonly rowNo: number; readonly rowKey: string | null; readonly fault: RowFault };
 
-/** Rows as an engine process gets them: in columns, and without what it does not need. In a pool, a row is its position. */
-export interface PoolRows {
+/** Rows as an engine process gets them: in columns, and without what it does not need. In a group, a row is its position. */
+export interface GroupRows {
   readonly texts: readonly string[];
   /** Left out where no row has any. */
   readonly metas?: readonly (JsonObject | null)[] | undefined;
 }
 
 /**
- * What became of rows of a pool, in columns of equal length, and without what the supervisor has already. An object a row,
+ * What became of rows of a group, in columns of equal length, and without what the supervisor has already. An object a row,
  * with its text and its key, took ten times as long to be taken apart and put together again.
  */
-export interface PoolVerdicts {
-  /** Positions in the pool. */
+export interface GroupVerdicts {
+  /** Positions in the group. */
   readonly indexes: readonly number[];
   /** Place in OUTCOMES; null for a fault. */
   readonly outcomes: readonly (number | null)[];
@@ -71,10 +71,10 @@ export interface EngineTimings {
   readonly textMs: number;
 }
 
-/** Supervisor to engine process. The engine works on pools one after the other, in the order in which they came. */
+/** Supervisor to engine process. The engine works on groups one after the other, in the order in which they came. */
 export type ToEngine =
   | { readonly type: 'start'; readonly options: EngineOptions }
-  | { readonly type: 'pool'; readonly poolId: number; readonly rows: PoolRows };
+  | { readonly type: 'group'; readonly groupId: number; readonly rows: GroupRows };
 
 /** Engine process to supervisor. */
 export type FromEngine =
@@ -87,16 +87,16 @@ export type FromEngine =
     }
   /** The models cannot be loaded: another process would fail the same way. */
   | { readonly type: 'refused'; readonly message: string }
-  /** At work on a pool, and getting on: now and then while no verdict is due. */
+  /** At work on a group, and getting on: now and then while no verdict is due. */
   | { readonly type: 'alive' }
-  | { readonly type: 'verdicts'; readonly poolId: number; readonly verdicts: PoolVerdicts }
+  | { readonly type: 'verdicts'; readonly groupId: number; readonly verdicts: GroupVerdicts }
   | {
-      readonly type: 'pool-done';
-      readonly poolId: number;
+      readonly type: 'group-done';
+      readonly groupId: number;
       readonly timings: EngineTimings;
       /** Resident memory of the process, now and at its highest. */
       readonly rssBytes: number;
       readonly peakRssBytes: number;
     }
-  /** A model threw on this pool; the process itself goes on. */
-  | { readonly type: 'pool-failed'; readonly poolId: number; readonly message: string };
+  /** A model threw on this group; the process itself goes on. */
+  | { readonly type: 'group-failed'; readonly groupId: number; readonly message: string };
