@@ -125,7 +125,11 @@ export const terminalEnvironment = z.object({
   TERM: text.describe('`dumb`: plain lines, without a progress bar'),
 });
 
-/** Reads the environment; a variable that is empty, or nothing but spaces, is one that is not set. Throws a UsageError that names the variable and what it must be. */
+/**
+ * Reads the environment. A variable that is empty, or holds spaces alone, counts as not set.
+ *
+ * @throws UsageError that names the variable and what it must be
+ */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const parsed = environment.safeParse(Object.fromEntries(Object.entries(env).filter(isSet)));
   if (!parsed.success) {
@@ -153,6 +157,17 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
       noProxy: values.no_proxy ?? values.NO_PROXY,
     },
   };
+}
+
+/**
+ * The environment, with some settings from a program.
+ *
+ * @param given null: as if the variable were not set; undefined: as the environment has it
+ * @throws UsageError as `readConfig`
+ */
+export function configWith(given: Readonly<Record<string, string | null | undefined>>): Config {
+  const replaced = Object.entries(given).filter(([, value]) => value !== undefined);
+  return readConfig({ ...process.env, ...Object.fromEntries(replaced.map(([name, value]) => [name, value ?? ''])) });
 }
 
 function isSet([name, value = '']: readonly [string, string | undefined]): boolean {

@@ -14,6 +14,7 @@ import { among, type RunModels } from './checkpoints.ts';
 import type { Context } from './context.ts';
 import { type EnginePlace, engineOpener, sayLoading } from './engines.ts';
 import { enqueueAll } from './enqueue.ts';
+import { hasEnded } from './run-life.ts';
 
 const LOOK_EVERY_MS = 250;
 /** A restart of Postgres, not an outage: the run can be resumed after one. */
@@ -104,8 +105,6 @@ export async function doJob(context: Context, job: Job): Promise<JobEnd> {
   }
 }
 
-const ENDED: readonly RunState[] = ['done', 'cancelled'];
-
 /** Tells the progress until the run ends; null when the signal came first. Throws what ends the reading. */
 async function follow(
   { database }: Context,
@@ -125,7 +124,7 @@ async function follow(
       const progress = await readProgress(database, runId);
       seenMs = performance.now();
       show(progress);
-      if (ENDED.includes(progress.state)) return progress.state;
+      if (hasEnded(progress)) return progress.state;
     } catch (error) {
       // Postgres may be restarting: the worker waits for it, too.
       if (!(error instanceof ServiceError) || performance.now() - seenMs > PATIENCE_MS) throw error;

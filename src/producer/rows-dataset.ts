@@ -61,6 +61,10 @@ export function openRows(
       let rowNo = 0;
       for (; rowNo < (limit ?? Number.POSITIVE_INFINITY); rowNo += 1) {
         const next = await Promise.race([nextOf(opened, rowNo), ended]);
+        if (next instanceof DatasetError) {
+          if (batch.length > 0) yield batch;
+          throw next;
+        }
         if (next.done) break;
         if (rowNo < skipRows) continue;
         batch.push(readRow(next.value, rowNo, maxTextBytes));
@@ -79,16 +83,19 @@ export function openRows(
   };
 }
 
+/** The next row, or why there is none: the rows before it are kept. */
 async function nextOf(
   iterator: AsyncIterator<InputRow> | Iterator<InputRow>,
   rowNo: number,
-): Promise<IteratorResult<InputRow, unknown>> {
+): Promise<IteratorResult<InputRow, unknown> | DatasetError> {
   try {
     return await iterator.next();
   } catch (cause) {
     // Its message may hold text of a row.
     const name = cause instanceof Error ? cause.name : 'an error without a name';
-    throw new DatasetError(`the program's rows ended with ${name} after ${rowNo.toLocaleString('en')} rows`, { cause });
+    return new DatasetError(`the program's rows ended with ${name} after ${rowNo.toLocaleString('en')} rows`, {
+      cause,
+    });
   }
 }
 

@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
-import { clearQueue } from '../../app/clear-queue.ts';
+import { openRun } from '../../app/run-handle.ts';
 import type { Run, RunProgress } from '../../contract/run.ts';
-import { readProgress } from '../../store/progress.ts';
-import { changeRun, getRun, type RunChange } from '../../store/runs.ts';
 import { formatCount } from '../../util/format.ts';
 import { asCalled } from '../as-called.ts';
 import { withContext } from '../with-context.ts';
@@ -39,7 +37,7 @@ interface Wording {
   readonly say: (run: Run, rowsDone: number) => string;
 }
 
-function add(program: Command, verb: Extract<RunChange, 'pause' | 'cancel'>, wording: Wording): void {
+function add(program: Command, verb: 'pause' | 'cancel', wording: Wording): void {
   const command = program
     .command(verb)
     .argument('<run>', 'run id, name, or latest')
@@ -49,15 +47,14 @@ function add(program: Command, verb: Extract<RunChange, 'pause' | 'cancel'>, wor
   if (wording.endsRun) command.option('--yes', 'do not ask');
   command.action(async (reference: string, { json, yes }: { json?: boolean; yes?: boolean }) => {
     process.exitCode = await withContext({}, async (context) => {
-      const { database } = context;
-      const found = await getRun(database, reference);
-      if (wording.endsRun && !(await isMeant(found, await readProgress(database, found.id), reference, yes))) {
+      const found = await openRun(context, reference).details();
+      const handle = openRun(context, found.id);
+      if (wording.endsRun && !(await isMeant(found, await handle.progress(), reference, yes))) {
         process.stderr.write(`Run ${found.id} goes on.\n`);
         return 1;
       }
-      const run = await changeRun(database, found.id, verb);
-      if (wording.endsRun) await clearQueue(context, run.id);
-      const { rowsDone } = await readProgress(database, run.id);
+      const run = await handle[verb]();
+      const { rowsDone } = await handle.progress();
       if (json) process.stdout.write(`${JSON.stringify({ run: run.id, state: run.state, rowsDone })}\n`);
       else process.stdout.write(`${asCalled(wording.say(run, rowsDone))}\n`);
       return 0;

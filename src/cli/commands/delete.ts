@@ -1,9 +1,6 @@
 import type { Command } from 'commander';
-import { clearQueue } from '../../app/clear-queue.ts';
+import { openRun } from '../../app/run-handle.ts';
 import { UsageError } from '../../contract/errors.ts';
-import { deleteRun } from '../../store/delete.ts';
-import { readProgress } from '../../store/progress.ts';
-import { getRun } from '../../store/runs.ts';
 import { withContext } from '../with-context.ts';
 import { canAsk, describeRun, isConfirmed, isLatest } from './chosen-run.ts';
 
@@ -26,9 +23,9 @@ cannot reach the queue says so, and the next worker does it.`,
     )
     .action(async (reference: string, options: { yes?: boolean; json?: boolean }) => {
       process.exitCode = await withContext({}, async (context) => {
-        const { database } = context;
-        const run = await getRun(database, reference);
-        const progress = await readProgress(database, run.id);
+        const run = await openRun(context, reference).details();
+        const handle = openRun(context, run.id);
+        const progress = await handle.progress();
         if (options.yes && isLatest(reference)) {
           throw new UsageError(
             `latest is ${describeRun(run, progress)}. Nothing was deleted; say which run: detoxq delete ${run.id} --yes`,
@@ -43,8 +40,7 @@ cannot reach the queue says so, and the next worker does it.`,
           process.stderr.write('Nothing was deleted.\n');
           return 1;
         }
-        await deleteRun(database, run.id);
-        await clearQueue(context, run.id);
+        await handle.delete();
         const { rowsDone, rowErrors } = progress;
         if (options.json) {
           process.stdout.write(`${JSON.stringify({ run: run.id, results: rowsDone - rowErrors, rowErrors })}\n`);

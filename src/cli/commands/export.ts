@@ -1,18 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { type ExportedOutcome, exportRun, FAILED, lackText, missingRows } from '../../app/export-run.ts';
 import { UsageError } from '../../contract/errors.ts';
-import { OUTCOMES, type Outcome } from '../../contract/outcome.ts';
+import { OUTCOMES } from '../../contract/outcome.ts';
 import type { Run } from '../../contract/run.ts';
-import { type ExportRow, exportFormat, exportToFile, mergeByRow } from '../../report/index.ts';
+import { exportFormat } from '../../report/index.ts';
 import type { Connection } from '../../store/database.ts';
-import { readProgress } from '../../store/progress.ts';
-import { streamResults, streamRowErrors } from '../../store/results.ts';
 import { getRun } from '../../store/runs.ts';
-import { counted, formatCount } from '../../util/format.ts';
+import { counted } from '../../util/format.ts';
 import { withContext } from '../with-context.ts';
 import { checkExport, readByRuns } from './outputs.ts';
-
-const FAILED = 'failed';
-type Wanted = Outcome | typeof FAILED;
 
 export function addExportCommand(program: Command): void {
   program
@@ -43,7 +39,11 @@ Cells are written as they are. A spreadsheet runs cells that begin like a formul
         const run = await getRun(database, reference);
         await checkExport(options.out, await readByRuns(database, run));
         await requireDone(database, run, options);
-        const count = await exportToFile(options.out, exportRows(database, run.id, options.outcome), { csvSafe });
+        const count = await exportRun(database, run, options.out, {
+          outcomes: options.outcome,
+          csvSafe,
+          partial: true,
+        });
         process.stderr.write(`Wrote ${counted(count, 'row')} to ${options.out}.\n`);
       });
     });
@@ -51,40 +51,22 @@ Cells are written as they are. A spreadsheet runs cells that begin like a formul
 
 interface ExportOptions {
   readonly out: string;
-  readonly outcome?: Wanted[];
+  readonly outcome?: ExportedOutcome[];
   readonly csvSafe?: boolean;
   readonly partial?: boolean;
 }
 
 /** @throws UsageError for a run that lacks rows, unless its user knows */
-async function requireDone(database: Connection, { id, state }: Run, { out, partial }: ExportOptions): Promise<void> {
-  const { rowsDone, rowsTotal, rowsEnqueued } = await readProgress(database, id);
-  // Its ledger may have lost chunks since.
-  if (state === 'done' && rowsDone === rowsTotal) return;
-  const total = rowsTotal === null ? `at least ${formatCount(rowsEnqueued)}` : formatCount(rowsTotal);
-  const how = `run ${id} is ${state}: ${formatCount(rowsDone)} of ${total} rows are done`;
-  if (!partial) throw new UsageError(`${how}. To export those: detoxq export ${id} --out ${out} --partial`);
+async function requireDone(database: Connection, run: Run, { out, partial }: ExportOptions): Promise<void> {
+  const missing = await missingRows(database, run);
+  if (missing === null) return;
+  const how = lackText(missing.progress);
+  if (!partial) throw new UsageError(`${how}. To export those: detoxq export ${run.id} --out ${out} --partial`);
   process.stderr.write(`Note: ${how}; the others are not in the file.\n`);
 }
 
-/** The rows of a run as an export has them; all outcomes when none are named. */
-export function exportRows(
-  connection: Connection,
-  runId: string,
-  wanted?: readonly Wanted[],
-): AsyncIterable<ExportRow> {
-  if (wanted === undefined) return mergeByRow(streamResults(connection, runId), streamRowErrors(connection, runId));
-  const named = OUTCOMES.filter((outcome) => wanted.includes(outcome));
-  return mergeByRow(
-    named.length === 0 ? nothing() : streamResults(connection, runId, { outcomes: named }),
-    wanted.includes(FAILED) ? streamRowErrors(connection, runId) : nothing(),
-  );
-}
-
-async function* nothing(): AsyncGenerator<never> {}
-
-function outcomes(value: string): Wanted[] {
-  const known: readonly Wanted[] = [...OUTCOMES, FAILED];
+function outcomes(value: string): ExportedOutcome[] {
+  const known: readonly ExportedOutcome[] = [...OUTCOMES, FAILED];
   return value.split(',').map((part) => {
     const outcome = known.find((candidate) => candidate === part.trim());
     if (outcome === undefined) throw new InvalidArgumentError(`Outcomes are ${known.join(', ')}.`);

@@ -1,13 +1,13 @@
 import type { Context } from '../../app/context.ts';
+import { exportRun } from '../../app/export-run.ts';
 import { DetoxqError } from '../../contract/errors.ts';
 import type { Run } from '../../contract/run.ts';
-import { exportToFile, type RunReport, reportRun } from '../../report/index.ts';
+import { type RunReport, reportRun } from '../../report/index.ts';
 import { readSummary } from '../../store/progress.ts';
 import { counted } from '../../util/format.ts';
 import { asCalled } from '../as-called.ts';
 import { summaryText } from '../terminal/summary.ts';
 import { describeResults } from '../with-context.ts';
-import { exportRows } from './export.ts';
 
 const WITH_ROW_ERRORS = 3;
 
@@ -20,7 +20,7 @@ export async function finishJob(
   const { database } = context;
   const report = reportRun(run, await readSummary(database, run.id));
   // An export that fails does not cost the summary.
-  const failed = out === undefined ? null : await exportRun(context, run, out).then(() => null, failureOf);
+  const failed = out === undefined ? null : await exportWhole(context, run, out).then(() => null, failureOf);
   if (json) {
     process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } else {
@@ -60,9 +60,9 @@ function failureOf(error: unknown): { readonly error: unknown } {
 }
 
 /** Exports all rows of a run that is done, and says so. @throws DetoxqError that says how to export it again */
-export async function exportRun({ database }: Context, run: Run, out: string): Promise<void> {
+export async function exportWhole({ database }: Context, run: Run, out: string): Promise<void> {
   try {
-    const count = await exportToFile(out, exportRows(database, run.id));
+    const count = await exportRun(database, run, out, { partial: true });
     const rest = run.state === 'cancelled' ? ': the run is cancelled, and those that are not done are missing' : '';
     process.stderr.write(`Wrote ${counted(count, 'row')} to ${out}${rest}.\n`);
   } catch (error) {

@@ -1,5 +1,4 @@
-import type { Context } from '../../app/context.ts';
-import { doJob, type Job, type JobEnd } from '../../app/job.ts';
+import type { Job, JobEnd } from '../../app/job.ts';
 import { counted } from '../../util/format.ts';
 import { asCalled } from '../as-called.ts';
 import { listenForStop } from '../signals.ts';
@@ -8,19 +7,17 @@ import { createProgressDisplay } from '../terminal/progress.ts';
 /** A shell's code for a command that Ctrl-C ended. */
 export const INTERRUPTED = 130;
 
-/** Sees a run to its end, with a progress bar. Ctrl-C stops it in order, and the line that follows says how to go on. */
-export async function doJobHere(context: Context, job: Omit<Job, 'signal' | 'onProgress'>): Promise<JobEnd> {
+/** Shows the progress of a job. Ctrl-C stops it in order, and the line that follows says how to go on. */
+export async function withProgress(
+  job: (shown: Pick<Job, 'signal' | 'onProgress'>) => Promise<JobEnd>,
+): Promise<JobEnd> {
   const display = createProgressDisplay();
   const stop = listenForStop((text) => {
     display.end();
     process.stderr.write(`${text}\n`);
   });
   try {
-    const end = await doJob(context, {
-      ...job,
-      signal: stop.signal,
-      onProgress: (progress) => display.update(progress),
-    });
+    const end = await job({ signal: stop.signal, onProgress: (progress) => display.update(progress) });
     display.end();
     if (!end.ended) {
       const done = counted(end.rowsDone, 'row');

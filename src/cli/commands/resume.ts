@@ -1,21 +1,17 @@
 import type { Command } from 'commander';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
 import { enginePlace } from '../../app/engines.ts';
-import { version } from '../../config.ts';
+import { openRun } from '../../app/run-handle.ts';
 import { UsageError } from '../../contract/errors.ts';
-import { knownSettings } from '../../contract/features.ts';
 import type { Run } from '../../contract/run.ts';
-import { reopenDataset } from '../../producer/source.ts';
-import { changeRun, getRun, lacksChunks, reopenGaps } from '../../store/runs.ts';
+import { getRun, lacksChunks } from '../../store/runs.ts';
 import { asCalled } from '../as-called.ts';
 import { addEngineOptions, type EngineProcessOptions } from '../options/options.ts';
-import { sayNote } from '../terminal/say-note.ts';
 import { visible } from '../terminal/visible.ts';
 import { withContext } from '../with-context.ts';
 import { finishJob } from './finish.ts';
-import { doJobHere, INTERRUPTED } from './job.ts';
+import { INTERRUPTED, withProgress } from './job.ts';
 import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
-import { readLife } from './watch.ts';
 
 interface Options extends EngineProcessOptions {
   readonly detach?: boolean;
@@ -52,23 +48,12 @@ and one whose chunks are no longer all in the ledger from the first that is miss
           const { database } = context;
           const found = await getRun(database, reference);
           await checkExport(options.out, await readByRuns(database, found));
-          const gaps = await lacksChunks(database, found.id);
-          if (found.state === 'done' && !gaps) {
+          if (found.state === 'done' && !(await lacksChunks(database, found.id))) {
             process.stderr.write(`Run ${found.id} is done already.\n`);
             return finishJob(context, found, options);
           }
-          if (found.state === 'cancelled') {
-            throw new UsageError(`run ${found.id} is cancelled and cannot be resumed; begin a new run`);
-          }
-          if (options.detach) return detach(context, found, options);
-          const settings = knownSettings(found, `this detoxq (${version})`);
-          const models = await context.checkpoints.openSame(settings);
-          const dataset = found.rowsTotal === null || gaps ? await reopenDataset(found.source, sayNote) : null;
-          const begin = async () => {
-            const run = gaps ? await reopenGaps(database, found.id) : found;
-            return run.state === 'paused' ? changeRun(database, run.id, 'resume') : run;
-          };
-          const { run, ended } = await doJobHere(context, { settings, models, begin, dataset, place });
+          if (options.detach && found.state !== 'cancelled') return detach(context, found, options);
+          const { run, ended } = await withProgress((shown) => openRun(context, found.id).finish({ place, ...shown }));
           return ended ? finishJob(context, run, options) : INTERRUPTED;
         },
       );
@@ -77,8 +62,9 @@ and one whose chunks are no longer all in the ledger from the first that is miss
 
 /** Ends a pause and leaves the work to others; says what is missing for that. */
 async function detach(context: Context, found: Run, { json }: Options): Promise<number> {
-  const run = found.state === 'paused' ? await changeRun(context.database, found.id, 'resume') : found;
-  const { trouble } = await readLife(context, run);
+  const handle = openRun(context, found.id);
+  const run = await handle.resume();
+  const { trouble } = await handle.life();
   if (json) process.stdout.write(`${JSON.stringify({ run: run.id, state: run.state, trouble })}\n`);
   else {
     process.stdout.write(`Run ${run.id} is ${run.state}.\n`);

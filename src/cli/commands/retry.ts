@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { WORK_CONNECTIONS } from '../../app/context.ts';
 import { enginePlace } from '../../app/engines.ts';
+import { doJob } from '../../app/job.ts';
 import { version } from '../../config.ts';
 import { UsageError } from '../../contract/errors.ts';
 import { knownSettings } from '../../contract/features.ts';
@@ -9,8 +10,8 @@ import { getRun } from '../../store/runs.ts';
 import { counted, formatCount } from '../../util/format.ts';
 import { addEngineOptions, type EngineProcessOptions } from '../options/options.ts';
 import { withContext } from '../with-context.ts';
-import { exportRun, finishJob } from './finish.ts';
-import { doJobHere, INTERRUPTED } from './job.ts';
+import { exportWhole, finishJob } from './finish.ts';
+import { INTERRUPTED, withProgress } from './job.ts';
 import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
 
 interface Options extends EngineProcessOptions {
@@ -66,7 +67,7 @@ their text was never stored. Fix the source, and start a new run with them.`,
         };
         if (settings === null || models === null) {
           const rows = await reopen();
-          if (options.out !== undefined) await exportRun(context, run, options.out);
+          if (options.out !== undefined) await exportWhole(context, run, options.out);
           if (options.json) process.stdout.write(`${JSON.stringify({ run: run.id, rows, unreadable })}\n`);
           return 0;
         }
@@ -74,7 +75,9 @@ their text was never stored. Fix the source, and start a new run with them.`,
           await reopen();
           return run;
         };
-        const { ended } = await doJobHere(context, { settings, models, begin, dataset: null, place });
+        const { ended } = await withProgress((shown) =>
+          doJob(context, { settings, models, begin, dataset: null, place, ...shown }),
+        );
         return ended ? finishJob(context, await getRun(database, run.id), options) : INTERRUPTED;
       });
     });

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
 import { enginePlace } from '../../app/engines.ts';
+import { doJob } from '../../app/job.ts';
 import { prepareRun } from '../../app/new-run.ts';
 import { requireInputs } from '../../producer/input.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../options/options.ts';
 import { withContext } from '../with-context.ts';
 import { finishJob } from './finish.ts';
-import { doJobHere, INTERRUPTED } from './job.ts';
+import { INTERRUPTED, withProgress } from './job.ts';
 import { checkExport, readByRun, readByRuns } from './outputs.ts';
 import { mentionUnfinished } from './unfinished.ts';
 
@@ -51,7 +52,9 @@ It works on its own rows alone: a run that was left unfinished is mentioned, and
           if (options.out !== undefined) await checkExport(options.out, await readByRuns(context.database, null));
           await mentionUnfinished(context);
           const { create, ...prepared } = await prepareRun(context, files, requestOf(options), place);
-          const { run, ended } = await doJobHere(context, { ...prepared, begin: create, place });
+          const { run, ended } = await withProgress((shown) =>
+            doJob(context, { ...prepared, ...shown, begin: create, place }),
+          );
           return ended ? finishJob(context, run, options) : INTERRUPTED;
         },
       );

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from '../../app/context.ts';
+import { readLife } from '../../app/run-life.ts';
 import { DetoxqError, UsageError } from '../../contract/errors.ts';
 import { reportRun } from '../../report/index.ts';
 import { readProgress, readSummary } from '../../store/progress.ts';
@@ -9,7 +10,7 @@ import { summaryText } from '../terminal/summary.ts';
 import { outputTable } from '../terminal/table.ts';
 import { visible } from '../terminal/visible.ts';
 import { describeResults, withContext } from '../with-context.ts';
-import { readLife, reasonsToLeave, watchRun } from './watch.ts';
+import { reasonsToLeave, watchRun } from './watch.ts';
 
 const RUNS_LISTED = 20;
 
@@ -99,7 +100,7 @@ async function show(context: Context, reference: string, { json }: StatusOptions
   const summary = await readSummary(context.database, run.id);
   const report = reportRun(run, summary);
   const { chunksQueued, chunksActive, chunksDone } = summary.progress;
-  const { workers, trouble, unable } = await readLife(context, run);
+  const { workers, trouble, unable } = await readLife(context.database, run);
   if (json) {
     process.stdout.write(
       `${JSON.stringify({ ...report, chunksQueued, chunksActive, chunksDone, workers, trouble, unable }, null, 2)}\n`,

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { getRun } from '../../store/runs.ts';
-import { verifyRun } from '../../store/verify.ts';
+import { openRun } from '../../app/run-handle.ts';
 import { formatCount } from '../../util/format.ts';
 import { asCalled } from '../as-called.ts';
 import { withContext } from '../with-context.ts';
@@ -16,9 +15,9 @@ export function addVerifyCommand(program: Command): void {
       '\nExample:\n  detoxq verify latest\n\nExit code 1, with row numbers, when it is not complete.',
     )
     .action(async (reference: string, options: { json?: boolean }) => {
-      process.exitCode = await withContext({ reads: true }, async ({ database }) => {
-        const run = await getRun(database, reference);
-        const verdict = await verifyRun(database, run.id);
+      process.exitCode = await withContext({ reads: true }, async (context) => {
+        const run = await openRun(context, reference).details();
+        const verdict = await openRun(context, run.id).verify();
         if (options.json) {
           process.stdout.write(`${JSON.stringify({ run: run.id, ...verdict }, null, 2)}\n`);
         } else if (verdict.holds) {

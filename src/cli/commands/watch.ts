@@ -1,13 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Context } from '../../app/context.ts';
+import { hasEnded, type RunLife, readLife } from '../../app/run-life.ts';
 import { ServiceError } from '../../contract/errors.ts';
 import { OUTCOMES } from '../../contract/outcome.ts';
-import type { Run, RunProgress, RunState } from '../../contract/run.ts';
-import { findTrouble, seconds, unableWorkers } from '../../report/index.ts';
-import { readChunkFaults } from '../../store/chunk-faults.ts';
-import { readProgress } from '../../store/progress.ts';
-import { getRun } from '../../store/runs.ts';
-import { readProducer, readWorkers, SILENT_MS, type WorkerLife } from '../../store/workers.ts';
+import type { Run } from '../../contract/run.ts';
+import { seconds } from '../../report/index.ts';
+import { SILENT_MS } from '../../store/workers.ts';
 import { formatCount } from '../../util/format.ts';
 import { asCalled } from '../as-called.ts';
 import { listenForStop } from '../signals.ts';
@@ -19,29 +17,6 @@ import { visible } from '../terminal/visible.ts';
 const WATCH_EVERY_MS = 500;
 /** A restart of Postgres, not an outage. */
 const PATIENCE_MS = 60_000;
-const ENDED: readonly RunState[] = ['done', 'cancelled'];
-
-export interface RunLife {
-  readonly progress: RunProgress;
-  readonly workers: readonly WorkerLife[];
-  /** Why it does not come to its end by itself. */
-  readonly trouble: readonly string[];
-  /** Workers that leave the run to others, and why. */
-  readonly unable: readonly { readonly worker: string; readonly reason: string }[];
-}
-
-export async function readLife({ database }: Context, run: Run): Promise<RunLife> {
-  const progress = await readProgress(database, run.id);
-  const workers = await readWorkers(database);
-  const { rowsTotal } = progress;
-  // The totals come together, when the source was read to its end.
-  const chunksTotal = run.chunksTotal ?? (rowsTotal === null ? null : (await getRun(database, run.id)).chunksTotal);
-  const producer = await readProducer(database, run.id);
-  const faults = await readChunkFaults(database, run.id);
-  const trouble = findTrouble({ ...run, rowsTotal, chunksTotal }, progress, workers, producer, faults);
-  const unable = ENDED.includes(progress.state) ? [] : unableWorkers(run, workers);
-  return { progress, workers, trouble, unable };
-}
 
 /** Follows a run until it ends or Ctrl-C: on a terminal a bar with what is below it, elsewhere lines. */
 export async function watchRun(context: Context, run: Run): Promise<void> {
@@ -51,7 +26,7 @@ export async function watchRun(context: Context, run: Run): Promise<void> {
   try {
     let seenMs = performance.now();
     for (;;) {
-      const life = await readLife(context, run).catch((error: unknown) => {
+      const life = await readLife(context.database, run).catch((error: unknown) => {
         if (error instanceof ServiceError && performance.now() - seenMs < PATIENCE_MS) return null;
         throw error;
       });
@@ -67,7 +42,7 @@ export async function watchRun(context: Context, run: Run): Promise<void> {
         saidTrouble = trouble;
       }
       display.update(life.progress, (columns) => detailLines(life).map((line) => clip(line, columns - 1)));
-      if (ENDED.includes(life.progress.state) || stop.signal.aborted) break;
+      if (hasEnded(life.progress) || stop.signal.aborted) break;
       await pause(WATCH_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
     }
   } finally {

@@ -1,16 +1,8 @@
-import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { type Context, WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
-import { engineOpener, enginePlace } from '../../app/engines.ts';
-import { version } from '../../config.ts';
-import { ServiceError } from '../../contract/errors.ts';
-import { deviceName } from '../../contract/model-device.ts';
-import type { ChunkQueue } from '../../queue/queue.ts';
-import { createReconciler } from '../../queue/reconciler.ts';
-import { readProgress } from '../../store/progress.ts';
-import { openRuns } from '../../store/runs.ts';
-import { startWorker } from '../../worker/worker.ts';
+import { WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
+import { enginePlace } from '../../app/engines.ts';
+import { startRunningWorker } from '../../app/worker.ts';
 import { addEngineOptions, type EngineProcessOptions } from '../options/options.ts';
 import { listenForStop } from '../signals.ts';
 import { withContext } from '../with-context.ts';
@@ -39,52 +31,21 @@ SIGTERM and Ctrl-C: takes no new chunks, finishes those in work within DETOXQ_DR
 A second signal ends it at once; its chunks are delivered again when their locks run out.`,
     )
     .action(async (options: Options) => {
-      const place = enginePlace(options);
-      const { processes } = place;
       await withContext(
         { connections: WORK_CONNECTIONS, answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS, logLevel: 'info' },
         async (context) => {
-          const { database, log, config } = context;
-          const queue = await context.openQueue();
-          const name = `${hostname()}/${process.pid}`;
-          const stop = listenForStop((text) => log.info({ worker: name }, text));
-          const openEngines = engineOpener(context, { place, find: context.checkpoints.findAllowed });
-          const worker = await startWorker({ database, queue, openEngines, processes, name, log, version });
-          // Rows may be kept in another form by a newer schema.
-          const mayAdd = () => worker.outdated() === null;
-          const reconciler = createReconciler({ database, queue, log, mayAdd });
-          reconciler.start();
-          log.info({ worker: name, processes, device: deviceName(place.device) }, 'worker is ready');
+          const stop = listenForStop((text) => context.log.info({}, text));
+          const worker = await startRunningWorker(context, enginePlace(options));
           try {
             while (!stop.signal.aborted) {
-              if (options.exitWhenEmpty && (await isEmpty(context, queue))) break;
+              if (options.exitWhenEmpty && (await worker.isIdle())) break;
               await pause(LOOK_EVERY_MS, undefined, { signal: stop.signal }).catch(() => {});
             }
           } finally {
-            await reconciler.close();
-            const finished = await worker.drain(config.drainDeadlineMs);
-            log.info(
-              { worker: name, finished },
-              finished ? 'worker has finished what it had' : 'worker handed chunks back',
-            );
+            await worker.stop();
             stop.dispose();
           }
         },
       );
     });
-}
-
-/** False also while Postgres or Redis are away: then no one knows. */
-async function isEmpty({ database }: Context, queue: ChunkQueue): Promise<boolean> {
-  try {
-    if ((await queue.depth()) > 0) return false;
-    for (const runId of await openRuns(database)) {
-      const { chunksQueued, chunksActive } = await readProgress(database, runId);
-      if (chunksQueued + chunksActive > 0) return false;
-    }
-    return true;
-  } catch (error) {
-    if (error instanceof ServiceError) return false;
-    throw error;
-  }
 }
