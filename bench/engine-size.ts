@@ -14,7 +14,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import papaparse from 'papaparse';
 import type { Precision } from '../src/contract/models.ts';
-import { GENERATORS } from '../src/engine/architectures/registry.ts';
+import { classOf } from '../src/engine/architectures/registry.ts';
 import { readArchitecture } from '../src/engine/checkpoint/identity.ts';
 import { loadDetoxifier, loadScorer } from '../src/engine/index.ts';
 
@@ -45,7 +45,7 @@ function texts(count: number): string[] {
 async function measure(folder: string, precision: Precision, cacheFolder: string, count: number): Promise<Measured> {
   const options = { folder, name: basename(folder), precision, cacheFolder };
   const start = performance.now();
-  const generates = Object.hasOwn(GENERATORS, readArchitecture(folder));
+  const generates = classOf(readArchitecture(folder))?.generator !== undefined;
   const generation = { num_beams: 1, max_new_tokens: MAX_NEW_TOKENS };
   const detoxifier = generates ? await loadDetoxifier({ ...options, generation }) : null;
   const scorer = generates ? null : await loadScorer(options);

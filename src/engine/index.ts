@@ -1,7 +1,8 @@
 /** The door of this room: what an engine process and the commands that need no queue use of it. */
 export type { ToxicLabel } from './architectures/classifier.ts';
+export { PRINTED_BY } from './architectures/description.ts';
 export { ALIASES, findAlias, hubNameOf } from './catalog/aliases.ts';
-export { BUNDLED, bundledNames, bundledRoles, findCheckpoint, modelsFolder } from './catalog/catalog.ts';
+export { BUNDLED, bundledNames, findCheckpoint, modelsFolder } from './catalog/catalog.ts';
 export {
   checkpointFolder,
   DEFAULT_REVISION,
@@ -21,8 +22,8 @@ export { isModuleFile } from './checkpoint/config/module-files.ts';
 export { type CheckpointReference, identifyCheckpoint, readArchitecture } from './checkpoint/identity.ts';
 export { isCommit, PULL_RECORD } from './checkpoint/pull-record.ts';
 export { isShardName, openWeights, WEIGHT_FORMS, weightFiles } from './checkpoint/weights/weights.ts';
-export { PRINTED_BY } from './inspect/describe.ts';
 export { type InspectRequest, inspectCheckpoint, publishedConfig } from './inspect/inspect.ts';
+export { rolesOfCheckpoint } from './inspect/roles.ts';
 export { countTokens, surfaceVocabulary } from './inspect/vocabulary.ts';
 export { describeDevice } from './machine/device.ts';
 export { hasTunings } from './machine/tuning.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
-import { bartGenerator } from '../../src/engine/architectures/bart.ts';
+import { bartGenerator } from '../../src/engine/architectures/bart/graph.ts';
 import { encoderModel } from '../../src/engine/architectures/generator.ts';
 import { readFields } from '../../src/engine/checkpoint/config/fields.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { DeviceError, UsageError } from '../../src/contract/errors.ts';
 import { CPU, type Device } from '../../src/contract/model-device.ts';
 import type { Precision } from '../../src/contract/models.ts';
-import { GENERATORS } from '../../src/engine/architectures/registry.ts';
+import { classOf } from '../../src/engine/architectures/registry.ts';
 import { readFields } from '../../src/engine/checkpoint/config/fields.ts';
 import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
 import type { Tensors } from '../../src/engine/checkpoint/weights/tensors.ts';
@@ -21,7 +21,7 @@ import type { StepScores } from '../../src/engine/runtime/decoder.ts';
 import { openSession } from '../../src/engine/runtime/session.ts';
 import { createWholeGreedySearch } from '../../src/engine/runtime/whole-greedy.ts';
 import { createEngines } from '../../src/worker/engines.ts';
-import { TINY, TINY_GENERATORS, tinyReferences } from '../support/tiny-checkpoints.ts';
+import { TINY, TINY_CLASSIFIERS, TINY_GENERATORS, tinyReferences } from '../support/tiny-checkpoints.ts';
 
 /*
  * Graphs for devices that are not here: in fp32 they give what transformers gives, in fp16 nearly so. onnxruntime runs them
@@ -37,7 +37,7 @@ const tiny = (name: string, precision: Precision) => ({ folder: join(TINY, name)
 test.each(TINY_GENERATORS)('the whole search of %s as one graph gives the tokens of transformers', async (name) => {
   const loaded = await loadGenerator({ ...tiny(name, 'fp32'), generation: {} });
   const { generation, prompt, maxInputTokens: window, identity } = loaded;
-  const model = GENERATORS[identity.architecture]!(readFields(join(TINY, name, 'config.json')));
+  const model = classOf(identity.architecture)!.generator!(readFields(join(TINY, name, 'config.json')));
   const request = {
     folder: join(TINY, name),
     cacheFolder,
@@ -100,20 +100,17 @@ describe('fp16', () => {
     expect(await distance(name)).toBeLessThan(0.02);
   });
 
-  test.each(['tiny-bert', 'tiny-bert-labels', 'tiny-roberta'])(
-    '%s: logits within 0.01 of transformers',
-    async (name) => {
-      const model = await loadClassifier(tiny(name, 'fp16'));
-      const expected = tinyReferences(name);
-      const results = await model.classify(expected.map((row) => row.text));
-      results.forEach(({ logits }, i) => {
-        logits.forEach((logit, label) => {
-          expect(Math.abs(logit - (expected[i]?.logits[label] ?? NaN))).toBeLessThan(0.01);
-        });
+  test.each(TINY_CLASSIFIERS)('%s: logits within 0.01 of transformers', async (name) => {
+    const model = await loadClassifier(tiny(name, 'fp16'));
+    const expected = tinyReferences(name);
+    const results = await model.classify(expected.map((row) => row.text));
+    results.forEach(({ logits }, i) => {
+      logits.forEach((logit, label) => {
+        expect(Math.abs(logit - (expected[i]?.logits[label] ?? NaN))).toBeLessThan(0.01);
       });
-      await model.close();
-    },
-  );
+    });
+    await model.close();
+  });
 
   test('embeddings and likelihoods are nearly those of fp32', async () => {
     const texts = tinyReferences('tiny-gpt2').map((row) => row.text);
@@ -176,7 +173,7 @@ describe('a T5 whose activations are beyond half precision', () => {
   const LARGE = 2 ** 20;
   const name = 'tiny-t5';
   const folder = join(TINY, name);
-  const model = GENERATORS.T5ForConditionalGeneration!(readFields(join(folder, 'config.json')));
+  const model = classOf('T5ForConditionalGeneration')!.generator!(readFields(join(folder, 'config.json')));
 
   /** With feed-forward parts that give values a million times as large; also the types that the compiler stores. */
   async function tokensIn(precision: Precision) {
@@ -263,7 +260,7 @@ describe('what cannot be is refused', () => {
 
   test('a weight beyond half precision, by name', async () => {
     const identity = await identifyCheckpoint(tiny('tiny-bart', 'fp16'));
-    const model = GENERATORS[identity.architecture]!(readFields(join(TINY, 'tiny-bart', 'config.json')));
+    const model = classOf(identity.architecture)!.generator!(readFields(join(TINY, 'tiny-bart', 'config.json')));
     const request = { ...tiny('tiny-bart', 'fp16'), identity, portable: true, weightLimit: 0, options: 'beyond' };
     const compiling = compileCheckpoint(request, (source) => {
       const tensors: Tensors = {

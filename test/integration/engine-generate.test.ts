@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
-import { GENERATORS } from '../../src/engine/architectures/registry.ts';
+import { classOf } from '../../src/engine/architectures/registry.ts';
 import { readFields } from '../../src/engine/checkpoint/config/fields.ts';
 import { readGeneration } from '../../src/engine/checkpoint/config/generation.ts';
 import { loadDetoxifier } from '../../src/engine/index.ts';
@@ -39,7 +39,9 @@ function readCases(name: string): { texts: string[]; cases: Case[] } {
   return { texts: head.texts, cases };
 }
 
-describe.each(['tiny-bart', 'tiny-t5', 'tiny-gpt2'])('%s', (name) => {
+const names = readdirSync(join(FIXTURES, 'generation')).flatMap((file) => /^(tiny-.*)\.jsonl$/.exec(file)?.[1] ?? []);
+
+describe.each(names)('%s', (name) => {
   const { texts, cases } = readCases(name);
   let generator: LoadedGenerator;
   let decoder: Decoder;
@@ -51,7 +53,7 @@ describe.each(['tiny-bart', 'tiny-t5', 'tiny-gpt2'])('%s', (name) => {
 
   async function generate(options: GenerationOverrides) {
     const config = readFields(join(folderOf(name), 'config.json'));
-    const model = GENERATORS[generator.identity.architecture]!(config);
+    const model = classOf(generator.identity.architecture)!.generator!(config);
     const own = readFields(join(folderOf(name), 'generation_config.json'));
     const search = createSearch({
       decoder,

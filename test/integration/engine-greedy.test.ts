@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bartGenerator } from '../../src/engine/architectures/bart.ts';
+import { bartGenerator } from '../../src/engine/architectures/bart/graph.ts';
 import { encoderModel } from '../../src/engine/architectures/generator.ts';
 import { readFields } from '../../src/engine/checkpoint/config/fields.ts';
 import type { GreedyGeneration } from '../../src/engine/checkpoint/config/generation.ts';

@@ -6,7 +6,13 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/contract/models.ts';
 import { loadClassifier, loadEncoder, loadLanguageModel, loadScorer } from '../../src/engine/index.ts';
 import { expectNear } from '../support/expect-near.ts';
-import { TINY, tinyReferences } from '../support/tiny-checkpoints.ts';
+import {
+  TINY,
+  TINY_CLASSIFIERS,
+  TINY_ENCODERS,
+  TINY_LANGUAGE_MODELS,
+  tinyReferences,
+} from '../support/tiny-checkpoints.ts';
 
 /* Classifiers, sentence embeddings and the likelihood of texts, against transformers and against themselves in a batch. */
 
@@ -19,7 +25,7 @@ const checkpoint = (name: string, precision: Precision, maxBatchTokens = 256) =>
 };
 
 describe('in fp32 as in transformers', () => {
-  test.each(['tiny-roberta', 'tiny-bert', 'tiny-bert-labels'])('the logits and probabilities of %s', async (name) => {
+  test.each(TINY_CLASSIFIERS)('the logits and probabilities of %s', async (name) => {
     const expected = tinyReferences(name);
     const classifier = await loadClassifier(checkpoint(name, 'fp32'));
     const results = await classifier.classify(expected.map((row) => row.text));
@@ -31,7 +37,7 @@ describe('in fp32 as in transformers', () => {
     await classifier.close();
   });
 
-  test.each(['tiny-encoder', 'tiny-encoder-dense'])('the sentence embeddings of %s', async (name) => {
+  test.each(TINY_ENCODERS)('the sentence embeddings of %s', async (name) => {
     const expected = tinyReferences(name);
     const encoder = await loadEncoder(checkpoint(name, 'fp32'));
     const vectors = await encoder.embed(expected.map((row) => row.text));
@@ -42,7 +48,7 @@ describe('in fp32 as in transformers', () => {
     await encoder.close();
   });
 
-  test.each(['tiny-gpt2', 'tiny-gpt2-untied'])('the likelihood of texts by %s', async (name) => {
+  test.each(TINY_LANGUAGE_MODELS)('the likelihood of texts by %s', async (name) => {
     const expected = tinyReferences(name);
     const model = await loadLanguageModel(checkpoint(name, 'fp32'));
     const results = await model.logLikelihood([...expected.map((row) => row.text), '']);
@@ -80,13 +86,13 @@ async function open(
   padded: number,
 ): Promise<{ judge: Judge; close(): Promise<void> }> {
   const options = checkpoint(name, precision, padded);
-  if (name.includes('gpt2')) {
+  if (TINY_LANGUAGE_MODELS.includes(name)) {
     const model = await loadLanguageModel(options);
     const judge: Judge = async (texts) =>
       (await model.logLikelihood(texts)).map((result) => hex(Float64Array.of(result.logLikelihood)));
     return { judge, close: model.close };
   }
-  if (name.includes('encoder')) {
+  if (TINY_ENCODERS.includes(name)) {
     const encoder = await loadEncoder(options);
     return { judge: async (texts) => (await encoder.embed(texts)).map(hex), close: encoder.close };
   }
@@ -103,7 +109,7 @@ const texts = fc.uniqueArray(
 );
 
 describe.each<Precision>(['int8', 'fp32'])('%s', (precision) => {
-  test.each(['tiny-bert', 'tiny-bert-labels', 'tiny-encoder', 'tiny-encoder-dense', 'tiny-gpt2', 'tiny-gpt2-untied'])(
+  test.each([...TINY_CLASSIFIERS, ...TINY_ENCODERS, ...TINY_LANGUAGE_MODELS])(
     'what %s says is bitwise the same alone and in any batch',
     async (name) => {
       const alone = await open(name, precision, 1);

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CheckpointError, UsageError } from '../../src/contract/errors.ts';
-import { readBartConfig } from '../../src/engine/architectures/bart.ts';
-import { readBertConfig } from '../../src/engine/architectures/bert.ts';
+import { readBartConfig } from '../../src/engine/architectures/bart/config.ts';
+import { BERT_FAMILY, readBertConfig, windowOf } from '../../src/engine/architectures/bert/config.ts';
 import { findToxicLabel, readLabels } from '../../src/engine/architectures/classifier.ts';
-import { readGpt2Config } from '../../src/engine/architectures/gpt2.ts';
-import { readRobertaConfig } from '../../src/engine/architectures/roberta.ts';
-import { readT5Config } from '../../src/engine/architectures/t5.ts';
-import { bucketOf } from '../../src/engine/architectures/t5-positions.ts';
+import { readGpt2Config } from '../../src/engine/architectures/gpt2/config.ts';
+import { classOf } from '../../src/engine/architectures/registry.ts';
+import { ROBERTA_FAMILY } from '../../src/engine/architectures/roberta/config.ts';
+import { readT5Config } from '../../src/engine/architectures/t5/config.ts';
+import { bucketOf } from '../../src/engine/architectures/t5/positions.ts';
 import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/checkpoints');
@@ -19,8 +20,13 @@ function config(name: string, changes: object) {
 }
 
 const bart = (changes = {}) => readBartConfig(config('tiny-bart', changes));
-const bert = (changes = {}) => readBertConfig(config('tiny-roberta', changes));
-const roberta = (changes = {}) => readRobertaConfig(config('tiny-roberta', changes));
+const bert = (changes = {}) => readBertConfig(config('tiny-roberta', changes), BERT_FAMILY);
+const roberta = (changes = {}) => readBertConfig(config('tiny-roberta', changes), ROBERTA_FAMILY);
+/** What the engine says when it is to generate or classify with a config. */
+const generate = (name: string, changes: object) => {
+  const fields = config(name, changes);
+  return classOf(String(fields.raw('architectures')))!.generator!(fields);
+};
 
 describe('BART', () => {
   test('the shape of a checkpoint', () => {
@@ -52,8 +58,8 @@ describe('BART', () => {
     [{ d_model: '32' }, 'd_model is "32", not a whole number'],
     [{ decoder_layers: -1 }, 'decoder_layers'],
   ])('%j is refused', (changes, message) => {
-    expect(() => bart(changes)).toThrow(CheckpointError);
-    expect(() => bart(changes)).toThrow(`config.json: ${message}`);
+    expect(() => generate('tiny-bart', changes)).toThrow(CheckpointError);
+    expect(() => generate('tiny-bart', changes)).toThrow(`config.json: ${message}`);
   });
 });
 
@@ -64,6 +70,7 @@ test('an MBart means all three norms', () => {
 });
 
 describe('BERT and RoBERTa', () => {
+  const encode = (changes: object) => classOf('RobertaModel')!.encoder!(config('tiny-roberta', changes));
   const labels = (changes: object) => {
     const fields = config('tiny-roberta', changes);
     return { ...readLabels(fields), toxic: findToxicLabel(fields, readLabels(fields)).index };
@@ -74,8 +81,9 @@ describe('BERT and RoBERTa', () => {
       size: 48,
       vocabulary: 480,
       positionRows: 66,
-      padToken: 1,
-      positionsAfterPadding: true,
+      positionType: 'absolute',
+      padding: 1,
+      isDecoder: false,
       tokenTypes: 1,
       layers: 2,
       heads: 4,
@@ -84,10 +92,11 @@ describe('BERT and RoBERTa', () => {
       epsilon: 1e-5,
     });
     expect(bert({ pad_token_id: undefined, layer_norm_eps: undefined })).toMatchObject({
-      padToken: 0,
-      positionsAfterPadding: false,
+      padding: 0,
       epsilon: 1e-12,
     });
+    expect(windowOf(roberta(), ROBERTA_FAMILY)).toBe(64);
+    expect(windowOf(bert(), BERT_FAMILY)).toBe(66);
   });
 
   test('the toxic label is found by its name', () => {
@@ -131,8 +140,8 @@ describe('BERT and RoBERTa', () => {
     [{ num_attention_heads: 5 }, 'hidden_size 48 is no multiple'],
     [{ num_hidden_layers: 0 }, 'num_hidden_layers'],
   ])('%j is refused', (changes, message) => {
-    expect(() => roberta(changes)).toThrow(CheckpointError);
-    expect(() => roberta(changes)).toThrow(`config.json: ${message}`);
+    expect(() => encode(changes)).toThrow(CheckpointError);
+    expect(() => encode(changes)).toThrow(`config.json: ${message}`);
   });
 
   const MULTI = 'multi_label_classification';
@@ -163,6 +172,7 @@ describe('T5', () => {
       inner: 64,
       encoderLayers: 2,
       decoderLayers: 2,
+      projection: 'relu',
       gated: false,
       buckets: 32,
       maxDistance: 128,
@@ -179,7 +189,7 @@ describe('T5', () => {
     [{ relative_attention_max_distance: 16 }, 'relative_attention_max_distance 16 must be more than half of 32'],
     [{ d_kv: 0 }, 'd_kv'],
   ])('%j is refused', (changes, message) => {
-    expect(() => t5(changes)).toThrow(`config.json: ${message}`);
+    expect(() => generate('tiny-t5', changes)).toThrow(`config.json: ${message}`);
   });
 
   test('distances share buckets as in transformers', () => {
@@ -221,6 +231,6 @@ describe('GPT-2', () => {
     [{ quantization_config: {} }, 'quantization_config is set'],
     [{ n_head: 5 }, 'n_embd 32 is no multiple of n_head 5'],
   ])('%j is refused', (changes, message) => {
-    expect(() => gpt2(changes)).toThrow(`config.json: ${message}`);
+    expect(() => generate('tiny-gpt2', changes)).toThrow(`config.json: ${message}`);
   });
 });

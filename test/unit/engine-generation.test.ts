@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CheckpointError, UsageError } from '../../src/contract/errors.ts';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
-import { BART_GENERATION_DEFAULTS } from '../../src/engine/architectures/bart.ts';
+import { BART_GENERATION_DEFAULTS } from '../../src/engine/architectures/bart/graph.ts';
 import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
 import { isPlainGreedy, readGeneration } from '../../src/engine/checkpoint/config/generation.ts';
 

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, describe as group, it } from 'vitest';
 import { packageRoot } from '../../src/config.ts';
+import { namedParameters } from '../../src/engine/architectures/module.ts';
+import { describe } from '../../src/engine/architectures/registry.ts';
 import { bundledNames } from '../../src/engine/catalog/catalog.ts';
 import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
-import { describe } from '../../src/engine/inspect/describe.ts';
 import { checkHeader } from '../../src/engine/inspect/header.ts';
 import { inspectCheckpoint, publishedConfig } from '../../src/engine/inspect/inspect.ts';
-import { namedParameters } from '../../src/engine/inspect/module.ts';
+import { rolesOfCheckpoint } from '../../src/engine/inspect/roles.ts';
 import { runCli } from '../support/cli.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'detoxq-inspect-'));
@@ -56,6 +57,19 @@ group('what a checkpoint is', () => {
     const found = await inspect(bundled('nano-roberta'), 'nano-roberta');
     expect(found.traits).toMatchObject({ labels: ['neutral', 'toxic'], context: 256, family: 'encoder' });
     expect(found.use.roles).toEqual(['scorer']);
+  });
+
+  it('says what each bundled checkpoint is for', async () => {
+    const roles = Object.fromEntries(bundledNames(packageRoot).map((name) => [name, rolesOfCheckpoint(bundled(name))]));
+    expect(roles).toEqual({
+      'nano-bart': ['detoxifier'],
+      'nano-bert': ['scorer'],
+      'nano-fluency': ['fluency'],
+      'nano-gpt2': ['detoxifier'],
+      'nano-roberta': ['scorer'],
+      'nano-sim': ['similarity'],
+      'nano-t5': ['detoxifier'],
+    });
   });
 
   it('is known of a folder with only a config, and of a system that is not on disk', async () => {

@@ -23,16 +23,31 @@ export interface Classifier extends LabelConfig {
   graph(source: Source): Uint8Array;
 }
 
-/** Labels by `id2label`; without it two, or `num_labels`, named as transformers names them. */
+/** Ids and names of the labels by `id2label`, sorted by id; without it two labels, or `num_labels`, named as transformers names them. */
+function labelEntries(fields: Fields): [id: string, name: unknown][] {
+  const named = fields.raw('id2label');
+  if (typeof named === 'object' && named !== null) {
+    return Object.entries(named).sort(([a], [b]) => Number(a) - Number(b));
+  }
+  return Array.from({ length: fields.size('num_labels', 2) }, (_, id) => [String(id), `LABEL_${id}`]);
+}
+
+/** Names of the labels in the order of their ids, whatever the ids are. */
+export function labelNames(fields: Fields): string[] {
+  return labelEntries(fields).map(([, name]) => String(name));
+}
+
+/**
+ * The labels of a classifier and what its logits mean.
+ *
+ * @throws CheckpointError for labels without names, ids that are not 0, 1, …, and models that give no probabilities
+ */
 export function readLabels(fields: Fields): LabelConfig {
-  const names = fields.raw('id2label');
-  const entries = typeof names === 'object' && names !== null ? Object.entries(names) : null;
-  const count = entries?.length ?? fields.size('num_labels', 2);
-  const byId = new Map(entries ?? []);
-  const labels = Array.from({ length: count }, (_, label) => {
-    const name: unknown = entries === null ? `LABEL_${label}` : byId.get(String(label));
-    if (typeof name !== 'string') throw fields.error(`id2label has no name for label ${label} of ${count}`);
-    return name;
+  const entries = labelEntries(fields);
+  const count = entries.length;
+  const labels = entries.map(([id, name], label) => {
+    if (id === String(label) && typeof name === 'string') return name;
+    throw fields.error(`id2label has no name for label ${label} of ${count}`);
   });
   if (count === 0) throw fields.error('id2label names no label');
   const problem = fields.raw('problem_type') ?? 'single_label_classification';

@@ -31,6 +31,17 @@ export interface Generator {
   decoder(source: Source): DecoderPlan;
 }
 
+/** A generator that also says how likely a text is. */
+export interface LanguageModel extends Generator {
+  /** Token that a text begins and ends with. The tokenizer does not add it. */
+  readonly boundary: number;
+  /**
+   * Inputs: `tokens` int64 [rows, length], `mask` int32 [rows, length], `next` int64 [rows, length], the token after each.
+   * Outputs: `logits` fp32 [rows, length] of those, and `maxima` and `shares` fp32 [rows × length, slices] (see `ChosenTokens`).
+   */
+  likelihood(source: Source): Uint8Array;
+}
+
 /** `cross_mask` (0 for a token, -1e9 for padding), and the keys and values that each layer reads of the source. */
 export function crossSources(shape: DecoderShape): Cache[] {
   const dims = ['rows', shape.heads, 'length', shape.headSize];

@@ -1,43 +1,47 @@
+import type { Role } from '../../contract/inspection.ts';
 import type { Fields } from '../checkpoint/config/fields.ts';
-import { bartGenerator, mbartGenerator } from './bart.ts';
-import { bertClassifier, bertEncoder } from './bert.ts';
-import type { Classifier } from './classifier.ts';
-import type { Encoder } from './encoder.ts';
-import type { Generator } from './generator.ts';
-import { type Gpt2, gpt2Generator } from './gpt2.ts';
-import { robertaClassifier, robertaEncoder } from './roberta.ts';
-import { t5Generator } from './t5.ts';
+import type { Architecture, ModelClass } from './architecture.ts';
+import { BART } from './bart/index.ts';
+import { BERT } from './bert/index.ts';
+import type { Description } from './description.ts';
+import { GPT2 } from './gpt2/index.ts';
+import { ROBERTA } from './roberta/index.ts';
+import { T5 } from './t5/index.ts';
 
-/* How the config of a checkpoint is read, by the name in `architectures` of `config.json`. */
+/** Everything that the engine knows of architectures. The rest of the program asks here. */
+export const ARCHITECTURES: readonly Architecture[] = [BART, T5, GPT2, BERT, ROBERTA];
 
-type Readers<T> = Readonly<Record<string, (fields: Fields) => T>>;
+const CLASSES: ReadonlyMap<string, ModelClass> = new Map(
+  ARCHITECTURES.flatMap(({ classes }) => Object.entries(classes)),
+);
 
-export const GENERATORS: Readers<Generator> = {
-  BartForConditionalGeneration: bartGenerator,
-  GPT2LMHeadModel: gpt2Generator,
-  MBartForConditionalGeneration: mbartGenerator,
-  T5ForConditionalGeneration: t5Generator,
-};
+/** A model class by its name in `architectures` of `config.json`; undefined for a class that the engine does not know. */
+export function classOf(name: string): ModelClass | undefined {
+  return CLASSES.get(name);
+}
 
-/** Those that say how likely a text is. */
-export const LANGUAGE_MODELS: Readers<Gpt2> = {
-  GPT2LMHeadModel: gpt2Generator,
-};
+/** Names of all classes that can do something. */
+export function classNames(ability: keyof ModelClass): string[] {
+  return [...CLASSES].filter(([, known]) => known[ability] !== undefined).map(([name]) => name);
+}
 
-export const CLASSIFIERS: Readers<Classifier> = {
-  BertForSequenceClassification: bertClassifier,
-  RobertaForSequenceClassification: robertaClassifier,
-};
+/** What a checkpoint of a class can serve as, once its weights are trained for it. */
+export function rolesOf({ generator, classifier, encoder }: ModelClass): Role[] {
+  return [
+    ...(generator ? (['detoxifier'] as const) : []),
+    ...(classifier ? (['scorer', 'fluency'] as const) : []),
+    ...(encoder ? (['similarity'] as const) : []),
+  ];
+}
 
-export const ENCODERS: Readers<Encoder> = {
-  BertModel: bertEncoder,
-  BertForMaskedLM: bertEncoder,
-  BertForPreTraining: bertEncoder,
-  RobertaModel: robertaEncoder,
-  RobertaForMaskedLM: robertaEncoder,
-};
-
-/** The reader for a class, or undefined. */
-export function readerOf<T>(readers: Readers<T>, architecture: string): ((fields: Fields) => T) | undefined {
-  return Object.hasOwn(readers, architecture) ? readers[architecture] : undefined;
+/**
+ * Describes the modules of a class from its config.
+ *
+ * @throws CheckpointError for a class or a flag that is not known here, with what is
+ */
+export function describe(name: string, fields: Fields): Description {
+  const read = classOf(name)?.modules;
+  if (read !== undefined) return read(fields);
+  const known = classNames('modules').join(', ');
+  throw fields.error(`${name} is not a class whose modules are known here; known: ${known}`);
 }

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError } from '../../contract/errors.ts';
-import type { Role } from '../../contract/inspection.ts';
 import type { CheckpointSource } from '../../contract/models.ts';
 import { ALIASES, findAlias, hubNameOf } from './aliases.ts';
 import { findPulled } from './pulled.ts';
@@ -16,21 +15,6 @@ export function bundledNames(packageRoot: string): string[] {
     .filter((name) => isPlainName(name) && existsSync(join(folder, name, 'config.json')))
     .sort();
 }
-
-/** What a bundled checkpoint is for, by its name. */
-export function bundledRoles(name: string): readonly Role[] {
-  return BUNDLED_ROLES[name] ?? [];
-}
-
-const BUNDLED_ROLES: Readonly<Record<string, readonly Role[]>> = {
-  'nano-bart': ['detoxifier'],
-  'nano-t5': ['detoxifier'],
-  'nano-gpt2': ['detoxifier'],
-  'nano-roberta': ['scorer'],
-  'nano-bert': ['scorer'],
-  'nano-sim': ['similarity'],
-  'nano-fluency': ['fluency'],
-};
 
 /** Where pulled checkpoints lie. */
 export function modelsFolder(home: string): string {

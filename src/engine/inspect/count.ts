@@ -1,6 +1,6 @@
 import type { ParameterCounts, WeightMemory } from '../../contract/inspection.ts';
-import type { Description, Part } from './description.ts';
-import { namedParameters } from './module.ts';
+import type { Description, Part } from '../architectures/description.ts';
+import { namedParameters } from '../architectures/module.ts';
 
 const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 

@@ -1,8 +1,7 @@
 import type { HeaderCheck } from '../../contract/inspection.ts';
+import type { Description } from '../architectures/description.ts';
+import { namedParameters } from '../architectures/module.ts';
 import type { TensorInfo } from '../checkpoint/weights/tensors.ts';
-
-import type { Description } from './description.ts';
-import { namedParameters } from './module.ts';
 
 /**
  * Holds the header of the weights against the tree, as transformers does when it loads them: old spellings (`gamma`,

@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
-import type { Inspection, Role } from '../../contract/inspection.ts';
-import { findToxicLabel } from '../architectures/classifier.ts';
-import { CLASSIFIERS, ENCODERS, GENERATORS, readerOf } from '../architectures/registry.ts';
+import type { Inspection } from '../../contract/inspection.ts';
+import type { Description } from '../architectures/description.ts';
+import { printModule } from '../architectures/module.ts';
+import { describe } from '../architectures/registry.ts';
 import { type Fields, readFields } from '../checkpoint/config/fields.ts';
 import { countParameters, weightMemory } from './count.ts';
-import { describe } from './describe.ts';
-import type { Description } from './description.ts';
-import { printModule } from './module.ts';
+import { refusalOf } from './roles.ts';
 import { tokenizerFacts } from './tokenizer-facts.ts';
 import { useOf } from './use.ts';
 import { weightFacts } from './weight-facts.ts';
@@ -22,27 +21,6 @@ export interface InspectRequest {
   readonly configFile: string;
   /** Where hashes of weights are remembered. */
   readonly cacheFolder: string;
-}
-
-/** Reads a config as the engine does for a role; undefined where it runs no such class in it. */
-const RUNS: Readonly<Record<Role, (architecture: string) => ((fields: Fields) => unknown) | undefined>> = {
-  detoxifier: (architecture) => readerOf(GENERATORS, architecture),
-  scorer: (architecture) => {
-    const read = readerOf(CLASSIFIERS, architecture);
-    return read && ((fields) => findToxicLabel(fields, read(fields)));
-  },
-  similarity: (architecture) => readerOf(ENCODERS, architecture),
-  fluency: (architecture) => {
-    const read = readerOf(CLASSIFIERS, architecture);
-    return read && ((fields) => requireAcceptable(fields, read(fields).labels));
-  },
-};
-
-/** A judge of fluency needs the label that the judges of `evaluate` go by. */
-function requireAcceptable(fields: Fields, labels: readonly string[]): void {
-  if (!labels.some((label) => label.toLowerCase() === 'acceptable')) {
-    throw fields.error(`id2label names no label "acceptable" but ${labels.join(', ')}`);
-  }
 }
 
 /** What a published config does not say. */
@@ -107,18 +85,5 @@ function tryDescribe(architecture: string, fields: Fields): { description: Descr
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     return { description: null, reason: error.message };
-  }
-}
-
-/** Why the engine cannot run a checkpoint with this config in a role, in its own words; null where it can. */
-function refusalOf(role: Role, architecture: string, fields: Fields): string | null {
-  const read = RUNS[role](architecture);
-  if (read === undefined) return `the engine cannot run a ${architecture} as one`;
-  try {
-    read(fields);
-    return null;
-  } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
-    return error.message;
   }
 }

@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { TokenizerFacts } from '../../contract/inspection.ts';
+import { ARCHITECTURES } from '../architectures/registry.ts';
 import { isThere } from '../checkpoint/checkpoint-file.ts';
 import { type Fields, readFields } from '../checkpoint/config/fields.ts';
 import {
@@ -12,22 +13,13 @@ import {
 type Kind = TokenizerFacts['kind'];
 type Json = Readonly<Record<string, unknown>>;
 
-/** What transformers takes for a model type whose tokenizer is not on disk (models/auto/tokenization_auto.py). */
-const BY_MODEL_TYPE: Readonly<Record<string, Kind>> = {
-  bart: 'byte-level BPE',
-  roberta: 'byte-level BPE',
-  gpt2: 'byte-level BPE',
-  bert: 'WordPiece',
-  t5: 'Unigram',
-};
-
 /** transformers writes this, or more, for "no limit". */
 const NO_LIMIT = 1e15;
 
 /** @param folder null where only the config is known */
 export function tokenizerFacts(folder: string | null, modelType: string | null): TokenizerFacts {
   const unknown = {
-    kind: BY_MODEL_TYPE[modelType ?? ''] ?? null,
+    kind: ARCHITECTURES.find((known) => known.modelType === modelType)?.tokenizer ?? null,
     file: null,
     vocabulary: null,
     lowercases: null,

@@ -1,21 +1,7 @@
 import type { Inspection, Role, Use } from '../../contract/inspection.ts';
+import { classOf, rolesOf } from '../architectures/registry.ts';
 
 type Known = Pick<Inspection, 'name' | 'architecture' | 'traits' | 'weights' | 'tokenizer'>;
-
-/** What each class can serve as, once its weights are trained for it. */
-const ROLES: Readonly<Record<string, readonly Role[]>> = {
-  BartForConditionalGeneration: ['detoxifier'],
-  MBartForConditionalGeneration: ['detoxifier'],
-  T5ForConditionalGeneration: ['detoxifier'],
-  GPT2LMHeadModel: ['detoxifier'],
-  BertForSequenceClassification: ['scorer', 'fluency'],
-  RobertaForSequenceClassification: ['scorer', 'fluency'],
-  BertForMaskedLM: ['similarity'],
-  BertForPreTraining: ['similarity'],
-  RobertaForMaskedLM: ['similarity'],
-  BertModel: ['similarity'],
-  RobertaModel: ['similarity'],
-};
 
 /** OpenAI's own, by alias, hub id or pulled revision: language models that were trained for no task. */
 const PUBLISHED_GPT2 = /^(openai-community\/)?gpt2(-medium|-large|-xl)?(@|$)/;
@@ -36,9 +22,10 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
   const { architecture, traits, weights, tokenizer } = checkpoint;
   const name = /^[\w./@-]+$/.test(checkpoint.name) ? checkpoint.name : `'${checkpoint.name}'`;
   const nothing = (why: string): Use => ({ roles: [], advice: [`nothing${why}`] });
-  const roles = Object.hasOwn(ROLES, architecture) ? ROLES[architecture] : undefined;
+  const known = classOf(architecture);
   if (architecture === '') return nothing(': its config names no class');
-  if (roles === undefined) return nothing(`: ${architecture} is no class that detoxq knows`);
+  if (known === undefined) return nothing(`: ${architecture} is no class that detoxq knows`);
+  const roles = rolesOf(known);
   if (weights === null)
     return nothing(` yet: its weights are not here${isAlias(name) ? `; detoxq models pull ${name}` : ''}`);
   const lacks = weights.check?.missing ?? [];
@@ -55,7 +42,7 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
   const can = headless ? [] : roles.filter((role) => refusals.get(role) === null);
   const untrained = architecture.endsWith('Model') ? '' : ' (it was not trained for that)';
   const advice = can.map((role) => `${adviceFor(role, name)}${role === 'similarity' ? untrained : ''}`);
-  if (architecture === 'GPT2LMHeadModel' && can.length > 0) {
+  if (known.languageModel !== undefined && can.length > 0) {
     advice.push(`perplexity of texts: detoxq models score ${name} TEXT`);
   }
   const [first] = roles;

@@ -2,10 +2,10 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { WeightFacts } from '../../contract/inspection.ts';
+import type { Description } from '../architectures/description.ts';
 import { isThere } from '../checkpoint/checkpoint-file.ts';
 import { identifyCheckpoint } from '../checkpoint/identity.ts';
 import { openWeights, WEIGHT_FORMS, weightFiles } from '../checkpoint/weights/weights.ts';
-import type { Description } from './description.ts';
 import { checkHeader } from './header.ts';
 
 /**

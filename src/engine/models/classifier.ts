@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { ModelIdentity } from '../../contract/models.ts';
 import type { Classifier } from '../architectures/classifier.ts';
-import { CLASSIFIERS, ENCODERS, readerOf } from '../architectures/registry.ts';
+import { classNames, classOf } from '../architectures/registry.ts';
 import { readFields } from '../checkpoint/config/fields.ts';
 import { type CheckpointReference, identifyCheckpoint } from '../checkpoint/identity.ts';
 import { loadTokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
@@ -47,7 +47,7 @@ export interface LoadedClassifier {
 }
 
 /**
- * Loads a checkpoint of any class in `CLASSIFIERS`: compiles it if the cache has no graph of it, and opens a session.
+ * Loads a checkpoint of any class with a classifier head: compiles it if the cache has no graph of it, and opens a session.
  * Texts longer than `maxInputTokens` lose their end, as in transformers.
  */
 export async function loadClassifier(options: ClassifierOptions): Promise<LoadedClassifier> {
@@ -104,16 +104,16 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
  * @throws CheckpointError where the class has no classifier head, with the command that trains one
  */
 export function readClassifier(folder: string, architecture: string, role: string): Classifier {
-  const read = readerOf(CLASSIFIERS, architecture);
-  if (read) return read(readFields(join(folder, 'config.json')));
-  if (readerOf(ENCODERS, architecture)) {
+  const known = classOf(architecture);
+  if (known?.classifier) return known.classifier(readFields(join(folder, 'config.json')));
+  if (known?.encoder) {
     throw new CheckpointError(
       `${folder} is a ${architecture}, which has no classifier head, so it cannot be ${role}. Train one: ` +
         `python -m training.finetune --task classify --base ${folder} --out FOLDER`,
     );
   }
-  const known = Object.keys(CLASSIFIERS).join(' or a ');
-  throw new CheckpointError(`${folder} is a ${architecture}; ${role} must be a ${known}`);
+  const classes = classNames('classifier').join(' or a ');
+  throw new CheckpointError(`${folder} is a ${architecture}; ${role} must be a ${classes}`);
 }
 
 function softmax(logits: readonly number[]): number[] {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { ModelIdentity } from '../../contract/models.ts';
 import type { Encoder } from '../architectures/encoder.ts';
-import { ENCODERS, readerOf } from '../architectures/registry.ts';
+import { classNames, classOf } from '../architectures/registry.ts';
 import { readFields } from '../checkpoint/config/fields.ts';
 import { type PoolingConfig, readPooling } from '../checkpoint/config/pooling.ts';
 import { type CheckpointReference, identifyCheckpoint } from '../checkpoint/identity.ts';
@@ -36,15 +36,15 @@ export interface LoadedEncoder {
 }
 
 /**
- * Loads a checkpoint of any class in `ENCODERS` for sentence embeddings, as sentence-transformers would: the mean over the
+ * Loads a checkpoint of any encoder class for sentence embeddings, as sentence-transformers would: the mean over the
  * tokens, or what `modules.json` says. The product of two vectors is their cosine.
  */
 export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncoder> {
   const { folder, cacheFolder } = options;
   const identity = await identifyCheckpoint(options);
-  const read = readerOf(ENCODERS, identity.architecture);
+  const read = classOf(identity.architecture)?.encoder;
   if (!read) {
-    const classes = Object.keys(ENCODERS).join(', ');
+    const classes = classNames('encoder').join(', ');
     throw new CheckpointError(`${folder} is a ${identity.architecture}; an encoder must be one of ${classes}`);
   }
   const model = read(readFields(join(folder, 'config.json')));

@@ -4,7 +4,7 @@ import { CheckpointError } from '../../contract/errors.ts';
 import type { GenerationOverrides } from '../../contract/generation.ts';
 import type { ModelIdentity } from '../../contract/models.ts';
 import { encoderModel } from '../architectures/generator.ts';
-import { GENERATORS } from '../architectures/registry.ts';
+import { classNames, classOf } from '../architectures/registry.ts';
 import { isThere } from '../checkpoint/checkpoint-file.ts';
 import { type Fields, readFields } from '../checkpoint/config/fields.ts';
 import { type Generation, readGeneration } from '../checkpoint/config/generation.ts';
@@ -58,7 +58,7 @@ export interface LoadedGenerator {
   close(): Promise<void>;
 }
 
-/** Compiles a checkpoint of any class in `GENERATORS` if the cache has no graphs of it. */
+/** Compiles a checkpoint of any class that generates if the cache has no graphs of it. */
 export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGenerator> {
   const { folder, cacheFolder, scales, onScale } = options;
   const identity = await identifyCheckpoint(options);
@@ -151,9 +151,9 @@ export function checkGeneration(folder: string, architecture: string, overrides:
 }
 
 function readModel(folder: string, architecture: string, overrides: GenerationOverrides) {
-  const read = GENERATORS[architecture];
+  const read = classOf(architecture)?.generator;
   if (!read) {
-    const known = Object.keys(GENERATORS).join(', ');
+    const known = classNames('generator').join(', ');
     throw new CheckpointError(`${folder} is a ${architecture}; a detoxifier must be one of ${known}`);
   }
   const config = readFields(join(folder, 'config.json'));

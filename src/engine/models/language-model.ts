@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { ModelIdentity } from '../../contract/models.ts';
-import { LANGUAGE_MODELS, readerOf } from '../architectures/registry.ts';
+import { classNames, classOf } from '../architectures/registry.ts';
 import { readFields } from '../checkpoint/config/fields.ts';
 import { type CheckpointReference, identifyCheckpoint, readArchitecture } from '../checkpoint/identity.ts';
 import { loadTokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
@@ -38,18 +38,18 @@ export interface LoadedLanguageModel {
   close(): Promise<void>;
 }
 
-/** Whether a folder holds a checkpoint of a class in `LANGUAGE_MODELS`. */
+/** Whether a folder holds a checkpoint that says how likely texts are. */
 export function isLanguageModel(folder: string): boolean {
-  return readerOf(LANGUAGE_MODELS, readArchitecture(folder)) !== undefined;
+  return classOf(readArchitecture(folder))?.languageModel !== undefined;
 }
 
-/** Loads a checkpoint of any class in `LANGUAGE_MODELS` to ask how likely texts are. */
+/** Loads a checkpoint of a language model to ask how likely texts are. */
 export async function loadLanguageModel(options: LanguageModelOptions): Promise<LoadedLanguageModel> {
   const { folder, cacheFolder } = options;
   const identity = await identifyCheckpoint(options);
-  const read = readerOf(LANGUAGE_MODELS, identity.architecture);
+  const read = classOf(identity.architecture)?.languageModel;
   if (!read) {
-    const known = Object.keys(LANGUAGE_MODELS).join(' or a ');
+    const known = classNames('languageModel').join(' or a ');
     throw new CheckpointError(`${folder} is a ${identity.architecture}; a language model must be a ${known}`);
   }
   const model = read(readFields(join(folder, 'config.json')));

@@ -1,5 +1,5 @@
 import type { ModelIdentity } from '../../contract/models.ts';
-import { ENCODERS, GENERATORS, readerOf } from '../architectures/registry.ts';
+import { classOf } from '../architectures/registry.ts';
 import { type CheckpointReference, readArchitecture } from '../checkpoint/identity.ts';
 import { loadClassifier } from './classifier.ts';
 import { loadEncoder } from './encoder.ts';
@@ -25,7 +25,8 @@ export async function prepareCheckpoint(reference: CheckpointReference): Promise
 /** As what it is used first: a class that generates has graphs for other uses, too, which are made when they are asked for. */
 function load(reference: CheckpointReference): Promise<Prepared & { close(): Promise<void> }> {
   const architecture = readArchitecture(reference.folder);
-  if (readerOf(GENERATORS, architecture)) return loadGenerator({ ...reference, generation: {} });
-  if (readerOf(ENCODERS, architecture)) return loadEncoder(reference);
+  const known = classOf(architecture);
+  if (known?.generator) return loadGenerator({ ...reference, generation: {} });
+  if (known?.encoder) return loadEncoder(reference);
   return loadClassifier(reference);
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Sizes } from '../../contract/device.ts';
-import { ENCODERS, GENERATORS, readerOf } from '../architectures/registry.ts';
+import { classOf } from '../architectures/registry.ts';
 import { readFields } from '../checkpoint/config/fields.ts';
 import { type CheckpointReference, identifyCheckpoint, readArchitecture } from '../checkpoint/identity.ts';
 import { defaultSizes } from '../machine/sizes.ts';
@@ -23,7 +23,8 @@ export interface TunableModel {
 export function readModel(folder: string): TunableModel {
   const architecture = readArchitecture(folder);
   const fields = readFields(join(folder, 'config.json'));
-  const generator = readerOf(GENERATORS, architecture)?.(fields);
+  const known = classOf(architecture);
+  const generator = known?.generator?.(fields);
   if (generator) {
     const { size: features, vocabulary, inputPositions, defaultWindow } = generator;
     const sizes = ['maxBatchTokens', 'maxRows', 'stepsPerCall', 'keepGoingAbove', 'maxHypotheses'] as const;
@@ -36,7 +37,7 @@ export function readModel(folder: string): TunableModel {
       window: Math.min(inputPositions, defaultWindow),
     };
   }
-  const encoder = readerOf(ENCODERS, architecture)?.(fields);
+  const encoder = known?.encoder?.(fields);
   const { size: features, vocabulary, window } = encoder ?? readClassifier(folder, architecture, 'a model for texts');
   const graph = encoder ? 'embeddings.onnx' : 'classifier.onnx';
   return { graph, generates: false, sizes: ['maxBatchTokens'], features, vocabulary, window };

@@ -7,7 +7,6 @@ import type { Precision } from '../../../contract/models.ts';
 import {
   ALIASES,
   bundledNames,
-  bundledRoles,
   DEFAULT_REVISION,
   findTemplate,
   hasTunings,
@@ -16,6 +15,7 @@ import {
   type PulledCheckpoint,
   readArchitecture,
   readFields,
+  rolesOfCheckpoint,
   sizesOfCheckpoint,
   TEXT_ALONE,
 } from '../../../engine/index.ts';
@@ -64,7 +64,7 @@ function listModels(home: string): Listed[] {
   const pulled = listPulled(modelsFolder(home));
   const bundled = bundledNames(packageRoot).map((name): Listed => {
     const folder = join(packageRoot, 'models', name);
-    const roles = bundledRoles(name);
+    const roles = rolesOfCheckpoint(folder);
     const prompt = promptOf(folder, name);
     return { name, kind: 'bundled', roles, prompt, hub: null, revisions: [], commit: null, ...onDisk(folder) };
   });

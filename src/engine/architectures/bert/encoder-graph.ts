@@ -1,65 +1,15 @@
-import type { Fields } from '../checkpoint/config/fields.ts';
-import type { Tensors } from '../checkpoint/weights/tensors.ts';
-import { additiveMask, attendAll, attendFromOne, closeAttention, feedForward, projectAll } from '../compile/blocks.ts';
-import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
-import { createGraph, type Graph } from '../onnx/graph.ts';
-import { readActivation } from './activations.ts';
-
-/** Shape of the encoder that BERT and RoBERTa have in common (transformers, models/bert and models/roberta). */
-export interface BertShape {
-  readonly size: number;
-  readonly vocabulary: number;
-  readonly positionRows: number;
-  readonly padToken: number;
-  /**
-   * Positions count the tokens that are not padding, from `padToken + 1` on, as RoBERTa's do: the first rows of the table are
-   * never used. BERT's count all, from 0.
-   */
-  readonly positionsAfterPadding: boolean;
-  readonly tokenTypes: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly inner: number;
-  readonly activation: Activation;
-  readonly epsilon: number;
-}
-
-/** Defaults are those of BertConfig and RobertaConfig, where they agree. */
-export function readBertShape(
-  fields: Fields,
-  family: { readonly vocabulary: number; readonly padToken: number; readonly positionsAfterPadding: boolean },
-): BertShape {
-  if (fields.string('position_embedding_type', 'absolute') !== 'absolute') {
-    throw fields.error('position_embedding_type must be "absolute"');
-  }
-  if (fields.boolean('is_decoder', false)) {
-    throw fields.error('is_decoder = true is not supported: an encoder reads both ways');
-  }
-  if (fields.raw('quantization_config') !== undefined) {
-    throw fields.error('quantization_config is set: only float weights can be read');
-  }
-  const size = fields.size('hidden_size', 768);
-  const heads = fields.size('num_attention_heads', 12);
-  if (size % heads !== 0) throw fields.error(`hidden_size ${size} is no multiple of num_attention_heads ${heads}`);
-  return {
-    size,
-    heads,
-    activation: readActivation(fields, 'hidden_act', 'gelu'),
-    vocabulary: fields.size('vocab_size', family.vocabulary),
-    positionRows: fields.size('max_position_embeddings', 512),
-    padToken: fields.raw('pad_token_id') == null ? family.padToken : fields.integer('pad_token_id'),
-    positionsAfterPadding: family.positionsAfterPadding,
-    tokenTypes: fields.size('type_vocab_size', 2),
-    layers: fields.size('num_hidden_layers', 12),
-    inner: fields.size('intermediate_size', 3072),
-    epsilon: fields.number('layer_norm_eps', 1e-12),
-  };
-}
-
-/** Longest input in tokens. */
-export function windowOf({ positionRows, padToken, positionsAfterPadding }: BertShape): number {
-  return positionsAfterPadding ? positionRows - padToken - 1 : positionRows;
-}
+import type { Tensors } from '../../checkpoint/weights/tensors.ts';
+import {
+  additiveMask,
+  attendAll,
+  attendFromOne,
+  closeAttention,
+  feedForward,
+  projectAll,
+} from '../../compile/blocks.ts';
+import { createLayers, type Layers, type Source } from '../../compile/layers.ts';
+import { createGraph, type Graph } from '../../onnx/graph.ts';
+import type { RunnableBert } from './config.ts';
 
 /**
  * The encoder's tensors without the prefix that classes with a head give them; and under today's names for the norms, which
@@ -100,7 +50,7 @@ export interface BertGraph {
  * @param wanted of which tokens the hidden values are needed. For the first alone, only that is computed in the last layer:
  *   exact, and 8 % faster on a base-size model.
  */
-export function bertGraph(source: Source, config: BertShape, wanted: 'first' | 'all'): BertGraph {
+export function bertGraph(source: Source, config: RunnableBert, wanted: 'first' | 'all'): BertGraph {
   const graph = createGraph('classifier');
   const layers = createLayers(graph, graph, source);
   const { size, heads } = config;
@@ -147,7 +97,7 @@ export function bertGraph(source: Source, config: BertShape, wanted: 'first' | '
 }
 
 /** Words + positions + token type 0, normalised; fp32 [tokens, size]. */
-function embed(layers: Layers, config: BertShape): string {
+function embed(layers: Layers, config: RunnableBert): string {
   const { size, vocabulary, positionRows, tokenTypes, epsilon } = config;
   const { graph, tensors } = layers;
   const words = layers.table('embeddings.word_embeddings.weight', [vocabulary, size]);
@@ -168,7 +118,7 @@ function embed(layers: Layers, config: BertShape): string {
  * Rows of the position table. As in transformers, RoBERTa's position of the padding token itself, should a text hold it, is
  * `padToken`.
  */
-function positionsOf(graph: Graph, { padToken, positionsAfterPadding }: BertShape): string {
+function positionsOf(graph: Graph, { padToken, positionsAfterPadding }: RunnableBert): string {
   if (!positionsAfterPadding) {
     const length = graph.op('Squeeze', [graph.op('Shape', ['tokens'], { start: 1, end: 2 })]);
     return graph.op('Range', [graph.constant('i64', 0), length, graph.constant('i64', 1)]);

@@ -1,23 +1,13 @@
-import type { Fields } from '../checkpoint/config/fields.ts';
-import { type BertParts, bertParts, classifierObjective, OBSOLETE } from './bert-layers.ts';
-import { type Description, labelsOf, type Part } from './description.ts';
-import { block, linear, own } from './module.ts';
-
-const read = (fields: Fields): BertParts =>
-  bertParts(fields, { prefix: 'Bert', defaults: { vocabulary: 30522, padding: 0 }, paddedPositions: false });
-
-function part(name: string): Part {
-  const inside = name.replace(/^bert\./, '');
-  if (inside.startsWith('embeddings.')) return 'embeddings';
-  if (inside.startsWith('encoder.')) return 'encoder';
-  return inside.startsWith('pooler.') ? 'pooler' : 'head';
-}
-
-const common = { buffers: new Map(), obsolete: OBSOLETE, part } as const;
+import type { Fields } from '../../checkpoint/config/fields.ts';
+import { labelNames } from '../classifier.ts';
+import type { Description } from '../description.ts';
+import { block, linear, own } from '../module.ts';
+import { BERT_FAMILY } from './config.ts';
+import { type BertParts, bertParts, classifierObjective } from './layers.ts';
 
 export function describeBertClassifier(fields: Fields): Description {
-  const { width, headDropout, model, traits } = read(fields);
-  const labels = labelsOf(fields);
+  const { width, headDropout, model, traits, common } = bertParts(fields, BERT_FAMILY);
+  const labels = labelNames(fields);
   return {
     ...common,
     tree: block('BertForSequenceClassification', {
@@ -25,7 +15,6 @@ export function describeBertClassifier(fields: Fields): Description {
       dropout: headDropout,
       classifier: linear(width, labels.length),
     }),
-    base: 'bert',
     shared: new Map(),
     traits: { ...traits, objective: classifierObjective(fields, labels), labels, tied: null },
   };
@@ -50,30 +39,28 @@ function languageModelHead(fields: Fields, { width, vocabulary, act, norm }: Ber
 }
 
 export function describeBertMasked(fields: Fields): Description {
-  const parts = read(fields);
+  const parts = bertParts(fields, BERT_FAMILY);
   const { tied, module, shared } = languageModelHead(fields, parts);
   return {
-    ...common,
+    ...parts.common,
     tree: block('BertForMaskedLM', {
       bert: parts.model(false),
       cls: block('BertOnlyMLMHead', { predictions: module }),
     }),
-    base: 'bert',
     shared,
     traits: { ...parts.traits, objective: 'the tokens behind [MASK]', labels: null, tied },
   };
 }
 
 export function describeBertPreTraining(fields: Fields): Description {
-  const parts = read(fields);
+  const parts = bertParts(fields, BERT_FAMILY);
   const { tied, module, shared } = languageModelHead(fields, parts);
   return {
-    ...common,
+    ...parts.common,
     tree: block('BertForPreTraining', {
       bert: parts.model(true),
       cls: block('BertPreTrainingHeads', { predictions: module, seq_relationship: linear(parts.width, 2) }),
     }),
-    base: 'bert',
     shared,
     traits: {
       ...parts.traits,
@@ -85,11 +72,10 @@ export function describeBertPreTraining(fields: Fields): Description {
 }
 
 export function describeBertModel(fields: Fields): Description {
-  const { model, traits } = read(fields);
+  const { model, traits, common } = bertParts(fields, BERT_FAMILY);
   return {
     ...common,
     tree: model(true),
-    base: 'bert',
     shared: new Map(),
     traits: { ...traits, objective: 'a vector for each token', labels: null, tied: null },
   };

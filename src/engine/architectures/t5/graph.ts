@@ -1,9 +1,10 @@
-import type { Fields } from '../checkpoint/config/fields.ts';
-import type { Tensors } from '../checkpoint/weights/tensors.ts';
-import { type AttentionShape, attendAll, attendFromOne, projectAll } from '../compile/blocks.ts';
-import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
-import { createLayers, type Layers, type Operand, type Source } from '../compile/layers.ts';
-import type { Graph } from '../onnx/graph.ts';
+import type { Fields } from '../../checkpoint/config/fields.ts';
+import type { Tensors } from '../../checkpoint/weights/tensors.ts';
+import { type AttentionShape, attendAll, attendFromOne, projectAll } from '../../compile/blocks.ts';
+import type { DecoderPlan, Step, StepResult } from '../../compile/decoder-plan.ts';
+import { createLayers, type Layers, type Operand, type Source } from '../../compile/layers.ts';
+import type { Graph } from '../../onnx/graph.ts';
+import { refuseQuantized } from '../config-fields.ts';
 import {
   appendToCache,
   cachesOf,
@@ -12,64 +13,31 @@ import {
   crossValues,
   type Generator,
   tokenInputs,
-} from './generator.ts';
-import { relativeBias } from './t5-positions.ts';
-
-/** Shape of a `T5ForConditionalGeneration` (transformers, models/t5): T5, T5 v1.1, Flan-T5. */
-export interface T5Config {
-  readonly size: number;
-  readonly vocabulary: number;
-  readonly heads: number;
-  readonly headSize: number;
-  readonly inner: number;
-  readonly encoderLayers: number;
-  readonly decoderLayers: number;
-  /** relu, or gelu_new of one projection times another. */
-  readonly gated: boolean;
-  readonly buckets: number;
-  readonly maxDistance: number;
-  readonly epsilon: number;
-  readonly tied: boolean;
-}
+} from '../generator.ts';
+import { readT5Config, type T5Config } from './config.ts';
+import { relativeBias } from './positions.ts';
 
 /** What T5Config of transformers sets when `config.json` is silent. */
 const GENERATION_DEFAULTS = { pad_token_id: 0, eos_token_id: 1 } as const;
 /** Positions are relative, so no table ends anywhere; this is what the published checkpoints were trained with. */
 const DEFAULT_WINDOW = 512;
 
-export function readT5Config(fields: Fields): T5Config {
-  const projection = fields.string('feed_forward_proj', 'relu');
+function readRunnable(fields: Fields): T5Config {
+  const config = readT5Config(fields);
+  const { projection, buckets, maxDistance } = config;
   if (projection !== 'relu' && projection !== 'gated-gelu') {
     throw fields.error(`feed_forward_proj "${projection}" is not supported: relu and gated-gelu are`);
   }
-  if (fields.raw('quantization_config') !== undefined) {
-    throw fields.error('quantization_config is set: only float weights can be read');
-  }
-  const encoderLayers = fields.size('num_layers', 6);
-  const buckets = fields.size('relative_attention_num_buckets', 32);
+  refuseQuantized(fields);
   if (buckets % 4 !== 0) throw fields.error(`relative_attention_num_buckets ${buckets} is no multiple of 4`);
-  const maxDistance = fields.size('relative_attention_max_distance', 128);
   if (maxDistance <= buckets / 2) {
     throw fields.error(`relative_attention_max_distance ${maxDistance} must be more than half of ${buckets} buckets`);
   }
-  return {
-    size: fields.size('d_model', 512),
-    vocabulary: fields.size('vocab_size', 32128),
-    heads: fields.size('num_heads', 8),
-    headSize: fields.size('d_kv', 64),
-    inner: fields.size('d_ff', 2048),
-    encoderLayers,
-    decoderLayers: fields.raw('num_decoder_layers') == null ? encoderLayers : fields.size('num_decoder_layers'),
-    gated: projection === 'gated-gelu',
-    buckets,
-    maxDistance,
-    epsilon: fields.number('layer_norm_epsilon', 1e-6),
-    tied: fields.boolean('tie_word_embeddings', true),
-  };
+  return config;
 }
 
 export function t5Generator(fields: Fields): Generator {
-  const config = readT5Config(fields);
+  const config = readRunnable(fields);
   return {
     shape: { layers: config.decoderLayers, heads: config.heads, headSize: config.headSize },
     size: config.size,

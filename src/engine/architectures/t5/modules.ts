@@ -1,35 +1,28 @@
-import type { Fields } from '../checkpoint/config/fields.ts';
-import { activation, type Description, layerCount, layers } from './description.ts';
-import { block, dropout, embedding, linear, list, type Module, own } from './module.ts';
+import type { Fields } from '../../checkpoint/config/fields.ts';
+import { printedActivation } from '../config-fields.ts';
+import type { Description } from '../description.ts';
+import { block, dropout, embedding, linear, list, type Module, own, repeat } from '../module.ts';
+import { readT5Config } from './config.ts';
 
-/** T5ForConditionalGeneration (transformers, models/t5/modeling_t5.py) as it prints without apex; defaults of T5Config. */
+/** T5ForConditionalGeneration (transformers, models/t5/modeling_t5.py) as it prints without apex. */
 export function describeT5(fields: Fields): Description {
-  const width = fields.size('d_model', 512);
-  const vocabulary = fields.size('vocab_size', 32128);
-  const size = fields.size('d_kv', 64);
-  const inner = fields.size('d_ff', 2048);
-  const encoderLayers = layerCount(fields, 'num_layers', 6);
-  const decoderLayers =
-    fields.integerOrNull('num_decoder_layers') === null
-      ? encoderLayers
-      : layerCount(fields, 'num_decoder_layers', encoderLayers);
-  const heads = fields.size('num_heads', 8);
-  const buckets = fields.size('relative_attention_num_buckets', 32);
+  const config = readT5Config(fields);
+  const { size: width, vocabulary, heads, headSize, inner, encoderLayers, decoderLayers } = config;
+  const { projection, gated, buckets, maxDistance, tied } = config;
+  const activation = projection === 'gated-gelu' ? 'gelu_new' : projection.replace(/^gated-/, '');
   const drop = dropout(fields.number('dropout_rate', 0.1));
-  const tied = fields.boolean('tie_word_embeddings', true);
-  const { gated, function_ } = readFeedForward(fields);
 
   const words = embedding(vocabulary, width);
   const norm = { ...block('T5LayerNorm', {}), parameters: [own('weight', [width])] };
   const attention = (withPositions: boolean) =>
     block('T5Attention', {
-      q: linear(width, heads * size, false),
-      k: linear(width, heads * size, false),
-      v: linear(width, heads * size, false),
-      o: linear(heads * size, width, false),
+      q: linear(width, heads * headSize, false),
+      k: linear(width, heads * headSize, false),
+      v: linear(width, heads * headSize, false),
+      o: linear(heads * headSize, width, false),
       ...(withPositions ? { relative_attention_bias: embedding(buckets, heads) } : {}),
     });
-  const act = activation(fields, 'feed_forward_proj', function_);
+  const act = printedActivation(fields, 'feed_forward_proj', activation);
   const dense = gated
     ? block('T5DenseGatedActDense', {
         wi_0: linear(width, inner, false),
@@ -50,8 +43,8 @@ export function describeT5(fields: Fields): Description {
     block('T5Stack', {
       embed_tokens: words,
       block: list(
-        // The first layer's table of positions serves them all.
-        layers(count, (index) =>
+        // All layers use the table of positions of the first one.
+        repeat(count, (index) =>
           block('T5Block', {
             layer: list([
               sublayer('T5LayerSelfAttention', 'SelfAttention', attention(index === 0)),
@@ -90,15 +83,15 @@ export function describeT5(fields: Fields): Description {
       encoderLayers,
       decoderLayers,
       heads,
-      headSize: size,
+      headSize,
       width,
       inner,
       gated,
       norm: 'RMSNorm',
       normPlace: 'before each sublayer',
-      positions: `relative, ${buckets} buckets up to ${fields.size('relative_attention_max_distance', 128)} tokens`,
+      positions: `relative, ${buckets} buckets up to ${maxDistance} tokens`,
       context: null,
-      activation: function_,
+      activation,
       biases: false,
       tied,
       objective: 'the target text, token by token, given the source',
@@ -106,12 +99,4 @@ export function describeT5(fields: Fields): Description {
       vocabulary,
     },
   };
-}
-
-/** `relu` or `gated-gelu`, which means gelu_new (T5Config). */
-function readFeedForward(fields: Fields): { readonly gated: boolean; readonly function_: string } {
-  const name = fields.string('feed_forward_proj', 'relu');
-  const gated = name.startsWith('gated-');
-  const rest = gated ? name.slice('gated-'.length) : name;
-  return { gated, function_: name === 'gated-gelu' ? 'gelu_new' : rest };
 }

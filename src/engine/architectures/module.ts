@@ -29,6 +29,11 @@ export function list(items: readonly Module[]): Module {
   };
 }
 
+/** Equal modules, for a list. */
+export function repeat(times: number, module: (index: number) => Module): Module[] {
+  return Array.from({ length: times }, (_, index) => module(index));
+}
+
 /** A module without parameters and children. */
 export function leaf(className: string, extra = ''): Module {
   return { className, extra, parameters: [], children: [] };

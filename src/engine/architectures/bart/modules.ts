@@ -1,29 +1,14 @@
-import type { Fields } from '../checkpoint/config/fields.ts';
-import { activation, type Description, headSize, integerOr, layerCount, layers, refuse } from './description.ts';
-import { block, embedding, layerNorm, linear, list, type Module } from './module.ts';
+import type { Fields } from '../../checkpoint/config/fields.ts';
+import { integerOr, printedActivation, refuseUnprinted } from '../config-fields.ts';
+import type { Description } from '../description.ts';
+import { block, embedding, layerNorm, linear, list, type Module, repeat } from '../module.ts';
+import { EPSILON, POSITION_OFFSET, readBartConfig } from './config.ts';
 
-/** PyTorch's own: the class sets none. */
-const EPSILON = 1e-5;
-/** Positions of this family start at 2. */
-const OFFSET = 2;
-
-/** BartForConditionalGeneration (transformers, models/bart/modeling_bart.py); defaults of BartConfig. */
+/** BartForConditionalGeneration (transformers, models/bart/modeling_bart.py). */
 export function describeBart(fields: Fields): Description {
-  refuse(fields, { normalize_before: false, add_final_layer_norm: false, static_position_embeddings: false });
-  const width = fields.size('d_model', 1024);
-  const vocabulary = fields.size('vocab_size', 50265);
-  const positions = fields.size('max_position_embeddings', 1024);
+  refuseUnprinted(fields, { normalize_before: false, add_final_layer_norm: false, static_position_embeddings: false });
+  const { size: width, vocabulary, positions, encoder, decoder, activation, tied } = readBartConfig(fields);
   const padding = integerOr(fields, 'pad_token_id', 1);
-  const function_ = fields.string('activation_function', 'gelu');
-  const tied = fields.boolean('tie_word_embeddings', true);
-  const half = (side: 'encoder' | 'decoder') => ({
-    count: layerCount(fields, `${side}_layers`, 12),
-    heads: fields.size(`${side}_attention_heads`, 16),
-    inner: fields.size(`${side}_ffn_dim`, 4096),
-  });
-  const encoder = half('encoder');
-  const decoder = half('decoder');
-  headSize(fields, width, decoder.heads);
 
   const words = embedding(vocabulary, width, padding, 'BartScaledWordEmbedding');
   const norm = layerNorm(width, EPSILON);
@@ -33,7 +18,7 @@ export function describeBart(fields: Fields): Description {
     q_proj: linear(width, width),
     out_proj: linear(width, width),
   });
-  const act = activation(fields, 'activation_function', function_);
+  const act = printedActivation(fields, 'activation_function', activation);
   const feedForward = (inner: number) => ({
     fc1: linear(width, inner),
     fc2: linear(inner, width),
@@ -42,7 +27,7 @@ export function describeBart(fields: Fields): Description {
   const stack = (className: string, layerList: readonly Module[]) =>
     block(className, {
       embed_tokens: words,
-      embed_positions: embedding(positions + OFFSET, width, null, 'BartLearnedPositionalEmbedding'),
+      embed_positions: embedding(positions + POSITION_OFFSET, width, null, 'BartLearnedPositionalEmbedding'),
       layers: list(layerList),
       layernorm_embedding: norm,
     });
@@ -66,11 +51,11 @@ export function describeBart(fields: Fields): Description {
         shared: words,
         encoder: stack(
           'BartEncoder',
-          layers(encoder.count, () => encoderLayer),
+          repeat(encoder.layers, () => encoderLayer),
         ),
         decoder: stack(
           'BartDecoder',
-          layers(decoder.count, () => decoderLayer),
+          repeat(decoder.layers, () => decoderLayer),
         ),
       }),
       lm_head: linear(width, vocabulary, false),
@@ -91,10 +76,10 @@ export function describeBart(fields: Fields): Description {
     traits: {
       family: 'encoder-decoder',
       attention: 'encoder: both ways; decoder: left to right, and over the encoder',
-      encoderLayers: encoder.count,
-      decoderLayers: decoder.count,
+      encoderLayers: encoder.layers,
+      decoderLayers: decoder.layers,
       heads: encoder.heads,
-      headSize: headSize(fields, width, encoder.heads),
+      headSize: width / encoder.heads,
       width,
       inner: encoder.inner,
       gated: false,
@@ -102,7 +87,7 @@ export function describeBart(fields: Fields): Description {
       normPlace: 'after each sublayer',
       positions: 'learned, absolute',
       context: positions,
-      activation: function_,
+      activation,
       biases: true,
       tied,
       objective: 'the target text, token by token, given the source',

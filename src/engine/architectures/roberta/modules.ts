@@ -1,23 +1,13 @@
-import type { Fields } from '../checkpoint/config/fields.ts';
-import { type BertParts, bertParts, classifierObjective, OBSOLETE } from './bert-layers.ts';
-import { type Description, labelsOf, type Part } from './description.ts';
-import { block, linear, own } from './module.ts';
-
-const read = (fields: Fields): BertParts =>
-  bertParts(fields, { prefix: 'Roberta', defaults: { vocabulary: 50265, padding: 1 }, paddedPositions: true });
-
-function part(name: string): Part {
-  const inside = name.replace(/^roberta\./, '');
-  if (inside.startsWith('embeddings.')) return 'embeddings';
-  if (inside.startsWith('encoder.')) return 'encoder';
-  return inside.startsWith('pooler.') ? 'pooler' : 'head';
-}
-
-const common = { buffers: new Map(), obsolete: OBSOLETE, part } as const;
+import type { Fields } from '../../checkpoint/config/fields.ts';
+import { bertParts, classifierObjective } from '../bert/layers.ts';
+import { labelNames } from '../classifier.ts';
+import type { Description } from '../description.ts';
+import { block, linear, own } from '../module.ts';
+import { ROBERTA_FAMILY } from './config.ts';
 
 export function describeRobertaClassifier(fields: Fields): Description {
-  const { width, headDropout, model, traits } = read(fields);
-  const labels = labelsOf(fields);
+  const { width, headDropout, model, traits, common } = bertParts(fields, ROBERTA_FAMILY);
+  const labels = labelNames(fields);
   return {
     ...common,
     tree: block('RobertaForSequenceClassification', {
@@ -28,14 +18,13 @@ export function describeRobertaClassifier(fields: Fields): Description {
         out_proj: linear(width, labels.length),
       }),
     }),
-    base: 'roberta',
     shared: new Map(),
     traits: { ...traits, objective: classifierObjective(fields, labels), labels, tied: null },
   };
 }
 
 export function describeRobertaMasked(fields: Fields): Description {
-  const { width, vocabulary, norm, model, traits } = read(fields);
+  const { width, vocabulary, norm, model, traits, common } = bertParts(fields, ROBERTA_FAMILY);
   const tied = fields.boolean('tie_word_embeddings', true);
   return {
     ...common,
@@ -47,7 +36,6 @@ export function describeRobertaMasked(fields: Fields): Description {
         [own('bias', [vocabulary])],
       ),
     }),
-    base: 'roberta',
     shared: new Map([
       ['lm_head.decoder.bias', 'lm_head.bias'],
       ...(tied ? [['lm_head.decoder.weight', 'roberta.embeddings.word_embeddings.weight'] as const] : []),
@@ -57,11 +45,10 @@ export function describeRobertaMasked(fields: Fields): Description {
 }
 
 export function describeRobertaModel(fields: Fields): Description {
-  const { model, traits } = read(fields);
+  const { model, traits, common } = bertParts(fields, ROBERTA_FAMILY);
   return {
     ...common,
     tree: model(true),
-    base: 'roberta',
     shared: new Map(),
     traits: { ...traits, objective: 'a vector for each token', labels: null, tied: null },
   };

@@ -1,7 +1,9 @@
-import type { Traits } from '../../contract/inspection.ts';
-import type { Fields } from '../checkpoint/config/fields.ts';
-import { activation, headSize, integerOr, layerCount, layers, refuse } from './description.ts';
-import { block, dropout, embedding, layerNorm, leaf, linear, list, type Module } from './module.ts';
+import type { Traits } from '../../../contract/inspection.ts';
+import type { Fields } from '../../checkpoint/config/fields.ts';
+import { printedActivation, refuseUnprinted } from '../config-fields.ts';
+import type { Description, Part } from '../description.ts';
+import { block, dropout, embedding, layerNorm, leaf, linear, list, type Module, repeat } from '../module.ts';
+import { type BertFamily, readBertConfig, windowOf } from './config.ts';
 
 /** What BERT and RoBERTa, whose classes differ in little but their names, are made of. */
 export interface BertParts {
@@ -14,38 +16,25 @@ export interface BertParts {
   /** The headless model. */
   model(pooler: boolean): Module;
   readonly traits: Omit<Traits, 'objective' | 'labels' | 'tied'>;
+  /** The same in the descriptions of all classes. */
+  readonly common: Pick<Description, 'base' | 'buffers' | 'obsolete' | 'part'>;
 }
 
-interface Family {
-  /** Prefix of the class names. */
-  readonly prefix: 'Bert' | 'Roberta';
-  readonly defaults: { readonly vocabulary: number; readonly padding: number };
-  /** RoBERTa counts positions from its padding token on, and marks that row. */
-  readonly paddedPositions: boolean;
-}
-
-/** BertModel and RobertaModel (transformers, models/bert and models/roberta), attention by SDPA; defaults of their configs. */
-export function bertParts(fields: Fields, { prefix, defaults, paddedPositions }: Family): BertParts {
-  refuse(fields, { add_cross_attention: false });
-  const width = fields.size('hidden_size', 768);
-  const vocabulary = fields.size('vocab_size', defaults.vocabulary);
-  const count = layerCount(fields, 'num_hidden_layers', 12);
-  const heads = fields.size('num_attention_heads', 12);
-  const inner = fields.size('intermediate_size', 3072);
-  const rows = fields.size('max_position_embeddings', 512);
-  const padding = integerOr(fields, 'pad_token_id', defaults.padding);
-  const function_ = fields.string('hidden_act', 'gelu');
-  const hiddenDropout = fields.number('hidden_dropout_prob', 0.1);
-  const positions = fields.string('position_embedding_type', 'absolute');
-  const relative = positions === 'relative_key' || positions === 'relative_key_query';
-  if (!relative && positions !== 'absolute') {
-    throw fields.error(`position_embedding_type "${positions}" is not known here`);
+/** The modules of BertModel and RobertaModel (transformers, models/bert and models/roberta), attention by SDPA. */
+export function bertParts(fields: Fields, family: BertFamily): BertParts {
+  refuseUnprinted(fields, { add_cross_attention: false });
+  const config = readBertConfig(fields, family);
+  const { size: width, vocabulary, layers, heads, inner, positionRows: rows, positionType, padding } = config;
+  const { className: prefix, base, positionsAfterPadding } = family;
+  const relative = positionType === 'relative_key' || positionType === 'relative_key_query';
+  if (!relative && positionType !== 'absolute') {
+    throw fields.error(`position_embedding_type "${positionType}" is not known here`);
   }
-  const bothWays = !fields.boolean('is_decoder', false);
-  const size = headSize(fields, width, heads);
+  const size = width / heads;
+  const hiddenDropout = fields.number('hidden_dropout_prob', 0.1);
   const drop = dropout(hiddenDropout);
-  const norm = layerNorm(width, fields.number('layer_norm_eps', 1e-12));
-  const act = activation(fields, 'hidden_act', function_);
+  const norm = layerNorm(width, config.epsilon);
+  const act = printedActivation(fields, 'hidden_act', config.activation);
   const layer = block(`${prefix}Layer`, {
     attention: block(`${prefix}Attention`, {
       self: block(`${prefix}SdpaSelfAttention`, {
@@ -63,12 +52,12 @@ export function bertParts(fields: Fields, { prefix, defaults, paddedPositions }:
   const body = {
     embeddings: block(`${prefix}Embeddings`, {
       word_embeddings: embedding(vocabulary, width, padding),
-      position_embeddings: embedding(rows, width, paddedPositions ? padding : null),
-      token_type_embeddings: embedding(fields.size('type_vocab_size', 2), width),
+      position_embeddings: embedding(rows, width, positionsAfterPadding ? padding : null),
+      token_type_embeddings: embedding(config.tokenTypes, width),
       LayerNorm: norm,
       dropout: drop,
     }),
-    encoder: block(`${prefix}Encoder`, { layer: list(layers(count, () => layer)) }),
+    encoder: block(`${prefix}Encoder`, { layer: list(repeat(layers, () => layer)) }),
   };
   const pooler = block(`${prefix}Pooler`, { dense: linear(width, width), activation: leaf('Tanh') });
   const classifierDropout = fields.raw('classifier_dropout') ?? null;
@@ -81,8 +70,8 @@ export function bertParts(fields: Fields, { prefix, defaults, paddedPositions }:
     model: (withPooler) => block(`${prefix}Model`, withPooler ? { ...body, pooler } : body),
     traits: {
       family: 'encoder',
-      attention: bothWays ? 'both ways' : 'left to right',
-      encoderLayers: count,
+      attention: config.isDecoder ? 'left to right' : 'both ways',
+      encoderLayers: layers,
       decoderLayers: null,
       heads,
       headSize: size,
@@ -92,16 +81,24 @@ export function bertParts(fields: Fields, { prefix, defaults, paddedPositions }:
       norm: 'LayerNorm',
       normPlace: 'after each sublayer',
       positions: relative ? 'learned, absolute and relative' : 'learned, absolute',
-      context: paddedPositions ? rows - (padding ?? 0) - 1 : rows,
-      activation: function_,
+      context: windowOf(config, family),
+      activation: config.activation,
       biases: true,
       vocabulary,
     },
+    common: { base, buffers: new Map(), obsolete: OBSOLETE, part: (name) => partOf(base, name) },
   };
 }
 
 /** Tensors that older versions of both saved with the weights. */
-export const OBSOLETE = /(^|\.)embeddings\.position_ids$/;
+const OBSOLETE = /(^|\.)embeddings\.position_ids$/;
+
+function partOf(base: string, name: string): Part {
+  const inside = name.startsWith(`${base}.`) ? name.slice(base.length + 1) : name;
+  if (inside.startsWith('embeddings.')) return 'embeddings';
+  if (inside.startsWith('encoder.')) return 'encoder';
+  return inside.startsWith('pooler.') ? 'pooler' : 'head';
+}
 
 /** What a classifier of labels is trained to give. */
 export function classifierObjective(fields: Fields, labels: readonly string[]): string {

@@ -1,19 +1,15 @@
-import type { Fields } from '../checkpoint/config/fields.ts';
-import { activation, type Description, headSize, layerCount, layers, refuse } from './description.ts';
-import { block, conv1D, dropout, embedding, layerNorm, linear, list } from './module.ts';
+import type { Fields } from '../../checkpoint/config/fields.ts';
+import { printedActivation, refuseUnprinted } from '../config-fields.ts';
+import type { Description } from '../description.ts';
+import { block, conv1D, dropout, embedding, layerNorm, linear, list, repeat } from '../module.ts';
+import { readGpt2Config } from './config.ts';
 
-/** GPT2LMHeadModel (transformers, models/gpt2/modeling_gpt2.py); defaults of GPT2Config. */
+/** GPT2LMHeadModel (transformers, models/gpt2/modeling_gpt2.py). */
 export function describeGpt2(fields: Fields): Description {
-  refuse(fields, { add_cross_attention: false });
-  const width = fields.size('n_embd', 768);
-  const vocabulary = fields.size('vocab_size', 50257);
-  const positions = fields.size('n_positions', 1024);
-  const inner = fields.integerOrNull('n_inner') ?? 4 * width;
-  const heads = fields.size('n_head', 12);
-  const decoderLayers = layerCount(fields, 'n_layer', 12);
-  const function_ = fields.string('activation_function', 'gelu_new');
-  const tied = fields.boolean('tie_word_embeddings', true);
-  const norm = layerNorm(width, fields.number('layer_norm_epsilon', 1e-5));
+  refuseUnprinted(fields, { add_cross_attention: false });
+  const config = readGpt2Config(fields);
+  const { size: width, vocabulary, positions, layers: decoderLayers, heads, inner, activation, tied } = config;
+  const norm = layerNorm(width, config.epsilon);
   const residual = dropout(fields.number('resid_pdrop', 0.1));
   const layer = block('GPT2Block', {
     ln_1: norm,
@@ -27,7 +23,7 @@ export function describeGpt2(fields: Fields): Description {
     mlp: block('GPT2MLP', {
       c_fc: conv1D(width, inner),
       c_proj: conv1D(inner, width),
-      act: activation(fields, 'activation_function', function_),
+      act: printedActivation(fields, 'activation_function', activation),
       dropout: residual,
     }),
   });
@@ -37,7 +33,7 @@ export function describeGpt2(fields: Fields): Description {
         wte: embedding(vocabulary, width),
         wpe: embedding(positions, width),
         drop: dropout(fields.number('embd_pdrop', 0.1)),
-        h: list(layers(decoderLayers, () => layer)),
+        h: list(repeat(decoderLayers, () => layer)),
         ln_f: norm,
       }),
       lm_head: linear(width, vocabulary, false),
@@ -57,7 +53,7 @@ export function describeGpt2(fields: Fields): Description {
       encoderLayers: null,
       decoderLayers,
       heads,
-      headSize: headSize(fields, width, heads),
+      headSize: width / heads,
       width,
       inner,
       gated: false,
@@ -65,7 +61,7 @@ export function describeGpt2(fields: Fields): Description {
       normPlace: 'before each sublayer',
       positions: 'learned, absolute',
       context: positions,
-      activation: function_,
+      activation,
       biases: true,
       tied,
       objective: 'the next token',

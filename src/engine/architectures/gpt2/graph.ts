@@ -1,4 +1,4 @@
-import type { Fields } from '../checkpoint/config/fields.ts';
+import type { Fields } from '../../checkpoint/config/fields.ts';
 import {
   type AttentionShape,
   attendAll,
@@ -6,80 +6,40 @@ import {
   projectAll,
   projectAttention,
   projectForward,
-} from '../compile/blocks.ts';
-import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
-import { type HeadShape, logitSlices } from '../compile/language-model-head.ts';
-import { type Activation, createLayers, type Layers, type Source } from '../compile/layers.ts';
-import { chosenTokens } from '../compile/top-tokens.ts';
-import { createGraph, encodeModel, type Graph } from '../onnx/graph.ts';
-import type { DecoderShape } from '../onnx/values.ts';
-import { readActivation } from './activations.ts';
+} from '../../compile/blocks.ts';
+import type { DecoderPlan, Step, StepResult } from '../../compile/decoder-plan.ts';
+import { type HeadShape, logitSlices } from '../../compile/language-model-head.ts';
+import { type Activation, createLayers, type Layers, type Source } from '../../compile/layers.ts';
+import { chosenTokens } from '../../compile/top-tokens.ts';
+import { createGraph, encodeModel, type Graph } from '../../onnx/graph.ts';
+import type { DecoderShape } from '../../onnx/values.ts';
+import { computedActivation, refuseQuantized } from '../config-fields.ts';
 import {
   appendToCache,
   cachesOf,
   crossOf,
   crossSources,
   crossValues,
-  type Generator,
+  type LanguageModel,
   tokenInputs,
-} from './generator.ts';
-import { gpt2Tensors } from './gpt2-tensors.ts';
+} from '../generator.ts';
+import { type Gpt2Config, readGpt2Config } from './config.ts';
+import { gpt2Tensors } from './tensors.ts';
 
-/** Shape of a `GPT2LMHeadModel` (transformers, models/gpt2). */
-export interface Gpt2Config {
-  readonly size: number;
-  readonly vocabulary: number;
-  readonly positions: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly inner: number;
-  readonly activation: Activation;
-  readonly epsilon: number;
-  /** Scores are divided by the square root of the head size. */
-  readonly scaled: boolean;
-  /** Scores of layer n, counted from 1, are divided by n. */
-  readonly scaledByLayer: boolean;
-  readonly tied: boolean;
-}
+/** A config that the graphs can follow. */
+type RunnableGpt2 = Omit<Gpt2Config, 'activation'> & { readonly activation: Activation };
 
-export function readGpt2Config(fields: Fields): Gpt2Config {
+function readRunnable(fields: Fields): RunnableGpt2 {
   if (fields.boolean('add_cross_attention', false)) {
     throw fields.error('add_cross_attention = true is not supported: GPT-2 alone is, without an encoder');
   }
-  if (fields.raw('quantization_config') !== undefined) {
-    throw fields.error('quantization_config is set: only float weights can be read');
-  }
-  const size = fields.size('n_embd', 768);
-  const heads = fields.size('n_head', 12);
-  if (size % heads !== 0) throw fields.error(`n_embd ${size} is no multiple of n_head ${heads}`);
-  return {
-    size,
-    heads,
-    vocabulary: fields.size('vocab_size', 50257),
-    positions: fields.size('n_positions', 1024),
-    layers: fields.size('n_layer', 12),
-    inner: fields.raw('n_inner') == null ? 4 * size : fields.size('n_inner'),
-    activation: readActivation(fields, 'activation_function', 'gelu_new'),
-    epsilon: fields.number('layer_norm_epsilon', 1e-5),
-    scaled: fields.boolean('scale_attn_weights', true),
-    scaledByLayer: fields.boolean('scale_attn_by_inverse_layer_idx', false),
-    tied: fields.boolean('tie_word_embeddings', true),
-  };
-}
-
-/** It generates, and says how likely a text is. */
-export interface Gpt2 extends Generator {
-  /** Token that a text begins and ends with, which a tokenizer does not add. */
-  readonly boundary: number;
-  /**
-   * Inputs: `tokens` int64 [rows, length], `mask` int32 [rows, length], `next` int64 [rows, length], the token after each.
-   * Outputs: `logits` fp32 [rows, length] of those, and `maxima` and `shares` fp32 [rows × length, slices] (see `ChosenTokens`).
-   */
-  likelihood(source: Source): Uint8Array;
-}
-
-export function gpt2Generator(fields: Fields): Gpt2 {
+  refuseQuantized(fields);
   const config = readGpt2Config(fields);
+  return { ...config, activation: computedActivation(fields, 'activation_function', config.activation) };
+}
+
+export function gpt2Generator(fields: Fields): LanguageModel {
+  const config = readRunnable(fields);
   const view = (source: Source): Source => ({ ...source, tensors: gpt2Tensors(source.tensors, config.size) });
   return {
     shape: decoderShape(config),
@@ -118,7 +78,7 @@ function tablesOf(layers: Layers, { size, vocabulary, positions }: Gpt2Config) {
 }
 
 /** What a layer does after its attention: hidden + projection, and the feed-forward part on top. */
-function closeLayer(layers: Layers, config: Gpt2Config, layer: number, attended: string, hidden: string): string {
+function closeLayer(layers: Layers, config: RunnableGpt2, layer: number, attended: string, hidden: string): string {
   const { size, inner, activation, epsilon } = config;
   const { graph } = layers;
   const name = `h.${layer}`;
@@ -146,7 +106,7 @@ function withFileNames(plan: DecoderPlan, { tensors }: Source): DecoderPlan {
  *
  * @param layerCount layers whose hidden values are needed; the keys and values of the next one come too
  */
-function readAll(layers: Layers, config: Gpt2Config, layerCount: number) {
+function readAll(layers: Layers, config: RunnableGpt2, layerCount: number) {
   const { size, epsilon } = config;
   const { graph } = layers;
   const { tokens, length, shape } = tokenInputs(graph);
@@ -173,14 +133,14 @@ function readAll(layers: Layers, config: Gpt2Config, layerCount: number) {
 }
 
 /** The keys and values of a prompt. */
-function prefill(graph: Graph, source: Source, config: Gpt2Config): void {
+function prefill(graph: Graph, source: Source, config: RunnableGpt2): void {
   const layers = createLayers(graph, graph, source);
   // Nothing reads what the last layer would make of its own.
   const { outputs, shape } = readAll(layers, config, config.layers - 1);
   crossValues(layers, decoderShape(config), shape, (layer, part) => outputs[layer]?.[part] ?? '');
 }
 
-function likelihood(source: Source, config: Gpt2Config): Uint8Array {
+function likelihood(source: Source, config: RunnableGpt2): Uint8Array {
   const graph = createGraph('likelihood');
   const layers = createLayers(graph, graph, source);
   const { hidden } = readAll(layers, config, config.layers);
@@ -201,7 +161,7 @@ function headOf({ size, vocabulary, tied }: Gpt2Config): HeadShape {
   return { weight: tied ? 'wte.weight' : 'lm_head.weight', size, vocabulary, bias: null };
 }
 
-function decoder(source: Source, config: Gpt2Config): DecoderPlan {
+function decoder(source: Source, config: RunnableGpt2): DecoderPlan {
   const shape = decoderShape(config);
   return {
     sources: crossSources(shape),
@@ -213,7 +173,7 @@ function decoder(source: Source, config: Gpt2Config): DecoderPlan {
 }
 
 /** Word and position of one token for each row; a position counts the prompt's tokens and those since. */
-function embedStep(layers: Layers, config: Gpt2Config, tokens: string, past: string): string {
+function embedStep(layers: Layers, config: RunnableGpt2, tokens: string, past: string): string {
   const { graph } = layers;
   const { constant, op } = graph;
   const { words, places } = tablesOf(layers, config);
@@ -231,7 +191,7 @@ function embedStep(layers: Layers, config: Gpt2Config, tokens: string, past: str
 /** One token for each row. */
 function decoderStep(
   source: Source,
-  config: Gpt2Config,
+  config: RunnableGpt2,
   { root, body, tokens, caches, read, texts }: Step,
 ): StepResult {
   const { size, epsilon } = config;

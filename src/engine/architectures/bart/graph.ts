@@ -1,5 +1,5 @@
-import type { Fields } from '../checkpoint/config/fields.ts';
-import type { Tensors } from '../checkpoint/weights/tensors.ts';
+import type { Fields } from '../../checkpoint/config/fields.ts';
+import type { Tensors } from '../../checkpoint/weights/tensors.ts';
 import {
   type AttentionShape,
   attendAll,
@@ -7,13 +7,13 @@ import {
   projectAll,
   projectAttention,
   projectForward,
-} from '../compile/blocks.ts';
-import type { DecoderPlan, Step, StepResult } from '../compile/decoder-plan.ts';
-import type { HeadShape } from '../compile/language-model-head.ts';
-import { type Activation, createLayers, type Layers, type Operand, type Source } from '../compile/layers.ts';
-import type { Graph } from '../onnx/graph.ts';
-import type { DecoderShape } from '../onnx/values.ts';
-import { readActivation } from './activations.ts';
+} from '../../compile/blocks.ts';
+import type { DecoderPlan, Step, StepResult } from '../../compile/decoder-plan.ts';
+import type { HeadShape } from '../../compile/language-model-head.ts';
+import { type Activation, createLayers, type Layers, type Operand, type Source } from '../../compile/layers.ts';
+import type { Graph } from '../../onnx/graph.ts';
+import type { DecoderShape } from '../../onnx/values.ts';
+import { computedActivation, refuseQuantized } from '../config-fields.ts';
 import {
   appendToCache,
   cachesOf,
@@ -22,25 +22,11 @@ import {
   crossValues,
   type Generator,
   tokenInputs,
-} from './generator.ts';
+} from '../generator.ts';
+import { type BartConfig, EPSILON, POSITION_OFFSET, readBartConfig } from './config.ts';
 
-/** Shape of a `BartForConditionalGeneration` or `MBartForConditionalGeneration` (transformers, models/bart and mbart). */
-export interface BartConfig {
-  readonly size: number;
-  readonly vocabulary: number;
-  readonly positions: number;
-  readonly encoder: { readonly layers: number; readonly heads: number; readonly inner: number };
-  readonly decoder: { readonly layers: number; readonly heads: number; readonly inner: number };
-  readonly activation: Activation;
-  readonly embeddingScale: number;
-  /** A norm after the embeddings. */
-  readonly normalizeEmbedding: boolean;
-  /** Norms before attention and feed-forward, outside of which the sum runs on; else after them, over the sum. */
-  readonly normalizeBefore: boolean;
-  /** A norm after the last layer. */
-  readonly finalNorm: boolean;
-  readonly tied: boolean;
-}
+/** A config that the graphs can follow. */
+type RunnableBart = Omit<BartConfig, 'activation'> & { readonly activation: Activation };
 
 /** Generation options that BartConfig of transformers sets when `config.json` is silent. */
 export const BART_GENERATION_DEFAULTS = {
@@ -51,63 +37,26 @@ export const BART_GENERATION_DEFAULTS = {
   forced_eos_token_id: 2,
 } as const;
 
-/** Learned positions start at 2 in this family. */
-const POSITION_OFFSET = 2;
-const EPSILON = 1e-5;
-
-/**
- * BART's config in transformers 3 named these and mBART's still does, whose class means all three. Since then BART's class
- * does not read them any more; what weights with other values were trained for is the layout that they name.
- */
-function readNorms(fields: Fields, family: 'bart' | 'mbart') {
-  const multilingual = family === 'mbart';
-  const norms = {
-    normalizeEmbedding: fields.boolean('normalize_embedding', true),
-    normalizeBefore: fields.boolean('normalize_before', multilingual),
-    finalNorm: fields.boolean('add_final_layer_norm', multilingual),
-  };
-  if (multilingual && !Object.values(norms).every(Boolean)) {
-    throw fields.error('normalize_embedding, normalize_before and add_final_layer_norm must be true in an MBart');
-  }
-  return norms;
-}
-
-export function readBartConfig(fields: Fields, family: 'bart' | 'mbart' = 'bart'): BartConfig {
+function readRunnable(fields: Fields, family: 'bart' | 'mbart'): RunnableBart {
   if (fields.boolean('static_position_embeddings', false)) {
     throw fields.error('static_position_embeddings = true is not supported: positions must be learned');
   }
-  if (fields.raw('quantization_config') !== undefined)
-    throw fields.error('quantization_config is set: only float weights can be read');
-  const size = fields.size('d_model');
-  const half = (side: 'encoder' | 'decoder') => {
-    const heads = fields.size(`${side}_attention_heads`);
-    if (size % heads !== 0) throw fields.error(`d_model ${size} is no multiple of ${side}_attention_heads ${heads}`);
-    return { layers: fields.size(`${side}_layers`), heads, inner: fields.size(`${side}_ffn_dim`) };
-  };
-  return {
-    size,
-    vocabulary: fields.size('vocab_size'),
-    positions: fields.size('max_position_embeddings'),
-    encoder: half('encoder'),
-    decoder: half('decoder'),
-    activation: readActivation(fields, 'activation_function', 'gelu'),
-    embeddingScale: fields.boolean('scale_embedding', false) ? Math.sqrt(size) : 1,
-    ...readNorms(fields, family),
-    tied: fields.boolean('tie_word_embeddings', true),
-  };
+  refuseQuantized(fields);
+  const config = readBartConfig(fields, family);
+  return { ...config, activation: computedActivation(fields, 'activation_function', config.activation) };
 }
 
 export function bartGenerator(fields: Fields): Generator {
-  return generator(readBartConfig(fields), BART_GENERATION_DEFAULTS);
+  return generator(readRunnable(fields, 'bart'), BART_GENERATION_DEFAULTS);
 }
 
 /** MBart names no start token: it depends on the language of the output. */
 export function mbartGenerator(fields: Fields): Generator {
   const { decoder_start_token_id: _, bos_token_id: __, ...defaults } = BART_GENERATION_DEFAULTS;
-  return generator(readBartConfig(fields, 'mbart'), defaults);
+  return generator(readRunnable(fields, 'mbart'), defaults);
 }
 
-function generator(config: BartConfig, generationDefaults: Generator['generationDefaults']): Generator {
+function generator(config: RunnableBart, generationDefaults: Generator['generationDefaults']): Generator {
   return {
     shape: decoderShape(config),
     size: config.size,
@@ -125,7 +74,7 @@ function generator(config: BartConfig, generationDefaults: Generator['generation
 type Side = 'encoder' | 'decoder';
 
 /** Token embedding (times its scale) + position embedding, normalised; fp32 [tokens, size]. */
-function embed(layers: Layers, config: BartConfig, side: Side, tokens: string, positions: string): string {
+function embed(layers: Layers, config: RunnableBart, side: Side, tokens: string, positions: string): string {
   const { size, vocabulary, embeddingScale } = config;
   const { graph, tensors } = layers;
   const prefix = `model.${side}`;
@@ -158,7 +107,7 @@ function around(
   return normalizeBefore ? sum : normed(sum);
 }
 
-function forward(layers: Layers, config: BartConfig, inner: number, name: string, hidden: string): string {
+function forward(layers: Layers, config: RunnableBart, inner: number, name: string, hidden: string): string {
   const names = { open: `${name}.fc1`, close: `${name}.fc2` };
   return around(layers, config, `${name}.final_layer_norm`, hidden, (input) =>
     projectForward(layers, { size: config.size, inner, activation: config.activation }, names, input),
@@ -179,7 +128,7 @@ function attentionOf({ size }: BartConfig, { heads }: { readonly heads: number }
   return { size, heads, headSize: size / heads };
 }
 
-function encoder(graph: Graph, source: Source, config: BartConfig): void {
+function encoder(graph: Graph, source: Source, config: RunnableBart): void {
   const { size } = config;
   const layers = createLayers(graph, graph, source);
   const { tokens, length, shape } = tokenInputs(graph);
@@ -210,7 +159,7 @@ function decoderShape({ size, decoder: { layers, heads } }: BartConfig): Decoder
   return { layers, heads, headSize: size / heads };
 }
 
-function decoder(source: Source, config: BartConfig): DecoderPlan {
+function decoder(source: Source, config: RunnableBart): DecoderPlan {
   const shape = decoderShape(config);
   return {
     sources: crossSources(shape),
@@ -224,7 +173,7 @@ function decoder(source: Source, config: BartConfig): DecoderPlan {
 /** One token for each row. */
 function decoderStep(
   source: Source,
-  config: BartConfig,
+  config: RunnableBart,
   { root, body, tokens, caches, read, texts }: Step,
 ): StepResult {
   const { size, decoder } = config;

@@ -1,4 +1,4 @@
-import type { Tensors } from '../checkpoint/weights/tensors.ts';
+import type { Tensors } from '../../checkpoint/weights/tensors.ts';
 
 /**
  * GPT-2's tensors as other architectures name and lay theirs out: without the prefix `transformer.` that some files have;

@@ -1,4 +1,4 @@
-import type { Layers } from '../compile/layers.ts';
+import type { Layers } from '../../compile/layers.ts';
 
 export interface RelativePositions {
   readonly heads: number;
