@@ -48,6 +48,13 @@ export { findTemplate, readTemplate, TEXT_ALONE } from './models/prompt.ts';
 export { type LoadedScorer, loadScorer, type ScorerOptions, toxicLabelOf } from './models/scorer.ts';
 export { toGroupRows } from './process/columns.ts';
 export { measureScales } from './process/measure-scales.ts';
+export {
+  type FromModel,
+  MODEL_ENTRY,
+  type ModelOptions,
+  type TextScore,
+  type ToModel,
+} from './process/model-protocol.ts';
 export type {
   EngineOptions,
   EngineTimings,
