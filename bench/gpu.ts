@@ -8,7 +8,7 @@
  * onnxruntime lets it round factors of products. The second part is for CUDA alone, which the peers have.
  */
 import { join } from 'node:path';
-import { deviceName, parseDevice } from '../src/contract/model-device.ts';
+import { deviceName, parseDevice } from '../src/contract/device.ts';
 import { loadClassifier, loadDetoxifier } from '../src/engine/index.ts';
 import { openDataset } from '../src/producer/dataset.ts';
 import { compare } from './peers/compare.ts';

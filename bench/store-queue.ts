@@ -6,13 +6,15 @@
  *
  * Makes a database and a queue of its own and removes them. Figures: docs/decisions/store-figures.md.
  */
+
 import { packRows } from '../src/contract/chunk.ts';
+import type { Claim } from '../src/contract/claim.ts';
 import { UsageError } from '../src/contract/errors.ts';
 import { OUTCOMES, type RowResult } from '../src/contract/outcome.ts';
 import { createPostgresQueue } from '../src/queue/postgres-queue.ts';
 import type { ChunkQueue } from '../src/queue/queue.ts';
 import { createRedisQueue } from '../src/queue/redis-queue.ts';
-import { appendChunks, type Claim, claimChunk } from '../src/store/chunks.ts';
+import { appendChunks, claimChunk } from '../src/store/chunks.ts';
 import { completeChunk } from '../src/store/complete.ts';
 import type { Database } from '../src/store/database.ts';
 import { modelId } from '../src/store/models.ts';

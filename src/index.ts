@@ -8,8 +8,8 @@ import { prepareRun, type RunRequest, type Source } from './app/new-run.ts';
 import { type FinishRequest, openRun, type RunHandle } from './app/run-handle.ts';
 import { type RunningWorker, startRunningWorker } from './app/worker.ts';
 import { configWith } from './config.ts';
+import type { Device } from './contract/device.ts';
 import type { Log } from './contract/log.ts';
-import type { Device } from './contract/model-device.ts';
 import type { Run, RunProgress } from './contract/run.ts';
 import { listRuns } from './store/runs.ts';
 
@@ -18,6 +18,7 @@ export type { ExportedOutcome, ExportRequest } from './app/export-run.ts';
 export type { RunRequest, Source } from './app/new-run.ts';
 export type { RunLife } from './app/run-life.ts';
 export type { RunningWorker } from './app/worker.ts';
+export type { Device } from './contract/device.ts';
 export {
   CheckpointError,
   DatasetError,
@@ -29,13 +30,12 @@ export {
   UsageError,
 } from './contract/errors.ts';
 export type { Log } from './contract/log.ts';
-export type { Device } from './contract/model-device.ts';
 export { OUTCOMES, type Outcome, type RowError, type RowResult } from './contract/outcome.ts';
 export type { Run, RunProgress, RunState } from './contract/run.ts';
 export type { RunSettings } from './contract/settings.ts';
 export type { InputRow } from './producer/rows-dataset.ts';
 export type { RunReport } from './report/index.ts';
-export type { Verdict } from './store/verify.ts';
+export type { Verification } from './store/verify.ts';
 
 export interface OpenOptions {
   /** Postgres that keeps runs and results. Default: `DATABASE_URL`; null starts an embedded one in `home`. */

@@ -1,7 +1,7 @@
 /** The contenders: our engine, and the peers as someone who knows them would run them. */
 import { join } from 'node:path';
+import type { Device } from '../../src/contract/device.ts';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
-import type { Device } from '../../src/contract/model-device.ts';
 import type { Rows } from './compare.ts';
 import type { Contender, Variant } from './contender.ts';
 import type { Environment, Size } from './environment.ts';

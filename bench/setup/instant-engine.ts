@@ -3,10 +3,11 @@
  * rewritten to its own text without the first word, the others are clean.
  */
 
+import type { RowVerdict } from '../../src/contract/outcome.ts';
 import type { SourceRow } from '../../src/contract/row.ts';
 import { fromGroupRows, toGroupVerdicts } from '../../src/engine/process/columns.ts';
 import { endWithSupervisor } from '../../src/engine/process/end-with-supervisor.ts';
-import type { FromEngine, RowVerdict, ToEngine } from '../../src/engine/process/protocol.ts';
+import type { FromEngine, ToEngine } from '../../src/engine/process/protocol.ts';
 
 const REWRITTEN_EVERY = 5;
 const digest = '0'.repeat(64);

@@ -1,5 +1,5 @@
+import type { Device } from '../contract/device.ts';
 import { UsageError } from '../contract/errors.ts';
-import type { Device } from '../contract/model-device.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { SourceRow } from '../contract/row.ts';
 import type { RunSettings } from '../contract/settings.ts';

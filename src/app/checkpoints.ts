@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { packageRoot } from '../config.ts';
 import { CheckpointError } from '../contract/errors.ts';
-import type { CheckpointSource, ModelIdentity, Precision } from '../contract/models.ts';
+import type { LocalCheckpoint, ModelIdentity, Precision } from '../contract/models.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import { findCheckpoint, identifyCheckpoint } from '../engine/index.ts';
 import { requireAllowedFolder } from './checkpoint-folders.ts';
 
 /** A checkpoint that was found, and its weights identified. */
-export interface Model extends CheckpointSource {
+export interface Model extends LocalCheckpoint {
   readonly identity: ModelIdentity;
 }
 
@@ -20,7 +20,7 @@ export interface RunModels {
 }
 
 /** Finds the folder of a model that a run names. @throws UsageError, CheckpointError */
-export type FindCheckpoint = (model: ModelIdentity) => CheckpointSource;
+export type FindCheckpoint = (model: ModelIdentity) => LocalCheckpoint;
 
 /** The checkpoints of this machine: bundled ones, pulled ones, and folders. */
 export interface Checkpoints {
@@ -29,7 +29,7 @@ export interface Checkpoints {
   /** Whether some model was compiled on this machine before. */
   hasCompiled(): boolean;
   /** @param name an alias, a hub id, or the path of a folder. @throws UsageError for a name that nothing has */
-  find(name: string): CheckpointSource;
+  find(name: string): LocalCheckpoint;
   /** Which weights a name means here and now. @throws UsageError, CheckpointError */
   open(name: string, precision: Precision): Promise<Model>;
   /**
@@ -48,7 +48,7 @@ export interface Checkpoints {
 export function createCheckpoints(home: string, allowed: readonly string[]): Checkpoints {
   const cacheFolder = join(home, 'compiled');
   const folders = [join(packageRoot, 'models'), home, process.cwd(), ...allowed];
-  const find = (name: string): CheckpointSource => findCheckpoint(name, packageRoot, home);
+  const find = (name: string): LocalCheckpoint => findCheckpoint(name, packageRoot, home);
   const open = async (name: string, precision: Precision): Promise<Model> => {
     const source = find(name);
     return { ...source, identity: await identifyCheckpoint({ ...source, precision, cacheFolder }) };

@@ -1,8 +1,8 @@
 import { configWith } from '../config.ts';
+import { CPU, type Device } from '../contract/device.ts';
 import { UsageError } from '../contract/errors.ts';
 import type { GenerationOverrides } from '../contract/generation.ts';
 import type { Log } from '../contract/log.ts';
-import { CPU, type Device } from '../contract/model-device.ts';
 import type { ModelIdentity, Precision, Rewrite } from '../contract/models.ts';
 import type { RowResult } from '../contract/outcome.ts';
 import type { RunSettings } from '../contract/settings.ts';

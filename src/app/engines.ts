@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { CPU, type Device, requirePrecision } from '../contract/model-device.ts';
+import { CPU, type Device, requirePrecision } from '../contract/device.ts';
+import type { EngineOptions } from '../contract/engine.ts';
 import type { ModelIdentity } from '../contract/models.ts';
+import type { RowVerdict } from '../contract/outcome.ts';
 import type { SourceRow } from '../contract/row.ts';
 import { generationOf, type RunSettings } from '../contract/settings.ts';
-import type { RowVerdict } from '../engine/index.ts';
-import { type EngineOptions, TEXT_ALONE } from '../engine/index.ts';
+import { TEXT_ALONE } from '../engine/index.ts';
 import { createEngines, type Engines } from '../worker/engines.ts';
 import type { FindCheckpoint } from './checkpoints.ts';
 import type { Context } from './context.ts';

@@ -1,6 +1,6 @@
+import { CPU, defaultPrecision, requirePrecision } from '../contract/device.ts';
 import { UsageError } from '../contract/errors.ts';
 import type { GenerationOverrides } from '../contract/generation.ts';
-import { CPU, defaultPrecision, requirePrecision } from '../contract/model-device.ts';
 import type { Precision } from '../contract/models.ts';
 import type { Run } from '../contract/run.ts';
 import type { RunSettings } from '../contract/settings.ts';

@@ -12,7 +12,7 @@ import { readProgress, readSummary } from '../store/progress.ts';
 import { streamResults, streamRowErrors } from '../store/results.ts';
 import { countRowErrors, reopenRowErrors } from '../store/retry.ts';
 import { changeRun, getRun, lacksChunks, reopenGaps } from '../store/runs.ts';
-import { type Verdict, verifyRun } from '../store/verify.ts';
+import { type Verification, verifyRun } from '../store/verify.ts';
 import { clearQueue } from './clear-queue.ts';
 import type { Context } from './context.ts';
 import type { EnginePlace } from './engines.ts';
@@ -56,7 +56,7 @@ export interface RunHandle {
   /** Puts row errors back to work. `unreadable`: rows whose text was never stored, which cannot be tried again. */
   retry(): Promise<{ readonly rows: number; readonly chunks: number; readonly unreadable: number }>;
   /** Checks that every row of the source has exactly one result or row error. */
-  verify(): Promise<Verdict>;
+  verify(): Promise<Verification>;
   /** Removes a run that has ended, with its results. */
   delete(): Promise<void>;
   /**

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { version } from '../config.ts';
+import { deviceName } from '../contract/device.ts';
 import { ServiceError } from '../contract/errors.ts';
-import { deviceName } from '../contract/model-device.ts';
 import { createReconciler } from '../queue/reconciler.ts';
 import { readProgress } from '../store/progress.ts';
 import { openRuns } from '../store/runs.ts';

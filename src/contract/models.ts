@@ -20,7 +20,7 @@ export interface ModelScales {
 }
 
 /** A checkpoint on this machine. */
-export interface CheckpointSource {
+export interface LocalCheckpoint {
   /** As the user named it; part of its identity. */
   readonly name: string;
   readonly folder: string;

@@ -1,4 +1,4 @@
-import type { JsonObject, RowFault } from './row.ts';
+import type { JsonObject, RowFault, SourceRow } from './row.ts';
 
 /**
  * What became of a row.
@@ -43,3 +43,13 @@ export interface RowError extends RowFault {
   /** How often the row was tried. */
   readonly attempts: number;
 }
+
+/** A row error, with the row itself where it was read, so that it can be tried again. */
+export interface FailedRow extends RowError {
+  readonly source?: SourceRow;
+}
+
+/** What the engine answers for a row: a result, or the fault of our own text code. The fault never holds the row's text. */
+export type RowVerdict =
+  | RowResult
+  | { readonly rowNo: number; readonly rowKey: string | null; readonly fault: RowFault };

@@ -1,5 +1,5 @@
 import type { Detoxifier, Rewrite, Score, Scorer } from '../contract/models.ts';
-import type { Outcome, RowResult } from '../contract/outcome.ts';
+import type { Outcome, RowResult, RowVerdict } from '../contract/outcome.ts';
 import type { RowFault, SourceRow } from '../contract/row.ts';
 import { chooseAlternative, namesOf, type Proposal, propose, readingsOf } from './alternatives.ts';
 import { type Answers, createAnswers } from './answers.ts';
@@ -39,19 +39,13 @@ export interface PolicyOptions {
   readonly prefilter?: Prefilter | undefined;
 }
 
-export interface FailedRow {
-  readonly rowNo: number;
-  readonly rowKey: string | null;
-  readonly fault: RowFault;
-}
-
 export interface Policy {
   /**
    * Calls `emit` once for each row, in no particular order. A result depends on the row alone, never on the others.
    * A row on which our own text code fails is emitted with its fault. Rejects with what a model rejects with; rows
    * that were emitted until then stand.
    */
-  process(rows: readonly SourceRow[], emit: (item: RowResult | FailedRow) => void): Promise<void>;
+  process(rows: readonly SourceRow[], emit: (item: RowVerdict) => void): Promise<void>;
 }
 
 /** A row with words to judge. */
@@ -185,7 +179,7 @@ export function createPolicy({ scorer, detoxifier, threshold, prefilter }: Polic
 const clearNothing: Clear = async (readings) => readings.map(() => null);
 
 /** Runs a step of our own code for each item; an item on which it throws is emitted as failed and leaves. */
-function createAttempt(emit: (item: FailedRow) => void) {
+function createAttempt(emit: (item: RowVerdict) => void) {
   return <In extends { readonly row: SourceRow }, Out>(
     stage: RowFault['stage'],
     items: readonly In[],

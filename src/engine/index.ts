@@ -25,7 +25,7 @@ export { isShardName, openWeights, WEIGHT_FORMS, weightFiles } from './checkpoin
 export { type InspectRequest, inspectCheckpoint, publishedConfig } from './inspect/inspect.ts';
 export { rolesOfCheckpoint } from './inspect/roles.ts';
 export { countTokens, surfaceVocabulary } from './inspect/vocabulary.ts';
-export { describeDevice } from './machine/device.ts';
+export { describeMachine } from './machine/device.ts';
 export { hasTunings } from './machine/tuning.ts';
 export { type BadWords, badWordIds } from './models/bad-words.ts';
 export {
@@ -56,11 +56,8 @@ export {
   type ToModel,
 } from './process/model-protocol.ts';
 export type {
-  EngineOptions,
-  EngineTimings,
   FromEngine,
   GroupVerdicts,
-  RowVerdict,
   ToEngine,
 } from './process/protocol.ts';
 export { ENGINE_ENTRY } from './process/protocol.ts';

@@ -1,5 +1,5 @@
+import type { Claim } from '../contract/claim.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { Claim } from './chunks.ts';
 import type { Connection } from './database.ts';
 
 /*

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ChunkFault, ChunkKey, Claim, ClaimRefusal } from '../contract/claim.ts';
 import { DatasetError, UsageError } from '../contract/errors.ts';
 import { KNOWN_FEATURES } from '../contract/features.ts';
 import type { RunState } from '../contract/run.ts';
@@ -38,39 +39,6 @@ export interface LedgerChunk extends Pick<NewChunk, 'chunkNo' | 'firstRow' | 'ro
   /** Null for one that is longer than was asked for. */
   readonly payload: Uint8Array | null;
 }
-
-/** The right of one worker to complete a chunk, until someone else claims it. */
-export interface Claim {
-  readonly runId: string;
-  readonly chunkNo: number;
-  /** 1 for the first claim of the chunk. */
-  readonly claimNo: number;
-  /** Which try of the chunk this is, from 1; claims that were handed back do not count. */
-  readonly attempts: number;
-  readonly firstRow: number;
-  readonly rowCount: number;
-  /**
-   * 0 at first. Else the chunk was done before, and this many of its rows, which are in the ledger, are tried again:
-   * a job may still hold all of them.
-   */
-  readonly retrying: number;
-  /** Tries of the chunk that failed for a reason that does not pass by itself. */
-  readonly faults: number;
-  /** Why the last try failed; null when none did. */
-  readonly lastFault: string | null;
-  /** Times that a worker set out to decode the rows of this chunk, as a suspect, and did not say that it could. */
-  readonly decoding: number;
-  /** sha256 of the payload. */
-  readonly payloadDigest: Uint8Array;
-  /** Bytes of the rows when they are not deflated, about. */
-  readonly unpackedBytes: number;
-}
-
-/**
- * Why a chunk cannot be claimed. Its job has no purpose any more; unless the run is `unsupported`, which requires
- * what the worker does not know: then the job is for others.
- */
-export type ClaimRefusal = 'done' | 'paused' | 'cancelled' | 'unknown' | 'unsupported';
 
 /**
  * Puts chunks into the ledger, in one statement. Chunks that are there already stay as they are, so that a producer
@@ -142,12 +110,6 @@ export async function ledgerEnd(connection: Connection, runId: string): Promise<
   return end;
 }
 
-/** A chunk of a run, by its number. */
-export interface ChunkKey {
-  readonly runId: string;
-  readonly chunkNo: number;
-}
-
 /**
  * Takes a chunk to work on it, also when someone else has it: the queue delivers a chunk again only when it thinks
  * that one dead.
@@ -204,7 +166,7 @@ export async function claimChunks(
        WHERE chunks.run_id = given.run_id AND chunks.chunk_no = given.chunk_no AND chunks.state <> 'done'
          AND runs.state IN ('enqueueing', 'running') AND runs.requires <@ $5::text[]
        RETURNING position, chunks.run_id AS "runId", chunks.chunk_no AS "chunkNo", claims AS "claimNo", attempts,
-         first_row AS "firstRow", row_count AS "rowCount", retrying, faults, last_fault AS "lastFault", decoding,
+         first_row AS "firstRow", row_count AS "rowCount", retrying AS "retriedRows", faults, last_fault AS "lastFault", decoding,
          ${DIGEST} AS "payloadDigest", ${UNPACKED_BYTES} AS "unpackedBytes"`,
       [...values, worker, left.map((at) => repeats && (repeated[at] ?? false)), known],
     );
@@ -240,14 +202,6 @@ function refusalOf({ runState, chunkState, supported }: FoundChunk): ClaimRefusa
   if (chunkState === 'done') return 'done';
   if (runState !== 'enqueueing' && runState !== 'running') return runState;
   return supported === false ? 'unsupported' : null;
-}
-
-/** Why a try of a chunk failed, for the ledger. */
-export interface ChunkFault {
-  /** For people; never holds text of a row. */
-  readonly message: string;
-  /** Whether the chunk itself may be at fault: only such tries are counted. */
-  readonly counts: boolean;
 }
 
 /**

@@ -1,5 +1,5 @@
-import type { Claim } from './chunks.ts';
-import { type ChunkOutcome, type Completion, completionValues } from './completion-values.ts';
+import type { ChunkOutcome, Claim, Completion } from '../contract/claim.ts';
+import { completionValues } from './completion-values.ts';
 import type { Connection, Database } from './database.ts';
 
 /** The chunks of the statement by their position in it. */
@@ -109,7 +109,7 @@ export async function completeChunks(connection: Connection, completions: readon
   for (const completion of completions) requireEveryRowOnce(completion);
   const written = completions.map(() => false);
   // The two statements differ, and one that failed after the other would have written a part.
-  const retried = completions.filter(({ claim }) => claim.retrying > 0);
+  const retried = completions.filter(({ claim }) => claim.retriedRows > 0);
   if (retried.length > 0 && retried.length < completions.length) throw new Error('retried chunks are completed apart');
   const rows = await connection.query<{ position: number }>(
     retried.length > 0 ? COMPLETE_RETRY : COMPLETE,
@@ -130,8 +130,8 @@ export async function tryCompletion(database: Database, completion: Completion):
 }
 
 function requireEveryRowOnce({ claim, outcome: { results, errors } }: Completion): void {
-  const { runId, chunkNo, firstRow, rowCount, retrying } = claim;
-  const expected = retrying > 0 ? retrying : rowCount;
+  const { runId, chunkNo, firstRow, rowCount, retriedRows } = claim;
+  const expected = retriedRows > 0 ? retriedRows : rowCount;
   const seen = new Uint8Array(rowCount);
   let once = 0;
   for (const rows of [results, errors]) {

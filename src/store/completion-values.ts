@@ -1,31 +1,8 @@
-import { OUTCOMES, type RowError, type RowResult } from '../contract/outcome.ts';
-import type { JsonObject, SourceRow } from '../contract/row.ts';
+import type { ChunkOutcome, Completion } from '../contract/claim.ts';
+import { OUTCOMES, type RowResult } from '../contract/outcome.ts';
+import type { JsonObject } from '../contract/row.ts';
 import { numberArray, textArray } from './binary-array.ts';
-import type { Claim } from './chunks.ts';
 import { storableJson, storableText } from './storable.ts';
-
-/** A row error, with the row itself where it was read: so that it can be tried again. */
-export interface FailedRow extends RowError {
-  readonly source?: SourceRow;
-}
-
-export interface ChunkOutcome {
-  readonly results: readonly RowResult[];
-  readonly errors: readonly FailedRow[];
-  /** Ids in `models` (see `modelId`). */
-  readonly scorerId: number;
-  /** The same of the prefilter; null where the run has none. */
-  readonly prefilterId?: number | null;
-  readonly detoxifierId: number;
-  /** Milliseconds by stage. */
-  readonly timingsMs: Readonly<Record<string, number>>;
-}
-
-/** A completion: by which claim, and what came of it. */
-export interface Completion {
-  readonly claim: Claim;
-  readonly outcome: ChunkOutcome;
-}
 
 /** The parameters of a completion's statement: of the chunks $1 to $16, of their results $17 to $29, of their errors $30 to $37. */
 export function completionValues(completions: readonly Completion[]): unknown[] {

@@ -1,4 +1,4 @@
-import type { Claim } from './chunks.ts';
+import type { Claim } from '../contract/claim.ts';
 import type { Connection } from './database.ts';
 
 /** Consecutive rows of a suspect chunk, by their numbers. */

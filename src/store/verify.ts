@@ -25,7 +25,7 @@ export interface Finding {
   readonly advice: string;
 }
 
-export interface Verdict {
+export interface Verification {
   /** Every row of the source has exactly one result or row error, and the ledger says so too. */
   readonly holds: boolean;
   /** Rows of the source; as far as it was enqueued when it was not read to its end. */
@@ -38,7 +38,7 @@ export interface Verdict {
 const NUMBERS_SHOWN = 20;
 
 /** Checks a run, in one snapshot, by sets: about a scan of its results. */
-export function verifyRun(database: Database, runId: string): Promise<Verdict> {
+export function verifyRun(database: Database, runId: string): Promise<Verification> {
   return database.transaction(async (connection) => {
     await connection.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
     const run = await getRun(connection, runId);

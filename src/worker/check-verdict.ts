@@ -1,6 +1,6 @@
-import { OUTCOMES } from '../contract/outcome.ts';
+import { OUTCOMES, type RowVerdict } from '../contract/outcome.ts';
 import type { RowFault, SourceRow } from '../contract/row.ts';
-import type { FromEngine, GroupVerdicts, RowVerdict } from '../engine/index.ts';
+import type { FromEngine, GroupVerdicts } from '../engine/index.ts';
 
 /*
  * What an engine process says crosses a process boundary, and comes from native code: it is checked before it is

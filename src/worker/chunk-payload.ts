@@ -1,9 +1,10 @@
 import { DamagedPayloadError, unpackRows } from '../contract/chunk.ts';
+import type { Claim } from '../contract/claim.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import type { ChunkRow } from '../contract/row.ts';
 import { readRetriedSources } from '../store/chunk-faults.ts';
-import { type Claim, payloadDigest, readChunks } from '../store/chunks.ts';
+import { payloadDigest, readChunks } from '../store/chunks.ts';
 import type { Database } from '../store/database.ts';
 
 /*
@@ -29,9 +30,9 @@ export async function rowsOfChunk(
   claim: Claim,
   delivered: Uint8Array,
 ): Promise<readonly ChunkRow[]> {
-  const { runId, chunkNo, retrying } = claim;
+  const { runId, chunkNo, retriedRows } = claim;
   // A job from before a retry has rows that are settled.
-  if (retrying === 0 && delivered.length > 0) {
+  if (retriedRows === 0 && delivered.length > 0) {
     if (isOfLedger(claim, delivered)) return rowsOf(claim, delivered);
     log.warn(
       { runId, chunkNo },
@@ -48,7 +49,7 @@ export async function rowsOfChunk(
   } catch (error) {
     if (!(error instanceof DamagedPayloadError)) throw error;
     log.warn({ runId, chunkNo, reason: error.message }, 'the rows of a chunk are damaged in the ledger');
-    if (retrying > 0) return readRetriedSources(database, claim);
+    if (retriedRows > 0) return readRetriedSources(database, claim);
     throw error;
   }
 }
@@ -57,11 +58,11 @@ function isOfLedger(claim: Claim, payload: Uint8Array): boolean {
   return payloadDigest(payload).equals(claim.payloadDigest);
 }
 
-function rowsOf({ firstRow, rowCount, retrying }: Claim, payload: Uint8Array): ChunkRow[] {
+function rowsOf({ firstRow, rowCount, retriedRows }: Claim, payload: Uint8Array): ChunkRow[] {
   const rows = unpackRows(payload);
   const isOurs =
-    retrying > 0
-      ? rows.length === retrying && rows.every(({ rowNo }) => rowNo >= firstRow && rowNo < firstRow + rowCount)
+    retriedRows > 0
+      ? rows.length === retriedRows && rows.every(({ rowNo }) => rowNo >= firstRow && rowNo < firstRow + rowCount)
       : rows.length === rowCount && rows.every(({ rowNo }, at) => rowNo === firstRow + at);
   if (!isOurs) throw new DamagedPayloadError('its rows are not those of the chunk');
   return rows;

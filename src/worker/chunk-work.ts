@@ -1,14 +1,12 @@
 import { DamagedPayloadError } from '../contract/chunk.ts';
+import type { Claim } from '../contract/claim.ts';
 import { UnsupportedRunError } from '../contract/errors.ts';
 import { knownSettings } from '../contract/features.ts';
 import type { Log } from '../contract/log.ts';
-import type { RowResult } from '../contract/outcome.ts';
+import type { FailedRow, RowResult, RowVerdict } from '../contract/outcome.ts';
 import { type ChunkRow, isRejected, type RejectedRow, type RowFault, type SourceRow } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
-import type { RowVerdict } from '../engine/index.ts';
 import { noteDecoded, noteDecoding } from '../store/chunk-faults.ts';
-import type { Claim } from '../store/chunks.ts';
-import type { FailedRow } from '../store/completion-values.ts';
 import type { Database } from '../store/database.ts';
 import { modelId } from '../store/models.ts';
 import { finishRunIfDone, getRun } from '../store/runs.ts';

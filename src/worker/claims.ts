@@ -1,13 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ChunkFault, ChunkKey, Claim, ClaimRefusal } from '../contract/claim.ts';
 import { ServiceError } from '../contract/errors.ts';
-import {
-  type ChunkFault,
-  type ChunkKey,
-  type Claim,
-  type ClaimRefusal,
-  claimChunks,
-  releaseChunk,
-} from '../store/chunks.ts';
+import { claimChunks, releaseChunk } from '../store/chunks.ts';
 import type { Database } from '../store/database.ts';
 import { createGatherer, type GatherOptions } from './gather.ts';
 

@@ -1,6 +1,6 @@
+import type { Completion } from '../contract/claim.ts';
 import { ServiceError } from '../contract/errors.ts';
 import { completeChunks } from '../store/complete.ts';
-import type { Completion } from '../store/completion-values.ts';
 import type { Connection } from '../store/database.ts';
 
 /**

@@ -1,27 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { engineEnvironment } from '../config.ts';
+import type { EngineIdentities, EngineOptions, EngineTimings } from '../contract/engine.ts';
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import { isSystemError, NO_FILES_LEFT } from '../contract/file-errors.ts';
-import type { ModelIdentity } from '../contract/models.ts';
 import type { SourceRow } from '../contract/row.ts';
-import {
-  ENGINE_ENTRY,
-  type EngineOptions,
-  type EngineTimings,
-  type GroupVerdicts,
-  type ToEngine,
-  toGroupRows,
-} from '../engine/index.ts';
+import { ENGINE_ENTRY, type GroupVerdicts, type ToEngine, toGroupRows } from '../engine/index.ts';
 import { isMessage } from './check-verdict.ts';
-
-/** The real engine; tests and benchmarks of the queue give another module that speaks the same protocol. */
-
-export interface EngineIdentities {
-  readonly scorer: ModelIdentity;
-  readonly detoxifier: ModelIdentity;
-  readonly prefilter?: ModelIdentity | undefined;
-}
 
 export interface EngineListener {
   /** It gets on with its work. */

@@ -1,8 +1,9 @@
+import type { EngineIdentities, EngineOptions, EngineTimings } from '../contract/engine.ts';
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
-import type { EngineOptions, EngineTimings, GroupVerdicts } from '../engine/index.ts';
+import type { GroupVerdicts } from '../engine/index.ts';
 import { verdictAt } from './check-verdict.ts';
-import { type EngineIdentities, type EngineProcess, startEngineProcess } from './engine-process.ts';
+import { type EngineProcess, startEngineProcess } from './engine-process.ts';
 import { FIRST_GROUP_ROWS, nextGroupRows } from './group-size.ts';
 import type { RowGroup, RowQueue, RowTicket } from './row-queue.ts';
 import { createWatchdog } from './watchdog.ts';

@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os';
-
+import type { EngineIdentities, EngineOptions, EngineTimings } from '../contract/engine.ts';
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
+import type { RowVerdict } from '../contract/outcome.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { EngineOptions, EngineTimings, RowVerdict } from '../engine/index.ts';
-import type { EngineIdentities } from './engine-process.ts';
 import { createEngineSlot, type EngineSlot } from './engine-slot.ts';
 import { feedSlots } from './feed-slots.ts';
 import { type ExpectedWeights, otherWeights } from './other-weights.ts';

@@ -1,10 +1,10 @@
 import { DamagedPayloadError } from '../contract/chunk.ts';
+import type { ChunkFault, Claim } from '../contract/claim.ts';
 import { DetoxqError, describeDefect } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
+import type { FailedRow } from '../contract/outcome.ts';
 import { type ChunkRow, isRejected, type RowFault } from '../contract/row.ts';
 import { readRetriedRows } from '../store/chunk-faults.ts';
-import type { ChunkFault, Claim } from '../store/chunks.ts';
-import type { FailedRow } from '../store/completion-values.ts';
 import type { Database } from '../store/database.ts';
 import { rowsOfChunk } from './chunk-payload.ts';
 import { EnginesClosedError } from './engines.ts';
@@ -55,7 +55,7 @@ export async function rowErrorsOf(
   fault: RowFault,
 ): Promise<FailedRow[]> {
   const { firstRow, rowCount, attempts } = claim;
-  if (claim.retrying > 0) {
+  if (claim.retriedRows > 0) {
     const retried = await readRetriedRows(dependencies.database, claim);
     return retried.map((row) => ({ ...row, ...fault, attempts }));
   }

@@ -1,8 +1,8 @@
+import type { ChunkOutcome, Completion } from '../contract/claim.ts';
 import { DetoxqError } from '../contract/errors.ts';
-import type { RowResult } from '../contract/outcome.ts';
+import type { FailedRow, RowResult } from '../contract/outcome.ts';
 import type { SourceRow } from '../contract/row.ts';
 import { tryCompletion } from '../store/complete.ts';
-import type { ChunkOutcome, Completion, FailedRow } from '../store/completion-values.ts';
 import type { Database } from '../store/database.ts';
 import { rowRefusal } from '../store/row-refusal.ts';
 import { EnginesClosedError } from './engines.ts';

@@ -1,8 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { charsOfJson } from '../contract/chunk.ts';
-import type { RowResult } from '../contract/outcome.ts';
+import type { RowResult, RowVerdict } from '../contract/outcome.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { RowVerdict } from '../engine/index.ts';
 
 /** Some 100,000 short rows. */
 const MEMORY_BYTES = 48 * 2 ** 20;

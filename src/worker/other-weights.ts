@@ -1,4 +1,4 @@
-import type { EngineIdentities } from './engine-process.ts';
+import type { EngineIdentities } from '../contract/engine.ts';
 
 /** Digests of the weights that a run was started with. */
 export interface ExpectedWeights {

@@ -1,5 +1,5 @@
+import type { RowVerdict } from '../contract/outcome.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { RowVerdict } from '../engine/index.ts';
 import { createKnownVerdicts } from './known-verdicts.ts';
 
 /*

@@ -1,8 +1,8 @@
 import { deflateSync, inflateSync } from 'node:zlib';
+import type { Claim } from '../contract/claim.ts';
 import type { Log } from '../contract/log.ts';
+import type { RowVerdict } from '../contract/outcome.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { RowVerdict } from '../engine/index.ts';
-import type { Claim } from '../store/chunks.ts';
 import type { Database } from '../store/database.ts';
 import {
   noteIntent,

@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { ChunkOutcome, Claim, Completion } from '../contract/claim.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { Claim } from '../store/chunks.ts';
-import type { ChunkOutcome, Completion } from '../store/completion-values.ts';
 import type { Database } from '../store/database.ts';
 import { rowRefusal } from '../store/row-refusal.ts';
 import type { WorkerProblem } from '../store/workers.ts';
@@ -66,7 +65,7 @@ export function createResultWriter({ database, log, stopping }: ResultWriterDepe
   const waitingFor = new Map<Claim, string>();
 
   const tryOnce = async (claim: Claim, { outcome, sources }: Decided, isolate: boolean): Promise<boolean> => {
-    const completeOne = claim.retrying > 0 ? completeRetried : completeFirst;
+    const completeOne = claim.retriedRows > 0 ? completeRetried : completeFirst;
     if (!isolate) return completeOne({ claim, outcome });
     const storable = await isolateRefusedRows(database, { claim, outcome }, sources, stopping);
     if (storable === null) return false;

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { Sizes, TunedSize } from '../../src/contract/device.ts';
+import type { Sizes, TunedSize } from '../../src/contract/machine.ts';
 import {
   type CheckpointReference,
   identifyCheckpoint,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Claim, claimChunk, releaseChunk } from '../../src/store/chunks.ts';
+import type { Claim } from '../../src/contract/claim.ts';
+import { claimChunk, releaseChunk } from '../../src/store/chunks.ts';
 import { completeChunk } from '../../src/store/complete.ts';
 import { readProgress } from '../../src/store/progress.ts';
 import { changeRun, finishRunIfDone } from '../../src/store/runs.ts';

@@ -82,7 +82,7 @@ test('each role can do what its commands do', async () => {
         ...error,
         source: { rowNo: error.rowNo, rowKey: null, text: 'x', meta: null },
       }));
-      const results = outcome.results.filter(({ rowNo }) => claim.retrying === 0 || rowNo === 5);
+      const results = outcome.results.filter(({ rowNo }) => claim.retriedRows === 0 || rowNo === 5);
       expect(await completeChunk(worker, claim, { ...outcome, results, errors })).toBe(true);
     }
     await finishRunIfDone(worker, run.id);

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { RowVerdict } from '../../src/contract/outcome.ts';
 import type { SourceRow } from '../../src/contract/row.ts';
-import type { RowVerdict } from '../../src/engine/process/protocol.ts';
 import { createEngines, type Engines, type EnginesOptions } from '../../src/worker/engines.ts';
 import { fakeEngineOptions } from '../support/fake-engine-options.ts';
 

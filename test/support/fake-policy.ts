@@ -1,7 +1,7 @@
 import type { Detoxifier, Scorer } from '../../src/contract/models.ts';
-import type { RowResult } from '../../src/contract/outcome.ts';
+import type { RowResult, RowVerdict } from '../../src/contract/outcome.ts';
 import type { SourceRow } from '../../src/contract/row.ts';
-import { createPolicy, type FailedRow } from '../../src/detox/policy.ts';
+import { createPolicy } from '../../src/detox/policy.ts';
 import { createFakeDetoxifier, createFakeScorer } from './fake-models.ts';
 
 export const TOXIC_WORDS = [
@@ -45,8 +45,8 @@ export function rowsOf(texts: readonly string[]): SourceRow[] {
 export async function processAll(
   rows: readonly SourceRow[],
   models: { scorer?: Scorer; detoxifier?: Detoxifier; threshold?: number } = {},
-): Promise<(RowResult | FailedRow)[]> {
-  const items = new Array<RowResult | FailedRow>(rows.length);
+): Promise<RowVerdict[]> {
+  const items = new Array<RowVerdict>(rows.length);
   let count = 0;
   await createPolicy({ scorer, detoxifier, threshold: 0.5, ...models }).process(rows, (item) => {
     items[item.rowNo] = item;
@@ -56,7 +56,7 @@ export async function processAll(
   return items;
 }
 
-export function isResult(item: RowResult | FailedRow | undefined): item is RowResult {
+export function isResult(item: RowVerdict | undefined): item is RowResult {
   return item !== undefined && 'outcome' in item;
 }
 

@@ -1,5 +1,5 @@
+import type { RowVerdict } from '../../src/contract/outcome.ts';
 import type { SourceRow } from '../../src/contract/row.ts';
-import type { RowVerdict } from '../../src/engine/process/protocol.ts';
 
 /** What the fake engine (fake-engine.ts) says about a row that asks for nothing special. */
 export function verdictOf(row: SourceRow): RowVerdict {

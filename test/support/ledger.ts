@@ -1,11 +1,11 @@
 import { packRows } from '../../src/contract/chunk.ts';
+import type { ChunkOutcome, Claim } from '../../src/contract/claim.ts';
 import type { ModelIdentity } from '../../src/contract/models.ts';
 import { OUTCOMES, type RowError, type RowResult } from '../../src/contract/outcome.ts';
 import type { Run } from '../../src/contract/run.ts';
 import type { RunSettings } from '../../src/contract/settings.ts';
-import { appendChunks, type Claim, claimChunk } from '../../src/store/chunks.ts';
+import { appendChunks, claimChunk } from '../../src/store/chunks.ts';
 import { completeChunk } from '../../src/store/complete.ts';
-import type { ChunkOutcome } from '../../src/store/completion-values.ts';
 import type { Database } from '../../src/store/database.ts';
 import { modelId } from '../../src/store/models.ts';
 import { createRun, finishEnqueue, finishRunIfDone } from '../../src/store/runs.ts';

@@ -1,5 +1,5 @@
+import type { RowVerdict } from '../../src/contract/outcome.ts';
 import type { SourceRow } from '../../src/contract/row.ts';
-import type { RowVerdict } from '../../src/engine/process/protocol.ts';
 import type { Engines } from '../../src/worker/engines.ts';
 import { DETOXIFIER, resultOf, SCORER } from './ledger.ts';
 

@@ -4,8 +4,8 @@ import { createCheckpoints } from '../../src/app/checkpoints.ts';
 import type { Context } from '../../src/app/context.ts';
 import { engineOpener, enginePlace } from '../../src/app/engines.ts';
 import { precisionOn } from '../../src/app/new-run.ts';
+import { CPU } from '../../src/contract/device.ts';
 import { UsageError } from '../../src/contract/errors.ts';
-import { CPU } from '../../src/contract/model-device.ts';
 import { SETTINGS } from '../support/ledger.ts';
 
 const cuda = { kind: 'cuda', index: 1 } as const;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CPU, defaultPrecision, deviceName, parseDevice, requirePrecision } from '../../src/contract/device.ts';
 import { UsageError } from '../../src/contract/errors.ts';
-import { CPU, defaultPrecision, deviceName, parseDevice, requirePrecision } from '../../src/contract/model-device.ts';
 import { float16ToFloat32, float32ToFloat16 } from '../../src/engine/checkpoint/weights/float16.ts';
 import { createBatcher } from '../../src/engine/runtime/batches.ts';
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { faultOfName, RUN_DEFAULTS, type RunRequest } from '../../app/new-run.ts';
-import { type Device, parseDevice } from '../../contract/model-device.ts';
+import { type Device, parseDevice } from '../../contract/device.ts';
 import type { Precision } from '../../contract/models.ts';
 import { type Dialect, dialectOf } from '../../producer/dialect.ts';
 import { FORMATS, type Format } from '../../producer/format.ts';

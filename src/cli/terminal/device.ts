@@ -1,4 +1,4 @@
-import type { DeviceFacts, ProductRate, Sizes, TunedSize } from '../../contract/device.ts';
+import type { MachineFacts, ProductRate, Sizes, TunedSize } from '../../contract/machine.ts';
 import type { Precision } from '../../contract/models.ts';
 import type { CheckpointSizes } from '../../engine/index.ts';
 import { formatCount } from '../../util/format.ts';
@@ -18,7 +18,7 @@ export interface NamedSizes extends CheckpointSizes {
   readonly precision: Precision;
 }
 
-export function deviceText({ processor, runtime, int8, rates }: DeviceFacts): string {
+export function deviceText({ processor, runtime, int8, rates }: MachineFacts): string {
   const sets = processor.instructionSets;
   const lines: (readonly [string, string])[] = [
     ['processor', `${processor.model}, ${processor.architecture}, ${formatCount(processor.cores)} cores to use`],

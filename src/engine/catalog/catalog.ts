@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UsageError } from '../../contract/errors.ts';
-import type { CheckpointSource } from '../../contract/models.ts';
+import type { LocalCheckpoint } from '../../contract/models.ts';
 import { ALIASES, findAlias, hubNameOf } from './aliases.ts';
 import { findPulled } from './pulled.ts';
 
@@ -33,7 +33,7 @@ function isPlainName(name: string): boolean {
  * @param home `DETOXQ_HOME`
  * @throws UsageError when there is none, with what can be named or done instead
  */
-export function findCheckpoint(name: string, packageRoot: string, home: string): CheckpointSource {
+export function findCheckpoint(name: string, packageRoot: string, home: string): LocalCheckpoint {
   const bundled = join(packageRoot, 'models', name);
   if (isPlainName(name) && existsSync(join(bundled, 'config.json'))) return { name, folder: bundled };
 

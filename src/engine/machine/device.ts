@@ -1,4 +1,4 @@
-import type { DeviceFacts, Int8Form, ProductRate } from '../../contract/device.ts';
+import type { Int8Form, MachineFacts, ProductRate } from '../../contract/machine.ts';
 import { createGraph, encodeModel } from '../onnx/graph.ts';
 import { openSession, runtimeFacts, type Session } from '../runtime/session.ts';
 import { int8WeightLimit } from './int8-limit.ts';
@@ -14,7 +14,7 @@ const MEASURE_MS = 60;
 const LEAST_RUNS = 5;
 
 /** What this machine is, with a measurement that takes a fraction of a second. */
-export async function describeDevice(): Promise<DeviceFacts> {
+export async function describeMachine(): Promise<MachineFacts> {
   return { processor: readProcessor(), runtime: await runtimeFacts(), int8: await int8Form(), rates: await measure() };
 }
 

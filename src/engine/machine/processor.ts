@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus } from 'node:os';
-import type { Processor } from '../../contract/device.ts';
+import type { Processor } from '../../contract/machine.ts';
 
 /** Flags of /proc/cpuinfo that decide how fast products of matrices are, and how people call them. */
 const INSTRUCTION_SETS: readonly (readonly [flag: string, name: string])[] = [

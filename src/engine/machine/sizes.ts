@@ -1,4 +1,4 @@
-import type { Sizes, TunedSizes } from '../../contract/device.ts';
+import type { Sizes, TunedSizes } from '../../contract/machine.ts';
 import { tokensPerBatch } from '../runtime/batches.ts';
 import { KEEP_GOING_ABOVE, STEPS_PER_CALL } from '../runtime/greedy.ts';
 

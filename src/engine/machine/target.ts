@@ -1,5 +1,5 @@
+import { CPU, type Device, deviceName, requirePrecision } from '../../contract/device.ts';
 import { DeviceError } from '../../contract/errors.ts';
-import { CPU, type Device, deviceName, requirePrecision } from '../../contract/model-device.ts';
 import { inBytes, type Precision } from '../../contract/models.ts';
 import { createGraph, ELEMENT, encodeModel } from '../onnx/graph.ts';
 import { openSession } from '../runtime/session.ts';

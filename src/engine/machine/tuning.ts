@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Processor, RuntimeFacts, Sizes, TunedSize, TunedSizes } from '../../contract/device.ts';
 import { CheckpointError } from '../../contract/errors.ts';
 import { fileFault, homeAdvice } from '../../contract/file-errors.ts';
+import type { Processor, RuntimeFacts, Sizes, TunedSize, TunedSizes } from '../../contract/machine.ts';
 import type { ModelIdentity } from '../../contract/models.ts';
 import { writeFileAtomically } from '../../util/atomic-file.ts';
 import { COMPILER_VERSION } from '../compile/cache.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Sizes } from '../../contract/device.ts';
 import { CheckpointError } from '../../contract/errors.ts';
 import type { GenerationOverrides } from '../../contract/generation.ts';
+import type { Sizes } from '../../contract/machine.ts';
 import type { ModelIdentity } from '../../contract/models.ts';
 import { encoderModel } from '../architectures/generator.ts';
 import { classNames, classOf } from '../architectures/registry.ts';

@@ -1,6 +1,6 @@
-import { OUTCOMES } from '../../contract/outcome.ts';
+import { OUTCOMES, type RowVerdict } from '../../contract/outcome.ts';
 import type { SourceRow } from '../../contract/row.ts';
-import type { GroupRows, GroupVerdicts, RowVerdict } from './protocol.ts';
+import type { GroupRows, GroupVerdicts } from './protocol.ts';
 
 /** The verdict on a row of a group. */
 export interface GroupedVerdict {

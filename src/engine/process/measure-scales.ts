@@ -1,10 +1,10 @@
+import type { EngineOptions } from '../../contract/engine.ts';
 import type { ModelScales } from '../../contract/models.ts';
 import type { SourceRow } from '../../contract/row.ts';
 import { createPolicy } from '../../detox/policy.ts';
 import { loadDetoxifier } from '../models/detoxifier.ts';
 import { loadScorer } from '../models/scorer.ts';
 import { collectScales } from '../runtime/static-scales.ts';
-import type { EngineOptions } from './protocol.ts';
 
 /** Nothing scores below it: every row is rewritten, and its rewrite scored. */
 const REWRITE_ALL = 0;

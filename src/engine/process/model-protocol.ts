@@ -1,6 +1,6 @@
+import type { Device } from '../../contract/device.ts';
 import type { GenerationOverrides } from '../../contract/generation.ts';
-import type { Device } from '../../contract/model-device.ts';
-import type { CheckpointSource, ModelIdentity, Precision, Rewrite } from '../../contract/models.ts';
+import type { LocalCheckpoint, ModelIdentity, Precision, Rewrite } from '../../contract/models.ts';
 
 /** The program of an engine process of one model, for `fork`. */
 export const MODEL_ENTRY = new URL(
@@ -8,7 +8,7 @@ export const MODEL_ENTRY = new URL(
   import.meta.url,
 );
 
-interface Loading extends CheckpointSource {
+interface Loading extends LocalCheckpoint {
   readonly precision: Precision;
   readonly device: Device;
   readonly cacheFolder: string;

@@ -1,4 +1,5 @@
-import { CPU } from '../../contract/model-device.ts';
+import { CPU } from '../../contract/device.ts';
+import type { EngineOptions, EngineTimings } from '../../contract/engine.ts';
 import type { Detoxifier, Scorer } from '../../contract/models.ts';
 import { createPolicy } from '../../detox/policy.ts';
 import { loadDetoxifier } from '../models/detoxifier.ts';
@@ -6,7 +7,7 @@ import { loadScorer } from '../models/scorer.ts';
 import { ranGraph } from '../runtime/session.ts';
 import { fromGroupRows, type GroupedVerdict, toGroupVerdicts } from './columns.ts';
 import { endWithSupervisor } from './end-with-supervisor.ts';
-import type { EngineOptions, EngineTimings, FromEngine, GroupRows, ToEngine } from './protocol.ts';
+import type { FromEngine, GroupRows, ToEngine } from './protocol.ts';
 
 /*
  * An engine process: one thread of inference, away from the queue's event loop, which a run of onnxruntime blocks.

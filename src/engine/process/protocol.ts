@@ -1,39 +1,8 @@
-import type { GenerationOverrides } from '../../contract/generation.ts';
-import type { Device } from '../../contract/model-device.ts';
-import type { CheckpointSource, ModelIdentity, ModelScales, Precision } from '../../contract/models.ts';
-import type { RowResult } from '../../contract/outcome.ts';
+import type { EngineIdentities, EngineOptions, EngineTimings } from '../../contract/engine.ts';
 import type { JsonObject, RowFault } from '../../contract/row.ts';
 
 /** The program of an engine process, for `fork`. */
 export const ENGINE_ENTRY = new URL(`./process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-
-/** A checkpoint that scores, and its labels that mean toxic; one, for now. Without: see `findToxicLabel`. */
-export interface ScorerSource extends CheckpointSource {
-  readonly toxicLabels?: readonly string[] | undefined;
-}
-
-/** What an engine process is told once, when it starts. */
-export interface EngineOptions {
-  readonly scorer: ScorerSource;
-  readonly detoxifier: CheckpointSource;
-  readonly prefilter?: (ScorerSource & { readonly clearBelow: number }) | undefined;
-  readonly precision: Precision;
-  /** For `int8-static`, which cannot do without. */
-  readonly scales?: ModelScales | undefined;
-  /** Default: the CPU. */
-  readonly device?: Device;
-  readonly threshold: number;
-  readonly generation: GenerationOverrides;
-  /** Template in which texts are put to the detoxifier. */
-  readonly prompt: string;
-  /** Where compiled graphs are kept. */
-  readonly cacheFolder: string;
-}
-
-/** A row is done: it has a result, or our own text code failed on it. */
-export type RowVerdict =
-  | RowResult
-  | { readonly rowNo: number; readonly rowKey: string | null; readonly fault: RowFault };
 
 /** Rows as an engine process gets them: in columns, and without what it does not need. In a group, a row is its position. */
 export interface GroupRows {
@@ -64,13 +33,6 @@ export interface GroupVerdicts {
   readonly faults?: readonly (RowFault | null)[] | undefined;
 }
 
-/** Time spent by the engine process, in milliseconds, since its last report. */
-export interface EngineTimings {
-  readonly scoreMs: number;
-  readonly rewriteMs: number;
-  readonly textMs: number;
-}
-
 /** Supervisor to engine process. The engine works on groups one after the other, in the order in which they came. */
 export type ToEngine =
   | { readonly type: 'start'; readonly options: EngineOptions }
@@ -78,13 +40,7 @@ export type ToEngine =
 
 /** Engine process to supervisor. */
 export type FromEngine =
-  | {
-      readonly type: 'ready';
-      readonly scorer: ModelIdentity;
-      readonly detoxifier: ModelIdentity;
-      readonly prefilter?: ModelIdentity | undefined;
-      readonly loadMs: number;
-    }
+  | ({ readonly type: 'ready'; readonly loadMs: number } & EngineIdentities)
   /** The models cannot be loaded: another process would fail the same way. */
   | { readonly type: 'refused'; readonly message: string }
   /** At work on a group, and getting on: now and then while no verdict is due. */

@@ -1,4 +1,4 @@
-import type { Device } from '../../contract/model-device.ts';
+import type { Device } from '../../contract/device.ts';
 import type { Value } from './session.ts';
 
 export interface EncodedRow {

@@ -1,8 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { RuntimeFacts } from '../../contract/device.ts';
+import { CPU, type Device } from '../../contract/device.ts';
 import { CheckpointError } from '../../contract/errors.ts';
-import { CPU, type Device } from '../../contract/model-device.ts';
+import type { RuntimeFacts } from '../../contract/machine.ts';
 import { SCALE } from '../onnx/values.ts';
 import { type StaticScales, scaleInputs } from './static-scales.ts';
 

@@ -1,4 +1,4 @@
-import type { Sizes, TunedSize } from '../../contract/device.ts';
+import type { Sizes, TunedSize } from '../../contract/machine.ts';
 import { isPlainGreedy } from '../checkpoint/config/generation.ts';
 import type { LoadedGenerator } from '../models/generator.ts';
 import type { EncodedRow } from '../runtime/batches.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Sizes } from '../../contract/device.ts';
+import type { Sizes } from '../../contract/machine.ts';
 import { classOf } from '../architectures/registry.ts';
 import { readFields } from '../checkpoint/config/fields.ts';
 import { type CheckpointReference, identifyCheckpoint, readArchitecture } from '../checkpoint/identity.ts';

@@ -1,4 +1,4 @@
-import type { TunedSize } from '../../contract/device.ts';
+import type { TunedSize } from '../../contract/machine.ts';
 import { loadTokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { defaultSizes } from '../machine/sizes.ts';
 import { batchInputs } from '../runtime/batches.ts';

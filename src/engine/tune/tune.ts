@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Sizes, TunedSize } from '../../contract/device.ts';
+import type { Sizes, TunedSize } from '../../contract/machine.ts';
 import type { ModelIdentity } from '../../contract/models.ts';
 import type { CheckpointReference } from '../checkpoint/identity.ts';
 import { defaultSizes } from '../machine/sizes.ts';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { resolveGeneration } from '../../../app/generation.ts';
-import { CPU } from '../../../contract/model-device.ts';
+import { CPU } from '../../../contract/device.ts';
 import type { Precision, Rewrite, RewriteCandidate } from '../../../contract/models.ts';
 import { fitsWindow } from '../../../detox/reading.ts';
 import { identifyCheckpoint, loadDetoxifier, readTemplate, TEXT_ALONE } from '../../../engine/index.ts';

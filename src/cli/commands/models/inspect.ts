@@ -4,7 +4,7 @@ import { packageRoot } from '../../../config.ts';
 import { UsageError } from '../../../contract/errors.ts';
 import type { Inspection } from '../../../contract/inspection.ts';
 import type { Precision } from '../../../contract/models.ts';
-import { describeDevice, inspectCheckpoint, publishedConfig, sizesOfCheckpoint } from '../../../engine/index.ts';
+import { describeMachine, inspectCheckpoint, publishedConfig, sizesOfCheckpoint } from '../../../engine/index.ts';
 import { deviceText, type NamedSizes, sizesText } from '../../terminal/device.ts';
 import { inspectionText } from '../../terminal/inspection.ts';
 import { localCheckpoints } from '../../with-context.ts';
@@ -42,7 +42,7 @@ known by their published configs also where they are not on disk.`,
     )
     .action(async (name: string | undefined, { device = false, precision, json = false }: Options) => {
       if (device) {
-        const facts = await describeDevice();
+        const facts = await describeMachine();
         const sizes = name === undefined ? null : await sizesByName(name, precision);
         const text = [deviceText(facts), ...(sizes === null ? [] : [sizesText(sizes)])].join('\n\n');
         process.stdout.write(`${json ? JSON.stringify({ ...facts, model: sizes }, null, 2) : text}\n`);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { CPU } from '../../../contract/device.ts';
 import { CheckpointError, UsageError } from '../../../contract/errors.ts';
-import { CPU } from '../../../contract/model-device.ts';
 import type { Precision } from '../../../contract/models.ts';
 import { fitsWindow, type Windowed } from '../../../detox/reading.ts';
 import { cutIntoWindows } from '../../../detox/windows.ts';
