@@ -80,7 +80,7 @@ async function read(format: keyof typeof LINE, rows: number): Promise<void> {
     const report = createReport();
     const dataset = await openDataset([path], {});
     let count = 0;
-    for await (const batch of dataset.batches()) count += batch.length;
+    for await (const batch of dataset.read()) count += batch.length;
     report(`read ${format}`, count);
   } finally {
     rmSync(folder, { recursive: true });

@@ -27,7 +27,7 @@ const cacheFolder = join(ROOT, 'bench/.cache/graphs');
 
 const texts: string[] = [];
 const dataset = await openDataset([join(ROOT, 'examples/comments.csv')], {});
-for await (const batch of dataset.batches()) texts.push(...batch.flatMap((row) => ('text' in row ? row.text : [])));
+for await (const batch of dataset.read()) texts.push(...batch.flatMap((row) => ('text' in row ? row.text : [])));
 
 /** Share of rows that may differ. */
 const ALLOWED = { fp32: 0, fp16: 0.05 } as const;

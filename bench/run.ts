@@ -71,7 +71,7 @@ async function runOnce(input: string): Promise<Report & { commandMs: number }> {
 async function carryOnly(input: string, done: Report, database: Database, redisUrl: string) {
   const open = () => openDataset([input], { textColumn: values['text-column'], limit: Number(values.limit) });
   const readStartMs = performance.now();
-  for await (const _ of (await open()).batches());
+  for await (const _ of (await open()).read());
   const readMs = performance.now() - readStartMs;
 
   const model = await getRun(database, done.run);

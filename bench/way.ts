@@ -56,7 +56,7 @@ const dataset: Dataset = {
   source: { files: [], options: {} },
   bytesTotal: null,
   bytesRead: () => 0,
-  async *batches() {
+  async *read() {
     let from = 0;
     const nextRow = (rowNo: number): SourceRow => {
       const end = lines.indexOf(LINE_END, from);

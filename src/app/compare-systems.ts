@@ -110,7 +110,7 @@ async function readTexts(
   try {
     const labelColumn = asked === undefined ? undefined : await dataset.requireColumn(asked, '--label-column');
     const texts: string[] = [];
-    for await (const batch of dataset.batches()) {
+    for await (const batch of dataset.read()) {
       for (const row of batch) if (!isRejected(row)) texts.push(row.text);
     }
     return { texts, labelColumn, own: { textColumn: dataset.textColumn, idColumn: dataset.idColumn } };

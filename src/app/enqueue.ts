@@ -29,12 +29,9 @@ export async function enqueueAll(
         lastAdded = jobs;
         await queue.add(jobs);
       },
-      async depth() {
-        // Asked before every write: here a paused run waits.
-        await user.whilePaused();
-        return queue.depth();
-      },
+      depth: () => queue.depth(),
     },
+    gate: user.whilePaused,
     ledger: {
       appendChunks: (chunks) => appendChunks(database, run.id, chunks),
       finishEnqueue: async (totals) => {

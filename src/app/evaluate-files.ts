@@ -75,7 +75,7 @@ async function* fileRows(
   outColumn: string,
   readReferences: ReadReferences,
 ): AsyncGenerator<SystemRow> {
-  for await (const rows of dataset.batches()) {
+  for await (const rows of dataset.read()) {
     for (const row of rows) {
       const { rowNo, rowKey } = row;
       if (isRejected(row)) yield { kind: 'failed', rowNo, rowKey, reason: row.fault.code, message: row.fault.message };

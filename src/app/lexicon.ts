@@ -39,7 +39,7 @@ export async function readLexicon(file: string): Promise<Lexicon> {
   try {
     const dataset = await openDataset([file], { format: 'txt' });
     try {
-      for await (const batch of dataset.batches()) {
+      for await (const batch of dataset.read()) {
         for (const row of batch) {
           if (isRejected(row)) throw unreadable(file, row.fault.message);
           if (row.meta !== null) throw unreadable(file, `line ${row.rowNo + 1}: holds NUL or half a character`);

@@ -8,7 +8,7 @@ import { FORMATS, type Format, formatOfName, isFormat } from './format.ts';
 import { findInput, type Input } from './input.ts';
 import { noteOtherIds, requireColumn, settleUnseen } from './named-columns.ts';
 import { noteTable } from './note-table.ts';
-import { type OnNote, type ReadOptions, type RecordBatch, readRecords } from './records.ts';
+import { type OnNote, type ReadOptions, type RecordsRead, readRecords } from './records.ts';
 
 /** With how the files are written, where that is not to be guessed. */
 export interface DatasetOptions extends Dialect {
@@ -48,15 +48,15 @@ export interface Dataset {
   readonly source: RunSource;
   /** Size of all files as they lie on disk; null when one is a pipe. */
   readonly bytesTotal: number | null;
-  /** Bytes read so far by the latest `batches()`, before decompression. */
+  /** Bytes read so far by the latest `read()`, before decompression. */
   bytesRead(): number;
   /**
-   * The rows in order, in batches of any size (what 256 KiB of input holds). `rowNo` runs on over all files.
+   * The rows in order, some at a time (what 256 KiB of input holds). `rowNo` runs on over all files.
    * A row that cannot be read is a RejectedRow; what makes the rest of a file unreadable throws DatasetError.
    * Standard input and pipes can be read once only.
    * @param skipRows rows to read past, cheaply, for a resume; default 0
    */
-  batches(skipRows?: number): AsyncGenerator<readonly ChunkRow[]>;
+  read(skipRows?: number): AsyncGenerator<readonly ChunkRow[]>;
   /** Lets go of the files. A read that waits for a pipe comes back, with an error. */
   close(): void;
 }
@@ -67,10 +67,10 @@ interface OpenFile {
   readonly layout: FileLayout;
   /** Whether the layout has seen every row. */
   readonly isWhole: boolean;
-  /** Batches already taken from something that can be read once only, and the rest of it. */
-  readonly taken: readonly RecordBatch[] | null;
-  readonly rest: AsyncGenerator<RecordBatch> | null;
-  readonly reread: (() => AsyncGenerator<RecordBatch>) | null;
+  /** Records already taken from something that can be read once only, and the rest of it. */
+  readonly taken: readonly RecordsRead[] | null;
+  readonly rest: AsyncGenerator<RecordsRead> | null;
+  readonly reread: (() => AsyncGenerator<RecordsRead>) | null;
 }
 
 /**
@@ -179,12 +179,12 @@ function dataset(
     },
     bytesTotal: Number.isNaN(bytesTotal) ? null : bytesTotal,
     bytesRead: () => opened.reduce((sum, file) => sum + file.reading.count.bytes, 0),
-    async *batches(skipRows = 0) {
+    async *read(skipRows = 0) {
       let rowNo = 0;
       for (const file of opened) {
         if (rowNo >= limit) break;
         let atHeader = file.layout.hasHeader;
-        for await (const { records, suspect } of recordsOf(file)) {
+        for await (const { records, mayNeedRepair } of recordsOf(file)) {
           const rows: ChunkRow[] = [];
           for (const record of records) {
             if (atHeader) {
@@ -192,7 +192,7 @@ function dataset(
               continue;
             }
             if (rowNo >= limit) break;
-            if (rowNo >= skipRows) rows.push(file.layout.read(record, rowNo, suspect));
+            if (rowNo >= skipRows) rows.push(file.layout.read(record, rowNo, mayNeedRepair));
             rowNo += 1;
           }
           if (rows.length > 0) yield rows;
@@ -221,7 +221,7 @@ async function openFile(
     const layout = layoutOf(
       input.name,
       reading,
-      taken.flatMap((batch) => batch.records),
+      taken.flatMap(({ records }) => records),
       choice,
     );
     const known = { input, reading, layout, isWhole };
@@ -241,8 +241,8 @@ async function openFile(
 const SAMPLE_CHARS = 4 * 1024 * 1024;
 
 /** Enough records for a layout: the same ones in whatever pieces a pipe brings them, unless rows are very long. */
-async function takeSample(records: AsyncGenerator<RecordBatch>): Promise<{ taken: RecordBatch[]; isWhole: boolean }> {
-  const taken: RecordBatch[] = [];
+async function takeSample(records: AsyncGenerator<RecordsRead>): Promise<{ taken: RecordsRead[]; isWhole: boolean }> {
+  const taken: RecordsRead[] = [];
   let rows = 0;
   let chars = 0;
   while (rows < 2 || (rows <= SAMPLE_ROWS && chars < SAMPLE_CHARS)) {
@@ -255,7 +255,7 @@ async function takeSample(records: AsyncGenerator<RecordBatch>): Promise<{ taken
   return { taken, isWhole: false };
 }
 
-async function* recordsOf(file: OpenFile): AsyncGenerator<RecordBatch> {
+async function* recordsOf(file: OpenFile): AsyncGenerator<RecordsRead> {
   if (file.taken !== null && file.rest !== null) {
     yield* file.taken;
     yield* file.rest;

@@ -1,7 +1,7 @@
 import { findColumn, listColumns, missingColumn } from './column-names.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { Format } from './format.ts';
-import type { RecordBatch } from './records.ts';
+import type { RecordsRead } from './records.ts';
 import { isObject, parseLine } from './row-json.ts';
 
 /** An opened file, as far as columns are looked for in it. */
@@ -12,7 +12,7 @@ export interface SearchedFile {
   /** Whether the layout has seen every row. */
   readonly isWhole: boolean;
   /** Reads it from its beginning; null where it can be read once only. */
-  readonly reread: (() => AsyncGenerator<RecordBatch>) | null;
+  readonly reread: (() => AsyncGenerator<RecordsRead>) | null;
 }
 
 export interface NamedColumns {
@@ -70,10 +70,10 @@ export async function requireColumn(
   return missingColumn({ file: opened.map(({ input }) => input.name).join(', '), columns }, asked, option);
 }
 
-async function someRowHas(batches: AsyncGenerator<RecordBatch>, column: string, limit: number): Promise<boolean> {
+async function someRowHas(reads: AsyncGenerator<RecordsRead>, column: string, limit: number): Promise<boolean> {
   const key = JSON.stringify(column);
   let rows = 0;
-  for await (const { records } of batches) {
+  for await (const { records } of reads) {
     for (const { fields } of records) {
       rows += 1;
       if (rows > limit) return false;

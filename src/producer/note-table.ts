@@ -1,12 +1,12 @@
-import type { OnNote, RecordBatch } from './records.ts';
+import type { OnNote, RecordsRead } from './records.ts';
 import { isObject, parseLine } from './row-json.ts';
 
 /** Lines that a table of text is told by. */
 const MOST_LINES = 100;
 
 /** Says that a file of lines, by its ending, looks like a table or JSONL: a header or keys would be scored as text. */
-export function noteTable(name: string, batches: readonly RecordBatch[], onNote: OnNote): void {
-  const lines = batches
+export function noteTable(name: string, reads: readonly RecordsRead[], onNote: OnNote): void {
+  const lines = reads
     .flatMap(({ records }) => records)
     .slice(0, MOST_LINES)
     .filter(({ problem }) => problem === null)

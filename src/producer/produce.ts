@@ -45,6 +45,8 @@ export interface ProduceOptions {
   readonly chunkRows?: number | undefined;
   /** The producer pauses while the queue holds this many chunks. Default `HIGH_WATER_CHUNKS`. */
   readonly highWaterChunks?: number | undefined;
+  /** Awaited before each write: it holds the producer back while the run is paused. Default: nothing holds it back. */
+  readonly gate?: (() => Promise<void>) | undefined;
   /** What the ledger has of the run already, without a gap: it is read past. Default nothing. */
   readonly resumeFrom?: { readonly rows: number; readonly chunks: number } | undefined;
   readonly onProgress?: ((progress: ProduceProgress) => void) | undefined;
@@ -79,6 +81,7 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
   const {
     chunkRows = 256,
     highWaterChunks = HIGH_WATER_CHUNKS,
+    gate = async () => {},
     resumeFrom = { rows: 0, chunks: 0 },
     wait = pause,
   } = options;
@@ -109,24 +112,27 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
     return work();
   }
 
-  async function write(batch: readonly PackedChunk[]): Promise<void> {
-    while (!signal.aborted && (await insist(() => queue.depth())) >= highWaterChunks) {
+  async function write(together: readonly PackedChunk[]): Promise<void> {
+    for (;;) {
+      await gate();
+      if (signal.aborted) return;
+      if ((await insist(() => queue.depth())) < highWaterChunks) break;
       report('workers');
       await wait(DEPTH_POLL_MS, signal);
     }
     if (signal.aborted) return;
-    await insist(() => ledger.appendChunks(batch));
-    for (const chunk of batch) rows += chunk.rowCount;
-    chunks += batch.length;
-    await insist(() => queue.add(batch.map((chunk) => jobOf(runId, chunk))));
+    await insist(() => ledger.appendChunks(together));
+    for (const chunk of together) rows += chunk.rowCount;
+    chunks += together.length;
+    await insist(() => queue.add(together.map((chunk) => jobOf(runId, chunk))));
     report(null);
   }
 
   async function writeAll(packed: readonly PackedChunk[]): Promise<void> {
-    for (const batch of batchesOf(packed)) {
+    for (const together of writesOf(packed)) {
       if (signal.aborted) return;
       await underWay;
-      underWay = write(batch);
+      underWay = write(together);
       // Its error is met where it is awaited.
       underWay.catch(() => {});
     }
@@ -141,9 +147,9 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
   const stop = () => dataset.close();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    for await (const batch of dataset.batches(resumeFrom.rows)) {
+    for await (const read of dataset.read(resumeFrom.rows)) {
       if (signal.aborted) break;
-      for (const row of batch) take(row);
+      for (const row of read) take(row);
       await writeAll(chunker.takeFull());
     }
   } catch (error) {
@@ -167,19 +173,19 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
   return { finished: true, rows, chunks, rejected, blank };
 }
 
-function batchesOf(packed: readonly PackedChunk[]): PackedChunk[][] {
-  const batches: PackedChunk[][] = [];
+function writesOf(packed: readonly PackedChunk[]): PackedChunk[][] {
+  const writes: PackedChunk[][] = [];
   let bytes = 0;
   for (const chunk of packed) {
-    const last = batches.at(-1);
+    const last = writes.at(-1);
     bytes += chunk.payload.length;
     if (last !== undefined && last.length < CHUNKS_PER_WRITE && bytes <= BYTES_PER_WRITE) last.push(chunk);
     else {
-      batches.push([chunk]);
+      writes.push([chunk]);
       bytes = chunk.payload.length;
     }
   }
-  return batches;
+  return writes;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -11,10 +11,10 @@ import { createTableScanner } from './opening.ts';
 import type { RawRecord, Scanner } from './record.ts';
 
 /** The records of one read of a file, in order. */
-export interface RecordBatch {
+export interface RecordsRead {
   readonly records: readonly RawRecord[];
-  /** False when no text in the batch needs repair or a closer look: no bytes of another encoding, no NUL, no rare JSON escape or number. */
-  readonly suspect: boolean;
+  /** False when no text of these records needs repair or a closer look: no bytes of another encoding, no NUL, no rare JSON escape or number. */
+  readonly mayNeedRepair: boolean;
 }
 
 /**
@@ -36,30 +36,30 @@ export interface ReadOptions {
 export type OnNote = (note: string, topic?: string) => void;
 
 /** Reads a file to its end, in flat memory. Throws DatasetError for what makes the rest unreadable. */
-export async function* readRecords(input: Input, options: ReadOptions): AsyncGenerator<RecordBatch> {
+export async function* readRecords(input: Input, options: ReadOptions): AsyncGenerator<RecordsRead> {
   const { format, dialect, maxTextBytes, onNote } = options;
   const scanner = createScanner(input.name, options, maxTextBytes * RECORD_PER_TEXT);
   let decoder: Decoder | null = null;
-  let carriesSuspect = false;
+  let carriedOver = false;
   /** End of the piece before: what is looked for may lie across. */
   let seam = '';
   let hasLongQuote = false;
 
-  function scan(piece: string): RecordBatch | null {
-    const suspect =
-      isSuspect(piece, format) ||
-      isSuspect(seam + piece.slice(0, SEAM_CHARS), format) ||
+  function scan(piece: string): RecordsRead | null {
+    const mayNeedRepair =
+      hasRepairable(piece, format) ||
+      hasRepairable(seam + piece.slice(0, SEAM_CHARS), format) ||
       (decoder?.takeInvalid() ?? false);
     seam = (seam + piece.slice(-SEAM_CHARS)).slice(-SEAM_CHARS);
     const records = scanner.push(piece);
     noteLongQuote();
     if (records.length === 0) {
-      carriesSuspect ||= suspect;
+      carriedOver ||= mayNeedRepair;
       return null;
     }
-    const batch = { records, suspect: suspect || carriesSuspect };
-    carriesSuspect = suspect;
-    return batch;
+    const read = { records, mayNeedRepair: mayNeedRepair || carriedOver };
+    carriedOver = mayNeedRepair;
+    return read;
   }
 
   function noteLongQuote(): void {
@@ -75,14 +75,14 @@ export async function* readRecords(input: Input, options: ReadOptions): AsyncGen
 
   for await (const bytes of withHead(readBytes(input, options), HEAD_BYTES)) {
     decoder ??= createDecoder(encodingOf(bytes, dialect.encoding, input.name, onNote));
-    const batch = scan(decoder.decode(bytes));
-    if (batch !== null) yield batch;
+    const read = scan(decoder.decode(bytes));
+    if (read !== null) yield read;
   }
   const last = scan(decoder?.end() ?? '');
   if (last !== null) yield last;
   const records = scanner.end();
   noteLongQuote();
-  if (records.length > 0) yield { records, suspect: carriesSuspect };
+  if (records.length > 0) yield { records, mayNeedRepair: carriedOver };
   const openQuote = scanner.openQuoteLine();
   if (openQuote !== null) {
     throw new DatasetError(
@@ -118,13 +118,13 @@ function createScanner(name: string, { format, dialect, onNote }: ReadOptions, m
   return skipLines === 0 ? scanner : createLineSkipper(skipLines, scanner);
 }
 
-/** Longer than anything that `isSuspect` looks for. */
+/** Longer than anything that `hasRepairable` looks for. */
 const SEAM_CHARS = 24;
 /** Long integers and large exponents, which JavaScript may not hold; one leading class keeps the search fast. */
-const SUSPECT_NUMBER = /\d(?:\d{15}|[eE]\+?\d{3})/;
-const SUSPECT_ESCAPE = /\\u(?:0000|[dD][89a-fA-F])/;
+const LARGE_NUMBER = /\d(?:\d{15}|[eE]\+?\d{3})/;
+const RARE_ESCAPE = /\\u(?:0000|[dD][89a-fA-F])/;
 
-function isSuspect(text: string, format: Format): boolean {
+function hasRepairable(text: string, format: Format): boolean {
   if (text.includes('\0')) return true;
-  return format === 'jsonl' && (SUSPECT_NUMBER.test(text) || (text.includes('\\u') && SUSPECT_ESCAPE.test(text)));
+  return format === 'jsonl' && (LARGE_NUMBER.test(text) || (text.includes('\\u') && RARE_ESCAPE.test(text)));
 }

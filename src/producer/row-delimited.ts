@@ -32,8 +32,8 @@ export function createDelimitedRowReader(name: string, layout: DelimitedLayout, 
     fields[textIndex]?.trim() === columns[textIndex] &&
     columns.every((column, index) => (unnamed.has(index) ? fields[index] === '' : fields[index]?.trim() === column));
 
-  return (record, rowNo, suspect) => {
-    const unreadable = rejectUnreadable(name, record, rowNo, suspect, reading);
+  return (record, rowNo, mayNeedRepair) => {
+    const unreadable = rejectUnreadable(name, record, rowNo, mayNeedRepair, reading);
     if (unreadable !== null) return unreadable;
     const { fields } = record;
     if (fields.length !== columns.length && !hasOnlyEmptySurplus(fields, columns.length)) {
@@ -50,7 +50,7 @@ export function createDelimitedRowReader(name: string, layout: DelimitedLayout, 
       return reject(name, record, rowNo, null, 'repeated_header', reason);
     }
 
-    const repairs = suspect ? new Set<Repair>() : null;
+    const repairs = mayNeedRepair ? new Set<Repair>() : null;
     const rawKey = idIndex === null ? '' : (fields[idIndex] ?? '');
     const rowKey = rawKey === '' ? null : repairs === null ? rawKey : storableText(rawKey, repairs);
     if (rowKey !== null && rowKey.length > MAX_KEY_CHARS) {

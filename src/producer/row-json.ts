@@ -34,17 +34,17 @@ export function createJsonRowReader(name: string, layout: JsonLayout, reading: R
   const { maxTextBytes } = reading;
   const { textColumn, idColumn } = layout;
 
-  return (record, rowNo, suspect) => {
+  return (record, rowNo, mayNeedRepair) => {
     const fail = (code: ReadFault, reason: string, rowKey: string | null = null) =>
       reject(name, record, rowNo, rowKey, code, reason);
 
-    const unreadable = rejectUnreadable(name, record, rowNo, suspect, reading);
+    const unreadable = rejectUnreadable(name, record, rowNo, mayNeedRepair, reading);
     if (unreadable !== null) return unreadable;
-    const parsed = parseLine(record.fields[0] ?? '', suspect);
+    const parsed = parseLine(record.fields[0] ?? '', mayNeedRepair);
     if ('fault' in parsed) return fail('invalid_json', parsed.fault);
     const { value, asWritten } = parsed;
     const isRepaired = asWritten !== value;
-    const repairs = suspect || isRepaired ? new Set<Repair>(isRepaired ? ['number'] : []) : null;
+    const repairs = mayNeedRepair || isRepaired ? new Set<Repair>(isRepaired ? ['number'] : []) : null;
 
     let text: JsonValue | undefined;
     let rowKey: string | null = null;
@@ -94,15 +94,15 @@ export interface ParsedLine {
   readonly asWritten: JsonValue;
 }
 
-/** The value of a line, or why it has none. Only what is `suspect` is searched for numbers beyond 2^53. */
-export function parseLine(line: string, suspect: boolean): ParsedLine | { readonly fault: string } {
+/** The value of a line, or why it has none. Only what is `mayNeedRepair` is searched for numbers beyond 2^53. */
+export function parseLine(line: string, mayNeedRepair: boolean): ParsedLine | { readonly fault: string } {
   let parsed: { value: JsonValue } | null = null;
   try {
     parsed = { value: JSON.parse(line) };
   } catch {
     // May be NaN.
   }
-  if (parsed !== null && !(suspect && UNSAFE_NUMBER.test(line))) {
+  if (parsed !== null && !(mayNeedRepair && UNSAFE_NUMBER.test(line))) {
     return { value: parsed.value, asWritten: parsed.value };
   }
   try {

@@ -3,8 +3,8 @@ import { escapedBytes } from './decode.ts';
 import { type Dialect, quoteAdvice } from './dialect.ts';
 import type { RawRecord } from './record.ts';
 
-/** Turns a record into a row. `suspect` comes from its batch. */
-export type RowReader = (record: RawRecord, rowNo: number, suspect: boolean) => ChunkRow;
+/** Turns a record into a row. `mayNeedRepair` is that of the read that it came with. */
+export type RowReader = (record: RawRecord, rowNo: number, mayNeedRepair: boolean) => ChunkRow;
 
 /** What a reader of rows has to know of how a file is read. */
 export interface RowReading {
@@ -45,7 +45,7 @@ export function rejectUnreadable(
   name: string,
   record: RawRecord,
   rowNo: number,
-  suspect: boolean,
+  mayNeedRepair: boolean,
   { dialect, maxTextBytes }: RowReading,
 ): RejectedRow | null {
   if (record.problem === 'too_large') {
@@ -62,7 +62,7 @@ export function rejectUnreadable(
     const reason = `something follows a closing quote; a quote inside a quoted field is written twice; ${quoteAdvice(dialect)}`;
     return reject(name, record, rowNo, null, 'bad_quotes', reason);
   }
-  if (!suspect) return null;
+  if (!mayNeedRepair) return null;
   for (const field of record.fields) {
     const bytes = escapedBytes(field);
     if (bytes === null) continue;

@@ -25,7 +25,7 @@ export interface InputRow {
 /** Stands for the path of a file in `runs.source`; paths of files are absolute. */
 export const ROWS_OF_A_PROGRAM = 'rows of a program';
 
-const ROWS_PER_BATCH = 256;
+const ROWS_AT_A_TIME = 256;
 
 /**
  * Rows of a program as a dataset, which can be read once. A row that cannot be stored as it is becomes a row error, as in a file.
@@ -53,26 +53,26 @@ export function openRows(
       options: { format: 'rows', limit: limit ?? null, maxTextBytes },
     },
     bytesRead: () => 0,
-    async *batches(skipRows = 0) {
+    async *read(skipRows = 0) {
       if (iterator !== undefined) throw new DatasetError('rows of a program can be read only once');
       const opened = Symbol.asyncIterator in rows ? rows[Symbol.asyncIterator]() : rows[Symbol.iterator]();
       iterator = opened;
-      let batch: ChunkRow[] = [];
+      let read: ChunkRow[] = [];
       let rowNo = 0;
       for (; rowNo < (limit ?? Number.POSITIVE_INFINITY); rowNo += 1) {
         const next = await Promise.race([nextOf(opened, rowNo), ended]);
         if (next instanceof DatasetError) {
-          if (batch.length > 0) yield batch;
+          if (read.length > 0) yield read;
           throw next;
         }
         if (next.done) break;
         if (rowNo < skipRows) continue;
-        batch.push(readRow(next.value, rowNo, maxTextBytes));
-        if (batch.length < ROWS_PER_BATCH) continue;
-        yield batch;
-        batch = [];
+        read.push(readRow(next.value, rowNo, maxTextBytes));
+        if (read.length < ROWS_AT_A_TIME) continue;
+        yield read;
+        read = [];
       }
-      if (batch.length > 0) yield batch;
+      if (read.length > 0) yield read;
       if (rowNo === 0) throw new DatasetError('the program gave no row');
     },
     close() {

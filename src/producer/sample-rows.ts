@@ -8,7 +8,7 @@ import type { Dataset } from './dataset.ts';
  * @returns `count` rows, or all of them where there are fewer, and how many there are
  */
 export async function sampleRows(
-  dataset: Pick<Dataset, 'batches'>,
+  dataset: Pick<Dataset, 'read'>,
   count: number,
 ): Promise<{ readonly rows: SourceRow[]; readonly total: number }> {
   let kept: { readonly hash: number; readonly row: SourceRow }[] = [];
@@ -18,8 +18,8 @@ export async function sampleRows(
     kept = kept.sort((a, b) => a.hash - b.hash).slice(0, count);
     limit = kept.length === count ? (kept.at(-1)?.hash ?? limit) : limit;
   };
-  for await (const batch of dataset.batches()) {
-    for (const row of batch) {
+  for await (const rows of dataset.read()) {
+    for (const row of rows) {
       if (isRejected(row)) continue;
       total += 1;
       const hash = hashOf(row.rowNo);

@@ -10,7 +10,7 @@ export function openPieces(pieces: readonly (string | Uint8Array)[], options: Da
 
 export async function allRows(dataset: Dataset, skipRows?: number): Promise<ChunkRow[]> {
   const rows: ChunkRow[] = [];
-  for await (const batch of dataset.batches(skipRows)) rows.push(...batch);
+  for await (const batch of dataset.read(skipRows)) rows.push(...batch);
   return rows;
 }
 

@@ -216,7 +216,7 @@ describe('faults that end a dataset', () => {
     const dataset = await openPieces([`text\n${before}`, '"open\nmore\n', 'more\n'.repeat(1_000)], { format: 'csv' });
     const rows: string[] = [];
     const reading = (async () => {
-      for await (const batch of dataset.batches()) rows.push(...batch.map(brief));
+      for await (const batch of dataset.read()) rows.push(...batch.map(brief));
     })();
     await expect(reading).rejects.toThrow(/^standard input, line 1002: the quote that opens here is never closed/);
     expect(rows).toHaveLength(1_000);

@@ -113,6 +113,26 @@ describe('produce', () => {
     ]);
   });
 
+  test('waits at its gate before each write, also while the queue is full', async () => {
+    const recorder = createRecorder();
+    const depths = [2, 0, 0];
+    await produce({
+      dataset: await openPieces([lines(2)], { format: 'txt' }),
+      runId: 'r1',
+      ledger: recorder.ledger,
+      queue: { add: recorder.queue.add, depth: async () => depths.shift() ?? 0 },
+      chunkRows: 2,
+      highWaterChunks: 2,
+      gate: async () => {
+        recorder.calls.push('gate');
+      },
+      wait: async () => {
+        recorder.calls.push('wait');
+      },
+    });
+    expect(recorder.calls).toEqual(['gate', 'wait', 'gate', 'append 0', 'add 0', 'finish 2 1']);
+  });
+
   test('never runs ahead of the high-water mark by more than one write', async () => {
     const recorder = createRecorder();
     let depth = 0;

@@ -178,7 +178,7 @@ describe('broken input', () => {
     const rowNos: number[] = [];
     try {
       const dataset = await openPieces(pieces, { format, textColumn: format === 'txt' ? undefined : 'text' });
-      for await (const batch of dataset.batches()) {
+      for await (const batch of dataset.read()) {
         for (const row of batch) {
           rows.push(brief(row));
           rowNos.push(row.rowNo);

@@ -4,7 +4,7 @@ import { sampleRows } from '../../src/producer/sample-rows.ts';
 
 function datasetOf(rows: number, batch: number) {
   return {
-    async *batches(): AsyncGenerator<readonly ChunkRow[]> {
+    async *read(): AsyncGenerator<readonly ChunkRow[]> {
       for (let first = 0; first < rows; first += batch) {
         yield Array.from({ length: Math.min(batch, rows - first) }, (_, i): ChunkRow => {
           const rowNo = first + i;
