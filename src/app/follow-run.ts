@@ -3,6 +3,7 @@ import { DetoxqError } from '../contract/errors.ts';
 import type { RunState } from '../contract/run.ts';
 import { knownSchema, newerSchema } from '../store/migrate.ts';
 import { beatProducer, removeProducer } from '../store/workers.ts';
+import { createCondition } from '../util/condition.ts';
 import type { Context } from './context.ts';
 
 /** How long a pause or cancel may go unnoticed by a producer. */
@@ -28,15 +29,12 @@ export async function followRun(
 ): Promise<FollowedRun> {
   const producer = `${hostname()}/${process.pid}`;
   const cancelled = new AbortController();
-  const waiting: (() => void)[] = [];
+  const { change, wake } = createCondition();
   const known = await knownSchema();
   let newer: string | null = null;
   let state: RunState | null = 'enqueueing';
   let looking: Promise<void> = Promise.resolve();
 
-  const wake = (): void => {
-    for (const resume of waiting.splice(0)) resume();
-  };
   const look = async (): Promise<void> => {
     // A service that is away is met by the producer's own writes.
     newer = await newerSchema(database, known).catch(() => newer);
@@ -56,8 +54,7 @@ export async function followRun(
   return {
     signal: AbortSignal.any([signal, cancelled.signal]),
     async whilePaused() {
-      while (state === 'paused' && newer === null && !signal.aborted)
-        await new Promise<void>((resolve) => waiting.push(resolve));
+      while (state === 'paused' && newer === null && !signal.aborted) await change();
     },
     throwIfCancelled() {
       if (!cancelled.signal.aborted) return;

@@ -1,6 +1,6 @@
 import { deflateSync, inflateSync } from 'node:zlib';
-import { DetoxqError } from './errors.ts';
-import { type ChunkRow, isRejected, type JsonObject, type JsonValue, type RowFault } from './row.ts';
+import { DetoxqError, errorCode } from './errors.ts';
+import { type ChunkRow, isObject, isRejected, type JsonObject, type JsonValue, type RowFault } from './row.ts';
 
 /** Consecutive rows of one run: the unit of dispatch, of the ledger and of writing. */
 export interface Chunk {
@@ -61,7 +61,7 @@ export function unpackRows(payload: Uint8Array): ChunkRow[] {
   try {
     packed = JSON.parse(inflateSync(payload, { maxOutputLength: MOST_UNPACKED_BYTES }).toString('utf8'));
   } catch (error) {
-    const isLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
+    const isLarge = errorCode(error) === 'ERR_BUFFER_TOO_LARGE';
     throw new DamagedPayloadError(
       isLarge ? 'it inflates to more than a chunk can hold' : 'it cannot be inflated, or is no JSON',
     );
@@ -111,10 +111,6 @@ function isTextOrNull(value: unknown): boolean {
 
 function isObjectOrNull(value: unknown): boolean {
   return value === null || isObject(value);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Characters of all that a row carries, about: what bounds a chunk. Cheap, for it is asked for every row. */

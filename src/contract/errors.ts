@@ -44,6 +44,11 @@ export class HubError extends DetoxqError {
   override readonly name: string = 'HubError';
 }
 
+/** The `code` of an error of Node, a library or a service: `ENOENT`, `ECONNREFUSED`, `40001`; empty where it has none. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
 /**
  * What is said of an error that no one threw on purpose. Its own message may quote the text of a row (that of a failed
  * `JSON.parse` does), so only its kind and its place come through.

@@ -2,6 +2,29 @@
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 
+/** Whether a parsed JSON value is an object, neither null nor a list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Text as Postgres and UTF-8 can store it: each NUL and each lone surrogate becomes U+FFFD.
+ *
+ * @param repairs is told what was replaced
+ */
+export function storableText(text: string, repairs?: { add(what: 'nul' | 'surrogate'): unknown }): string {
+  let result = text;
+  if (result.includes('\0')) {
+    repairs?.add('nul');
+    result = result.replaceAll('\0', '\ufffd');
+  }
+  if (/\p{Cs}/u.test(result)) {
+    repairs?.add('surrogate');
+    result = result.replace(/\p{Cs}/gu, '\ufffd');
+  }
+  return result;
+}
+
 /** One row of a dataset, ready to be scored. `text` is storable: no NUL, no lone surrogate. */
 export interface SourceRow {
   /** 0-based position in the source: with several files, it runs on from file to file. */

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../contract/row.ts';
+import { isObject, type JsonObject } from '../contract/row.ts';
 import type { AlternativeScores } from './alternatives.ts';
 import type { Guard } from './guards.ts';
 
@@ -24,8 +24,4 @@ export function withNotes(meta: JsonObject | null, { guard, candidates }: Notes)
     notes.candidates = candidates.map(({ taken, scores }) => ({ taken, scores: scores.map((of) => ({ ...of })) }));
   }
   return { ...meta, detoxq: notes };
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,7 @@
 /** The door of this room: what an engine process and the commands that need no queue use of it. */
 export type { ToxicLabel } from './architectures/classifier.ts';
 export { PRINTED_BY } from './architectures/description.ts';
-export { ALIASES, findAlias, hubNameOf } from './catalog/aliases.ts';
+export { ALIASES, findAlias, hubNameOf, SYSTEMS } from './catalog/aliases.ts';
 export { BUNDLED, bundledNames, findCheckpoint, modelsFolder } from './catalog/catalog.ts';
 export {
   checkpointFolder,
@@ -16,7 +16,6 @@ export {
   refFile,
   repositoryFolder,
 } from './catalog/pulled.ts';
-export { SYSTEMS } from './catalog/systems.ts';
 export { readFields } from './checkpoint/config/fields.ts';
 export { isModuleFile } from './checkpoint/config/module-files.ts';
 export { type CheckpointReference, identifyCheckpoint, readArchitecture } from './checkpoint/identity.ts';

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { errorCode } from '../contract/errors.ts';
 import { makeFolder } from '../contract/make-folder.ts';
 import { checkpointFolder, refFile, repositoryFolder } from '../engine/index.ts';
 import { writeFileAtomically } from '../util/atomic-file.ts';
@@ -96,11 +97,10 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // EPERM: someone else's process.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return errorCode(error) === 'EPERM';
   }
 }
 
 function isTaken(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return ['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(code);
+  return ['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(errorCode(error));
 }

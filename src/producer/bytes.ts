@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import * as zlib from 'node:zlib';
-import { DatasetError, DetoxqError, UsageError } from '../contract/errors.ts';
+import { DatasetError, DetoxqError, errorCode, UsageError } from '../contract/errors.ts';
 import type { Dialect } from './dialect.ts';
 import { FOREIGN_BYTES, foreignKind } from './foreign.ts';
 import type { Format } from './format.ts';
@@ -116,7 +116,7 @@ function explained(error: unknown, name: string): Error {
   if (error instanceof UsageError) return new UsageError(`${name}: ${error.message}`, { cause: error });
   if (error instanceof DetoxqError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = errorCode(error);
   if (code === 'Z_BUF_ERROR') {
     return new DatasetError(`${name}: the compressed data ends early; the file was cut short`, { cause: error });
   }

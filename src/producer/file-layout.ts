@@ -1,5 +1,5 @@
 import { DatasetError } from '../contract/errors.ts';
-import type { JsonValue } from '../contract/row.ts';
+import { isObject, type JsonValue } from '../contract/row.ts';
 import { findColumn } from './column-names.ts';
 import { type ColumnSample, chooseIdColumn, chooseTextColumn } from './columns.ts';
 import { escapedBytes } from './decode.ts';
@@ -9,7 +9,7 @@ import { requireObjectPerLine } from './json-per-line.ts';
 import type { RawRecord } from './record.ts';
 import type { ReadOptions } from './records.ts';
 import { createDelimitedRowReader } from './row-delimited.ts';
-import { createJsonRowReader, isObject, parseLine } from './row-json.ts';
+import { createJsonRowReader, parseLine } from './row-json.ts';
 import { notEncoded, type RowReader } from './row-reader.ts';
 import { createTextRowReader } from './row-text.ts';
 import { requireNoOtherMark } from './whole-lines.ts';

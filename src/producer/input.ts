@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { DatasetError } from '../contract/errors.ts';
+import { DatasetError, errorCode } from '../contract/errors.ts';
 import { whyNoFile, whyNoFolder } from './no-file.ts';
 
 /** A file, pipe or standard input that is there and readable, not opened yet. */
@@ -78,7 +78,7 @@ function input(
 }
 
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = errorCode(error);
   if (code === 'ENOENT') return 'no such file';
   if (code === 'ENOTDIR') return 'no such file (a part of its path is not a folder)';
   if (code === 'EACCES' || code === 'EPERM') return 'no permission to reach it';

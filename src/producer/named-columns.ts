@@ -1,8 +1,9 @@
+import { isObject } from '../contract/row.ts';
 import { findColumn, listColumns, missingColumn } from './column-names.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { Format } from './format.ts';
 import type { RecordsRead } from './records.ts';
-import { isObject, parseLine } from './row-json.ts';
+import { parseLine } from './row-json.ts';
 
 /** An opened file, as far as columns are looked for in it. */
 export interface SearchedFile {

@@ -1,5 +1,6 @@
+import { isObject } from '../contract/row.ts';
 import type { OnNote, RecordsRead } from './records.ts';
-import { isObject, parseLine } from './row-json.ts';
+import { parseLine } from './row-json.ts';
 
 /** Lines that a table of text is told by. */
 const MOST_LINES = 100;

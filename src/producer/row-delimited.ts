@@ -1,7 +1,7 @@
-import type { JsonObject } from '../contract/row.ts';
+import { type JsonObject, storableText } from '../contract/row.ts';
 import { quoteAdvice } from './dialect.ts';
 import { isTooLarge, MAX_KEY_CHARS, type RowReader, type RowReading, reject, rejectUnreadable } from './row-reader.ts';
-import { freeKey, type Repair, setOwn, storableObject, storableText, withRepairs } from './storable.ts';
+import { freeKey, type Repair, setOwn, storableObject, withRepairs } from './storable.ts';
 
 /** Where the fields of a CSV or TSV record go. */
 export interface DelimitedLayout {

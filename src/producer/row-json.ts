@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../contract/row.ts';
+import { isObject, type JsonObject, type JsonValue, storableText } from '../contract/row.ts';
 import { jsonFaultAt } from './json-fault.ts';
 import {
   isTooLarge,
@@ -18,7 +18,6 @@ import {
   replaceUnsafeNumbers,
   setOwn,
   storableObject,
-  storableText,
   withRepairs,
 } from './storable.ts';
 
@@ -122,10 +121,6 @@ function faultOf(line: string): string {
   if (at === null) return 'not JSON';
   if (at >= line.length) return `not JSON: the line ends too early, after ${line.length} characters`;
   return `not JSON from character ${at + 1} on`;
-}
-
-export function isObject(value: JsonValue): value is JsonObject {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 function isNothing(value: JsonValue | undefined): boolean {

@@ -1,5 +1,6 @@
+import { storableText } from '../contract/row.ts';
 import { isTooLarge, type RowReader, type RowReading, reject, rejectUnreadable } from './row-reader.ts';
-import { type Repair, storableText, withRepairs } from './storable.ts';
+import { type Repair, withRepairs } from './storable.ts';
 
 /** Plain text: a line is a row. */
 export function createTextRowReader(name: string, reading: RowReading): RowReader {

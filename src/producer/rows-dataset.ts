@@ -1,17 +1,15 @@
 import { DatasetError, UsageError } from '../contract/errors.ts';
-import type { ChunkRow, JsonObject, JsonValue, RejectedRow } from '../contract/row.ts';
-import { type Dataset, DEFAULT_MAX_TEXT_BYTES } from './dataset.ts';
-import { isObject } from './row-json.ts';
-import { isTooLarge, MAX_KEY_CHARS, type ReadFault } from './row-reader.ts';
 import {
-  freeKey,
-  isDeeperThan,
-  MAX_JSON_DEPTH,
-  type Repair,
-  storableObject,
+  type ChunkRow,
+  isObject,
+  type JsonObject,
+  type JsonValue,
+  type RejectedRow,
   storableText,
-  withRepairs,
-} from './storable.ts';
+} from '../contract/row.ts';
+import { type Dataset, DEFAULT_MAX_TEXT_BYTES } from './dataset.ts';
+import { isTooLarge, MAX_KEY_CHARS, type ReadFault } from './row-reader.ts';
+import { freeKey, isDeeperThan, MAX_JSON_DEPTH, type Repair, storableObject, withRepairs } from './storable.ts';
 
 /** A row that a program gives. */
 export interface InputRow {

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../contract/row.ts';
+import { type JsonObject, type JsonValue, storableText } from '../contract/row.ts';
 
 /** What had to be changed so that Postgres can store a row: listed in `meta.detoxq.repaired`. */
 export type Repair = 'nul' | 'surrogate' | 'number';
@@ -6,21 +6,7 @@ export type Repair = 'nul' | 'surrogate' | 'number';
 /** Deeper JSON than this is refused: Postgres and JSON.stringify both recurse. */
 export const MAX_JSON_DEPTH = 100;
 
-/** Text without NUL and lone surrogates, which neither UTF-8 nor Postgres can hold: each becomes U+FFFD. */
-export function storableText(text: string, repairs: Set<Repair>): string {
-  let result = text;
-  if (result.includes('\0')) {
-    repairs.add('nul');
-    result = result.replaceAll('\0', '\ufffd');
-  }
-  if (/\p{Cs}/u.test(result)) {
-    repairs.add('surrogate');
-    result = result.replace(/\p{Cs}/gu, '\ufffd');
-  }
-  return result;
-}
-
-/** The same for every key and string of a JSON value. */
+/** `storableText` for every key and string of a JSON value. */
 export function storableJson(value: JsonValue, repairs: Set<Repair>): JsonValue {
   if (typeof value === 'string') return storableText(value, repairs);
   if (Array.isArray(value)) return value.map((item) => storableJson(item, repairs));

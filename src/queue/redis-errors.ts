@@ -1,5 +1,5 @@
 import { CERTIFICATE_ADVICE } from '../contract/certificates.ts';
-import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import { DetoxqError, errorCode, ServiceError } from '../contract/errors.ts';
 import { NO_FILES_LEFT } from '../contract/file-errors.ts';
 import { NO_CLUSTER, NO_SENTINEL } from '../contract/redis-address.ts';
 
@@ -46,8 +46,8 @@ export function translateRedisError(error: unknown, where: string): DetoxqError 
   hideCommand(error);
   // Where a name has several addresses and none of them answers, the errors are below, and the message is empty.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  const message = first instanceof Error ? `${codeOf(first)} ${first.message}`.trim() : 'unknown failure';
-  const code = first instanceof Error ? codeOf(first) : '';
+  const message = first instanceof Error ? `${errorCode(first)} ${first.message}`.trim() : 'unknown failure';
+  const code = errorCode(first);
   const advice =
     CERTIFICATE_ADVICE[code] ??
     NO_FILES_LEFT[code] ??
@@ -59,8 +59,4 @@ export function translateRedisError(error: unknown, where: string): DetoxqError 
 /** The arguments of a refused command hold rows, or the password. */
 function hideCommand(error: unknown): void {
   if (error instanceof Error && 'command' in error) delete error.command;
-}
-
-function codeOf(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }

@@ -1,6 +1,6 @@
 import { chmodSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HomeError } from '../contract/errors.ts';
+import { errorCode, HomeError } from '../contract/errors.ts';
 import { fileFault, homeAdvice, isSystemError } from '../contract/file-errors.ts';
 import { makeFolder } from '../contract/make-folder.ts';
 
@@ -84,10 +84,6 @@ export function logTail(path: string, fromByte = 0, lines = 8): string {
   } catch {
     return '';
   }
-}
-
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 export function errorText(error: unknown): string {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ServiceError } from '../contract/errors.ts';
-import { errorCode, errorText } from './folder.ts';
+import { errorCode, ServiceError } from '../contract/errors.ts';
+import { errorText } from './folder.ts';
 import { isRunning, type ProcessIdentity } from './process-identity.ts';
 
 /** How to reach the keeper of a home, and the proof that one is its keeper. */

@@ -12,9 +12,9 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
-import { ServiceError } from '../contract/errors.ts';
+import { errorCode, ServiceError } from '../contract/errors.ts';
 import { makeFolder } from '../contract/make-folder.ts';
-import { errorCode, errorText } from './folder.ts';
+import { errorText } from './folder.ts';
 import type { ServiceUser } from './service-user.ts';
 
 export interface PostgresBinaries {

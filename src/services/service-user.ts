@@ -1,6 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { ServiceError } from '../contract/errors.ts';
-import { errorCode } from './folder.ts';
+import { errorCode, ServiceError } from '../contract/errors.ts';
 
 /** The user that servers run as when detoxq runs as root. */
 export interface ServiceUser {

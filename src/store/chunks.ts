@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { ChunkFault, ChunkKey, Claim, ClaimRefusal } from '../contract/claim.ts';
 import { DatasetError, UsageError } from '../contract/errors.ts';
 import { KNOWN_FEATURES } from '../contract/features.ts';
+import { storableText } from '../contract/row.ts';
 import type { RunState } from '../contract/run.ts';
 import { bytesArray } from './binary-array.ts';
 import type { Connection } from './database.ts';
 import { getRun } from './runs.ts';
-import { storableText } from './storable.ts';
 
 /*
  * The states of a chunk in the ledger:

@@ -1,8 +1,8 @@
 import type { ChunkOutcome, Completion } from '../contract/claim.ts';
 import { OUTCOMES, type RowResult } from '../contract/outcome.ts';
-import type { JsonObject } from '../contract/row.ts';
+import { type JsonObject, storableText } from '../contract/row.ts';
 import { numberArray, textArray } from './binary-array.ts';
-import { storableJson, storableText } from './storable.ts';
+import { storableJson } from './storable.ts';
 
 /** The parameters of a completion's statement: of the chunks $1 to $16, of their results $17 to $29, of their errors $30 to $37. */
 export function completionValues(completions: readonly Completion[]): unknown[] {

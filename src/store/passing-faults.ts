@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { errorCode } from '../contract/errors.ts';
 
 /*
  * Which errors of Postgres pass by themselves, so that the same statement may succeed later, unchanged. All other classes
@@ -66,5 +67,5 @@ const LIMIT_STATES: ReadonlySet<string> = new Set(['57014', '25P03', '25P04']);
 
 /** Whether a limit on the time of statements or transactions may have ended it. */
 export function isLimit(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && LIMIT_STATES.has(error.code);
+  return LIMIT_STATES.has(errorCode(error));
 }

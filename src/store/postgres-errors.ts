@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { CERTIFICATE_ADVICE } from '../contract/certificates.ts';
-import { DetoxqError, ServiceError } from '../contract/errors.ts';
+import { DetoxqError, errorCode, ServiceError } from '../contract/errors.ts';
 import { NO_FILES_LEFT } from '../contract/file-errors.ts';
 import { isPassing } from './passing-faults.ts';
 import { isRaised } from './row-refusal.ts';
@@ -108,7 +108,7 @@ const INSUFFICIENT_PRIVILEGE = '42501';
  */
 export function translatePostgresError(error: unknown, where: string, hadValues: boolean): DetoxqError {
   if (error instanceof DetoxqError) return error;
-  const code = codeOf(error);
+  const code = errorCode(error);
   if (!(error instanceof pg.DatabaseError) || isPassing(error)) {
     const refused = error instanceof pg.DatabaseError ? refusedSession(error) : undefined;
     const reason = refused ?? adviceFor(error, code, hadValues && saysAnything(error));
@@ -171,16 +171,12 @@ function adviceFor(error: unknown, code: string, foreign = false): string {
   if (!(error instanceof Error)) return 'unknown failure';
   // Where a name has several addresses and none of them answers, the errors are below, and the message is empty.
   if (error instanceof AggregateError && error.errors.length > 0)
-    return adviceFor(error.errors[0], codeOf(error.errors[0]));
+    return adviceFor(error.errors[0], errorCode(error.errors[0]));
   const known = ADVICE_BY_TEXT.find(([pattern]) => pattern.test(error.message))?.[1] ?? ADVICE_BY_CODE[code];
   return known ?? (foreign ? `${IN_FUNCTION} for now (${code})` : error.message || code);
 }
 
 /** The SQLSTATE of a refused statement, or '' when the error is of another kind. */
 export function sqlState(error: unknown): string {
-  return error instanceof DetoxqError && error.cause instanceof pg.DatabaseError ? codeOf(error.cause) : '';
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return error instanceof DetoxqError && error.cause instanceof pg.DatabaseError ? errorCode(error.cause) : '';
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as tls from 'node:tls';
-import { UsageError } from '../contract/errors.ts';
+import { errorCode, UsageError } from '../contract/errors.ts';
 import type { PostgresSsl } from '../contract/postgres-address.ts';
 
 /** What `tls.connect` needs besides the host. Keys and passwords stay inside the context. */
@@ -108,5 +108,5 @@ function unusable(variable: string, problem: string): UsageError {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown reason';
+  return errorCode(error) || 'unknown reason';
 }

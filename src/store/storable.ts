@@ -1,16 +1,9 @@
-import type { JsonObject, JsonValue } from '../contract/row.ts';
-
-const UNSTORABLE = /[\0\p{Surrogate}]/gu;
+import { type JsonObject, type JsonValue, storableText } from '../contract/row.ts';
 
 /**
- * Text as Postgres can store it: NUL characters and lone surrogates become U+FFFD. Rows come clean from the producer;
- * this is for what a model or an error may bring, since one such character would fail its whole chunk, on every try.
+ * JSON text for `jsonb`, with `storableText` for every key and string. Rows come clean from the producer; this is for what a
+ * model or an error may bring, since one such character would fail its whole chunk at every attempt.
  */
-export function storableText(text: string): string {
-  return text.replace(UNSTORABLE, '\ufffd');
-}
-
-/** JSON text for `jsonb`, with the same care for every key and string. */
 export function storableJson(value: JsonObject): string {
   const json = JSON.stringify(value);
   // Only NULs and lone surrogates (and, harmlessly, a backslash before such digits) are escaped like this.

@@ -1,5 +1,5 @@
 import { OUTCOMES, type RowVerdict } from '../contract/outcome.ts';
-import type { RowFault, SourceRow } from '../contract/row.ts';
+import { isObject, type RowFault, type SourceRow } from '../contract/row.ts';
 import type { FromEngine, GroupVerdicts } from '../engine/index.ts';
 
 /*
@@ -75,8 +75,4 @@ function isShare(value: unknown): boolean {
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

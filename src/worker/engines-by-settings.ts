@@ -1,4 +1,5 @@
 import type { RunSettings } from '../contract/settings.ts';
+import { createCondition } from '../util/condition.ts';
 import { type Engines, EnginesClosedError } from './engines.ts';
 
 export interface EnginesBySettings {
@@ -24,10 +25,7 @@ interface Held {
 export function createEnginesBySettings(open: (settings: RunSettings) => Engines): EnginesBySettings {
   let held: Held | undefined;
   let closed = false;
-  const waiting: (() => void)[] = [];
-  const wake = (): void => {
-    for (const resume of waiting.splice(0)) resume();
-  };
+  const { change, wake } = createCondition();
 
   const discard = async (leaver: Held): Promise<void> => {
     leaver.leaving = true;
@@ -45,7 +43,7 @@ export function createEnginesBySettings(open: (settings: RunSettings) => Engines
         return held;
       }
       if (held.users === 0 && !held.leaving) await discard(held);
-      else await new Promise<void>((resolve) => waiting.push(resolve));
+      else await change();
     }
   };
 

@@ -12,6 +12,7 @@ import {
   type TriedSlice,
   withdrawIntent,
 } from '../store/suspect-slices.ts';
+import { createCondition } from '../util/condition.ts';
 
 /*
  * A chunk whose workers died several times in a row is suspect: its rows are tried a slice at a time, and each time
@@ -116,11 +117,7 @@ export function createGate(): Gate {
   let running = 0;
   let lonely = 0;
   let occupied = false;
-  const waiting: (() => void)[] = [];
-  const wake = (): void => {
-    for (const resume of waiting.splice(0)) resume();
-  };
-  const change = (): Promise<void> => new Promise((resolve) => waiting.push(resolve));
+  const { change, wake } = createCondition();
   // What is looked at and what is taken must not have an await between them.
   return {
     async shared(work) {

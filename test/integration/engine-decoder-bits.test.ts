@@ -11,8 +11,8 @@ import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
 import { compileCheckpoint } from '../../src/engine/compile/compile.ts';
 import { greedyDecoder } from '../../src/engine/compile/greedy-loop.ts';
 import { batchInputs } from '../../src/engine/runtime/batches.ts';
+import { encodedWidth } from '../../src/engine/runtime/encoded-texts.ts';
 import { openSession, type Value } from '../../src/engine/runtime/session.ts';
-import { sourceWidth } from '../../src/engine/runtime/sources.ts';
 
 /*
  * Stricter than comparing tokens: the keys and values that the decoder leaves behind, which every activation of every
@@ -46,7 +46,7 @@ async function openModel(precision: Precision) {
   /** Keys and values of all layers after STEPS steps, one hex string a row. */
   async function cachesOf(rows: readonly (readonly number[])[]): Promise<string[]> {
     const count = rows.length;
-    const width = Math.max(...rows.map((row) => sourceWidth(row.length)));
+    const width = Math.max(...rows.map((row) => encodedWidth(row.length)));
     const mask = new Float32Array(count * width);
     const cross = new Map(parts.map((part) => [part, new Float32Array(count * heads * width * headSize)]));
     for (const [r, tokens] of rows.entries()) {

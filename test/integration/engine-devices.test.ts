@@ -11,15 +11,15 @@ import { identifyCheckpoint } from '../../src/engine/checkpoint/identity.ts';
 import type { Tensors } from '../../src/engine/checkpoint/weights/tensors.ts';
 import { openWeights } from '../../src/engine/checkpoint/weights/weights.ts';
 import { compileCheckpoint } from '../../src/engine/compile/compile.ts';
+import { portableSearch } from '../../src/engine/compile/portable-search.ts';
 import { createWeightFile } from '../../src/engine/compile/weight-file.ts';
-import { wholeSearch } from '../../src/engine/compile/whole-search.ts';
 import { loadClassifier, loadDetoxifier, loadEncoder, loadLanguageModel, loadScorer } from '../../src/engine/index.ts';
 import { loadGenerator } from '../../src/engine/models/generator.ts';
 import type { Likelihood } from '../../src/engine/models/language-model.ts';
 import { createBatcher } from '../../src/engine/runtime/batches.ts';
 import type { StepScores } from '../../src/engine/runtime/decoder.ts';
+import { createPortableGreedySearch } from '../../src/engine/runtime/portable-greedy.ts';
 import { openSession } from '../../src/engine/runtime/session.ts';
-import { createWholeGreedySearch } from '../../src/engine/runtime/whole-greedy.ts';
 import { createEngines } from '../../src/worker/engines.ts';
 import { TINY, TINY_CLASSIFIERS, TINY_GENERATORS, tinyReferences } from '../support/tiny-checkpoints.ts';
 
@@ -47,12 +47,12 @@ test.each(TINY_GENERATORS)('the whole search of %s as one graph gives the tokens
     options: 'whole',
   };
   const compiled = await compileCheckpoint(request, (source) => ({
-    'search.onnx': wholeSearch(source, model.encoder, model.decoder(source), generation),
+    'search.onnx': portableSearch(source, model.encoder, model.decoder(source), generation),
   }));
   const search = await openSession(join(compiled, 'search.onnx'));
   const sizes = { size: model.size, padToken: generation.padToken, window, maxBatchTokens: 400 };
   const batchesOf = createBatcher({ device: CPU, portable: true }, sizes);
-  const rewrite = createWholeGreedySearch({ search, generation, batchesOf });
+  const rewrite = createPortableGreedySearch({ search, generation, batchesOf });
   const expected = tinyReferences(name);
   const rows = expected.map(({ text }, index) => ({ index, tokens: prompt.encode(text, window) }));
   const limit = name.includes('gpt2') ? 30 : 39;
@@ -198,7 +198,7 @@ describe('a T5 whose activations are beyond half precision', () => {
       },
     };
     const source = { tensors, weights, precision, portable: true, weightLimit: 0 };
-    const graph = wholeSearch(source, model.encoder, model.decoder(source), generation);
+    const graph = portableSearch(source, model.encoder, model.decoder(source), generation);
     file.close();
     published.close();
     writeFileSync(join(made, 'search.onnx'), graph);
@@ -208,7 +208,7 @@ describe('a T5 whose activations are beyond half precision', () => {
       { size: model.size, padToken: generation.padToken, window },
     );
     const rows = tinyReferences(name).map(({ text }, index) => ({ index, tokens: prompt.encode(text, window) }));
-    const results = await createWholeGreedySearch({ search, generation, batchesOf })(rows);
+    const results = await createPortableGreedySearch({ search, generation, batchesOf })(rows);
     await search.close();
     await loaded.close();
     return { types, tokens: results.map((row) => row.tokens.join()) };
@@ -269,7 +269,7 @@ describe('what cannot be is refused', () => {
       };
       const large = { ...source, tensors };
       return {
-        'search.onnx': wholeSearch(large, model.encoder, model.decoder(large), { endTokens: [2], padToken: 1 }),
+        'search.onnx': portableSearch(large, model.encoder, model.decoder(large), { endTokens: [2], padToken: 1 }),
       };
     });
     await expect(compiling).rejects.toThrow(/tensor .* beyond fp16: use --precision fp32/);

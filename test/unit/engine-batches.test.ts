@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { batchByLength, batchInputs } from '../../src/engine/runtime/batches.ts';
-import { sourceWidth } from '../../src/engine/runtime/sources.ts';
+import { encodedWidth } from '../../src/engine/runtime/encoded-texts.ts';
 
 const rows = fc
   .array(fc.array(fc.integer({ min: 0, max: 99 }), { maxLength: 62 }), { maxLength: 40 })
@@ -22,7 +22,7 @@ test('every row is in one batch, with rows of its own length, within the limit',
 });
 
 test('sources are multiples of four wide', () => {
-  expect([0, 1, 3, 4, 5, 60, 61].map(sourceWidth)).toEqual([4, 4, 4, 4, 8, 60, 64]);
+  expect([0, 1, 3, 4, 5, 60, 61].map(encodedWidth)).toEqual([4, 4, 4, 4, 8, 60, 64]);
 });
 
 test('inputs are the rows of a batch, one after the other', () => {

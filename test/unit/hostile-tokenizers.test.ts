@@ -2,8 +2,7 @@ import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CheckpointError } from '../../src/contract/errors.ts';
-import { loadTokenizer } from '../../src/engine/checkpoint/tokenizer/tokenizer.ts';
-import { withinTime } from '../../src/engine/checkpoint/tokenizer/within-time.ts';
+import { loadTokenizer, withinTime } from '../../src/engine/checkpoint/tokenizer/tokenizer.ts';
 import { badWordIds } from '../../src/engine/models/bad-words.ts';
 import { changeJson, copyCheckpoint } from '../support/hostile-checkpoints.ts';
 

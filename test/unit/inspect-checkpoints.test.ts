@@ -7,9 +7,9 @@ import { namedParameters } from '../../src/engine/architectures/module.ts';
 import { describe } from '../../src/engine/architectures/registry.ts';
 import { bundledNames } from '../../src/engine/catalog/catalog.ts';
 import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
-import { checkHeader } from '../../src/engine/inspect/header.ts';
 import { inspectCheckpoint, publishedConfig } from '../../src/engine/inspect/inspect.ts';
 import { rolesOfCheckpoint } from '../../src/engine/inspect/roles.ts';
+import { checkHeader } from '../../src/engine/inspect/weight-facts.ts';
 import { runCli } from '../support/cli.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'detoxq-inspect-'));

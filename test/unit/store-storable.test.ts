@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { JsonObject } from '../../src/contract/row.ts';
-import { storableJson, storableText } from '../../src/store/storable.ts';
+import { type JsonObject, storableText } from '../../src/contract/row.ts';
+import { storableJson } from '../../src/store/storable.ts';
 
 const anyText = fc.string({ unit: 'binary' });
 const wellFormedText = fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', ''));

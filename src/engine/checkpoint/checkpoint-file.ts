@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
-import { CheckpointError } from '../../contract/errors.ts';
+import { CheckpointError, errorCode } from '../../contract/errors.ts';
 
 /** Configs, vocabularies, indexes. The largest tokenizer that is known to us, of 262,000 tokens, takes 34 MB. */
 const MOST_BYTES = 64 << 20;
@@ -19,7 +19,7 @@ export function openCheckpointFile(path: string): { readonly descriptor: number;
     // Without waiting for the other end of a pipe; for a regular file it changes nothing.
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    const code = errorCode(cause) || 'unknown error';
     throw new CheckpointError(MESSAGES[code]?.(path) ?? `${path} cannot be opened (${code})`, { cause });
   }
   const stats = fstatSync(descriptor);

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CheckpointError } from '../../contract/errors.ts';
+import { CheckpointError, errorCode } from '../../contract/errors.ts';
 import { fileFault, homeAdvice, isSystemError } from '../../contract/file-errors.ts';
 import { makeFolder } from '../../contract/make-folder.ts';
 import { fileHash, rememberedHash } from '../checkpoint/file-hash.ts';
@@ -84,16 +84,12 @@ async function publish(temporary: string, folder: string, cacheFolder: string): 
   }
 }
 
-function code(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
-}
-
 function isTaken(error: unknown): boolean {
-  return ['ENOTEMPTY', 'EEXIST', 'EPERM', 'ENOTDIR'].includes(String(code(error)));
+  return ['ENOTEMPTY', 'EEXIST', 'EPERM', 'ENOTDIR'].includes(errorCode(error));
 }
 
 function ignoreMissing(error: unknown): void {
-  if (code(error) !== 'ENOENT') throw error;
+  if (errorCode(error) !== 'ENOENT') throw error;
 }
 
 async function writeManifest(folder: string): Promise<void> {

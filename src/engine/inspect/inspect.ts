@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointError } from '../../contract/errors.ts';
-import type { Inspection } from '../../contract/inspection.ts';
-import type { Description } from '../architectures/description.ts';
-import { printModule } from '../architectures/module.ts';
+import type { Inspection, ParameterCounts, WeightMemory } from '../../contract/inspection.ts';
+import type { Description, Part } from '../architectures/description.ts';
+import { namedParameters, printModule } from '../architectures/module.ts';
 import { describe } from '../architectures/registry.ts';
 import { type Fields, readFields } from '../checkpoint/config/fields.ts';
-import { countParameters, weightMemory } from './count.ts';
 import { refusalOf } from './roles.ts';
 import { tokenizerFacts } from './tokenizer-facts.ts';
 import { useOf } from './use.ts';
@@ -86,4 +85,36 @@ function tryDescribe(architecture: string, fields: Fields): { description: Descr
     if (!(error instanceof CheckpointError)) throw error;
     return { description: null, reason: error.message };
   }
+}
+
+const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+
+/** Parameters by part; a shared one counts where it stands first. */
+function countParameters({ tree, shared, part }: Description): ParameterCounts {
+  const counts = new Map<Part, number>();
+  for (const { name, shape } of namedParameters(tree)) {
+    // A part whose only tensor is shared is named, with nothing of its own.
+    const own = shared.has(name) ? 0 : size(shape);
+    counts.set(part(name), (counts.get(part(name)) ?? 0) + own);
+  }
+  return {
+    total: [...counts.values()].reduce((sum, count) => sum + count, 0),
+    parts: [...counts].map(([name, count]) => ({ part: name, count })),
+    shared: [...shared].map(([name, same]) => ({ name, same })),
+  };
+}
+
+/**
+ * Bytes of the weights in three precisions. int8 is this engine's (compile/quantize.ts): a linear layer takes a byte a
+ * weight and four an output, and an output matrix that is the embedding table is kept in both forms.
+ */
+function weightMemory({ tree, shared }: Description): WeightMemory {
+  let all = 0;
+  let int8 = 0;
+  for (const { name, shape, outputs } of namedParameters(tree)) {
+    const own = shared.has(name) ? 0 : size(shape);
+    all += own;
+    int8 += outputs === null ? 4 * own : size(shape) + 4 * outputs;
+  }
+  return { fp32: 4 * all, fp16: 2 * all, int8 };
 }

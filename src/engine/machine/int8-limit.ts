@@ -1,5 +1,5 @@
-import { createGraph, encodeModel } from '../onnx/graph.ts';
-import { openSession } from '../runtime/session.ts';
+import { createGraph } from '../onnx/graph.ts';
+import { probe } from './probe.ts';
 
 const INPUTS = 64;
 const OUTPUTS = 16;
@@ -11,9 +11,9 @@ let limit: Promise<number> | undefined;
 
 /**
  * Largest magnitude that int8 weights may have on this machine. x86 processors without VNNI add pairs of u8 x s8
- * products in 16 bits and saturate at 32,767, silently: two products of 255 x 127 are 64,770. There the weights have to
- * keep to 63 (255 x 63 x 2 = 32,130). Which kernel onnxruntime takes is its own secret, so it is tried, once per process
- * (a few milliseconds).
+ * products in 16 bits and saturate at 32,767, silently: two products of 255 x 127 are 64,770. On those processors
+ * weights keep to 63 (255 x 63 x 2 = 32,130). onnxruntime does not say which kernel it chooses. So this runs a product once
+ * per process, which takes a few milliseconds.
  */
 export function int8WeightLimit(): Promise<number> {
   limit ??= saturates().then((saturated) => (saturated ? 63 : LARGEST_WEIGHT));
@@ -32,9 +32,7 @@ async function saturates(): Promise<boolean> {
   ];
   graph.op('MatMulIntegerToFloat', operands, {}, { domain: 'com.microsoft', outputs: ['sums'] });
   graph.output('sums', 'f32', ['rows', OUTPUTS]);
-  const session = await openSession(encodeModel(graph));
-  const rows = new Float32Array(4 * INPUTS).fill(LARGEST_INPUT - ZERO_POINT);
-  const outputs = await session.run({ rows: { type: 'float32', data: rows, dims: [4, INPUTS] } });
-  await session.close();
-  return outputs.floats('sums').some((sum) => sum !== INPUTS * (LARGEST_INPUT - ZERO_POINT) * LARGEST_WEIGHT);
+  const value = LARGEST_INPUT - ZERO_POINT;
+  const sums = await probe(graph, { rows: 4, columns: INPUTS, value });
+  return sums.some((sum) => sum !== INPUTS * value * LARGEST_WEIGHT);
 }

@@ -1,9 +1,9 @@
 import { CPU, type Device, deviceName, requirePrecision } from '../../contract/device.ts';
 import { DeviceError } from '../../contract/errors.ts';
 import { inBytes, type Precision } from '../../contract/models.ts';
-import { createGraph, ELEMENT, encodeModel } from '../onnx/graph.ts';
-import { openSession } from '../runtime/session.ts';
+import { createGraph, ELEMENT } from '../onnx/graph.ts';
 import { int8WeightLimit } from './int8-limit.ts';
+import { probe } from './probe.ts';
 
 export interface RunsOn {
   /** Default: the CPU. */
@@ -55,10 +55,7 @@ async function tryDevice(device: Device, half: boolean): Promise<void> {
   graph.output('sums', 'f32', [SIZE, SIZE]);
   let sums: Float32Array;
   try {
-    const session = await openSession(encodeModel(graph), { device, onlyThere: true });
-    const rows = new Float32Array(SIZE * SIZE).fill(1);
-    sums = (await session.run({ rows: { type: 'float32', data: rows, dims: [SIZE, SIZE] } })).floats('sums');
-    await session.close();
+    sums = await probe(graph, { rows: SIZE, columns: SIZE, value: 1 }, { device, onlyThere: true });
   } catch (cause) {
     const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
     throw new DeviceError(`${deviceName(device)} cannot be used: ${firstLine(reason)}\n${advice(device, half)}`, {

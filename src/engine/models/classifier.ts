@@ -13,7 +13,7 @@ import { readTuning } from '../machine/tuning.ts';
 import { createBatcher } from '../runtime/batches.ts';
 import { openSession } from '../runtime/session.ts';
 import type { StaticScales } from '../runtime/static-scales.ts';
-import { createTurns } from './turns.ts';
+import { createSerialQueue } from './serial-queue.ts';
 
 export interface ClassifierOptions extends CheckpointReference, RunsOn, StaticScales {
   /** Tokens of a batch (default: as tuned on this machine, else by the size of the model). Decides speed and memory, on a CPU never a result. */
@@ -68,7 +68,7 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
     : sizesInForce(size, await readTuning(cacheFolder, identity), options);
   const batchesOf = createBatcher(target, { size, padToken, window: maxInputTokens, maxBatchTokens });
   const probabilities = model.multiLabel ? sigmoid : softmax;
-  const takeTurns = createTurns();
+  const serially = createSerialQueue();
   const encode = (text: string): number[] => tokenizer.encode(text, maxInputTokens);
 
   async function classify(texts: readonly string[]): Promise<Classification[]> {
@@ -94,8 +94,8 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
     multiLabel: model.multiLabel,
     countTokens: tokenizer.count,
     encode,
-    classify: (texts) => takeTurns(() => classify(texts)),
-    close: () => takeTurns(() => session.close()),
+    classify: (texts) => serially(() => classify(texts)),
+    close: () => serially(() => session.close()),
   };
 }
 

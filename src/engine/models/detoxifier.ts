@@ -9,7 +9,7 @@ import type { EncodedRow } from '../runtime/batches.ts';
 import type { StaticScales } from '../runtime/static-scales.ts';
 import { createSearch } from '../search/search.ts';
 import { type LoadedGenerator, loadGenerator } from './generator.ts';
-import { createTurns } from './turns.ts';
+import { createSerialQueue } from './serial-queue.ts';
 
 export interface DetoxifierOptions extends CheckpointReference, RunsOn, StaticScales {
   /**
@@ -45,7 +45,7 @@ export async function loadDetoxifier(options: DetoxifierOptions): Promise<Loaded
   const generator = await loadGenerator({ ...options, generation: options.generation ?? {} });
   const { identity, tokenizer, prompt, maxInputTokens } = generator;
   const search = await openSearch(generator, options);
-  const takeTurns = createTurns();
+  const serially = createSerialQueue();
 
   const encode = (text: string): number[] => prompt.encode(text, maxInputTokens);
 
@@ -67,8 +67,8 @@ export async function loadDetoxifier(options: DetoxifierOptions): Promise<Loaded
     knownWords: readKnownWords(join(options.folder, 'known_words.txt')),
     countTokens: prompt.count,
     encode,
-    rewrite: (texts) => takeTurns(() => rewrite(texts)),
-    close: () => takeTurns(() => generator.close()),
+    rewrite: (texts) => serially(() => rewrite(texts)),
+    close: () => serially(() => generator.close()),
   };
 }
 

@@ -15,7 +15,7 @@ import { findTarget, type RunsOn } from '../machine/target.ts';
 import { readTuning } from '../machine/tuning.ts';
 import { batchByLength, batchInputs } from '../runtime/batches.ts';
 import { openSession } from '../runtime/session.ts';
-import { createTurns } from './turns.ts';
+import { createSerialQueue } from './serial-queue.ts';
 
 export interface EncoderOptions extends CheckpointReference, RunsOn {
   /** Tokens of a batch (default: as tuned on this machine, else by the size of the model). Decides speed and memory, never a result. */
@@ -62,7 +62,7 @@ export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncode
   const window = Math.min(model.window, tokenizer.maxTokens ?? Infinity, pooling.maxTokens ?? Infinity);
   const tuned = target.portable ? {} : await readTuning(cacheFolder, identity);
   const { maxBatchTokens } = sizesInForce(model.size, tuned, options);
-  const takeTurns = createTurns();
+  const serially = createSerialQueue();
 
   async function embed(texts: readonly string[]): Promise<Float32Array[]> {
     const rows = texts.map((text, index) => ({ index, tokens: tokenizer.encode(text, window) }));
@@ -82,8 +82,8 @@ export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncode
     graphs: compiled,
     maxInputTokens: window,
     countTokens: tokenizer.count,
-    embed: (texts) => takeTurns(() => embed(texts)),
-    close: () => takeTurns(() => session.close()),
+    embed: (texts) => serially(() => embed(texts)),
+    close: () => serially(() => session.close()),
   };
 }
 

@@ -12,8 +12,8 @@ import { type CheckpointReference, identifyCheckpoint } from '../checkpoint/iden
 import { loadTokenizer, type Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { compileCheckpoint } from '../compile/compile.ts';
 import { greedyDecoder } from '../compile/greedy-loop.ts';
+import { portableSearch } from '../compile/portable-search.ts';
 import { searchStep } from '../compile/search-step.ts';
-import { wholeSearch } from '../compile/whole-search.ts';
 import { sizesInForce } from '../machine/sizes.ts';
 import { findTarget, type RunsOn } from '../machine/target.ts';
 import { readTuning } from '../machine/tuning.ts';
@@ -21,9 +21,9 @@ import { createBatcher, type EncodedRow } from '../runtime/batches.ts';
 import type { Decoder } from '../runtime/decoder.ts';
 import { createGraphDecoder } from '../runtime/graph-decoder.ts';
 import { createGreedySearch, type Generated, type GreedyOptions } from '../runtime/greedy.ts';
+import { createPortableGreedySearch } from '../runtime/portable-greedy.ts';
 import { openSession, type Session } from '../runtime/session.ts';
 import type { StaticScales } from '../runtime/static-scales.ts';
-import { createWholeGreedySearch } from '../runtime/whole-greedy.ts';
 import { createPrompt, findTemplate, type Prompt } from './prompt.ts';
 
 export interface GeneratorOptions extends CheckpointReference, RunsOn, StaticScales {
@@ -78,7 +78,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
     if (target.portable) {
       return {
         'encoder.onnx': encoderModel(source, model),
-        'search.onnx': wholeSearch(source, model.encoder, plan, end),
+        'search.onnx': portableSearch(source, model.encoder, plan, end),
         'step.onnx': searchStep(source, plan),
       };
     }
@@ -118,7 +118,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
         const { maxBatchTokens } = options;
         const { padToken } = generation;
         const batchesOf = createBatcher(target, { size: model.size, padToken, window: maxInputTokens, maxBatchTokens });
-        return createWholeGreedySearch({ search: await open('search.onnx'), generation, batchesOf });
+        return createPortableGreedySearch({ search: await open('search.onnx'), generation, batchesOf });
       }
       return createGreedySearch({
         ...(await reading()),

@@ -10,7 +10,7 @@ import { findTarget, type RunsOn } from '../machine/target.ts';
 import { batchByLength, batchInputs, type EncodedRow, tokensPerBatch } from '../runtime/batches.ts';
 import { logSumExp } from '../runtime/log-sum-exp.ts';
 import { openSession } from '../runtime/session.ts';
-import { createTurns } from './turns.ts';
+import { createSerialQueue } from './serial-queue.ts';
 
 export interface LanguageModelOptions extends CheckpointReference, RunsOn {
   /** Tokens of a batch (default: by the size of the model). Decides speed and memory, never a result. */
@@ -62,7 +62,7 @@ export async function loadLanguageModel(options: LanguageModelOptions): Promise<
   const session = await openSession(join(compiled, 'likelihood.onnx'), target);
   const window = Math.min(model.inputPositions, tokenizer.maxTokens ?? model.defaultWindow);
   const maxBatchTokens = options.maxBatchTokens ?? tokensPerBatch(model.size);
-  const takeTurns = createTurns();
+  const serially = createSerialQueue();
 
   /** What is read, and what is to be foretold: the same moved on by one. */
   async function run(rows: readonly EncodedRow[], texts: readonly (readonly number[])[], results: Likelihood[]) {
@@ -104,7 +104,7 @@ export async function loadLanguageModel(options: LanguageModelOptions): Promise<
     maxInputTokens: window,
     countTokens: tokenizer.count,
     encode,
-    logLikelihood: (texts) => takeTurns(() => logLikelihood(texts)),
-    close: () => takeTurns(() => session.close()),
+    logLikelihood: (texts) => serially(() => logLikelihood(texts)),
+    close: () => serially(() => session.close()),
   };
 }

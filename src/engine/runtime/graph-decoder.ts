@@ -1,11 +1,11 @@
 import type { DecoderShape } from '../onnx/values.ts';
 import type { Decoder, Decoding, StepRequest, StepScores } from './decoder.ts';
+import { createTextEncoder, type EncodedTexts, type TextEncoderOptions } from './encoded-texts.ts';
+import { createKeyValueCache, type Lineage } from './key-value-cache.ts';
 import { logSumExp } from './log-sum-exp.ts';
-import { createPast, type Lineage } from './past.ts';
 import type { Session, Value } from './session.ts';
-import { createSourceReader, type SourceOptions, type Sources } from './sources.ts';
 
-export interface GraphDecoderOptions extends Omit<SourceOptions, 'reuseMemory'> {
+export interface GraphDecoderOptions extends Omit<TextEncoderOptions, 'reuseMemory'> {
   /** The graph that `searchStep` makes. */
   readonly step: Session;
 }
@@ -15,7 +15,7 @@ const NARROW_BELOW = 0.75;
 
 /** A decoder over the compiled graphs of an encoder and of one step. Its decodings are independent of each other. */
 export function createGraphDecoder(options: GraphDecoderOptions): Decoder {
-  const read = createSourceReader({ ...options, reuseMemory: false });
+  const read = createTextEncoder({ ...options, reuseMemory: false });
   return {
     async open(rows, copies) {
       // The same row may be given twice: what stands for it here is its place in the list.
@@ -74,8 +74,13 @@ function findTwins(texts: readonly number[], pasts: readonly number[], { tokens,
 }
 
 /** @param initial for each hypothesis the index of its row */
-function createDecoding(step: Session, shape: DecoderShape, sources: Sources, initial: readonly number[]): Decoding {
-  const past = createPast(shape);
+function createDecoding(
+  step: Session,
+  shape: DecoderShape,
+  sources: EncodedTexts,
+  initial: readonly number[],
+): Decoding {
+  const past = createKeyValueCache(shape);
   let rowOf = initial;
   /** What the slots of the last step have read, and the slot of each hypothesis among them. */
   let lineages: readonly Lineage[] = [];

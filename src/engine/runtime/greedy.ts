@@ -1,8 +1,8 @@
 import type { GreedyGeneration } from '../checkpoint/config/generation.ts';
 import { cacheNames, type DecoderShape } from '../onnx/values.ts';
 import type { EncodedRow } from './batches.ts';
+import { createTextEncoder, type EncodedTexts, encodedWidth } from './encoded-texts.ts';
 import { discard, type Session, type Value } from './session.ts';
-import { createSourceReader, type Sources, sourceWidth } from './sources.ts';
 
 export interface GreedyOptions {
   readonly encoder: Session;
@@ -34,7 +34,7 @@ const MAX_SOURCE_POSITIONS = 8192;
 
 /** Rows being decoded, with the keys and values of what has been generated, in the order of `sources.rows`. */
 interface State {
-  readonly sources: Sources;
+  readonly sources: EncodedTexts;
   /** Steps done. */
   past: number;
   /** One for each of `cacheNames`, [rows, heads, past, head size]. */
@@ -51,7 +51,7 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
   const { heads, headSize } = shape;
   const parts = cacheNames(shape);
   const ends = new Set(generation.endTokens);
-  const read = createSourceReader({
+  const read = createTextEncoder({
     ...{ encoder, shape, maxBatchTokens, reuseMemory: true },
     decoderOnly: generation.startToken === null,
   });
@@ -120,7 +120,7 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
     const results = new Map(rows.map((row) => [row, [] as number[]]));
     const sorted = [...rows].sort((a, b) => b.tokens.length - a.tokens.length);
     for (let i = 0; i < sorted.length; ) {
-      const width = sourceWidth(sorted[i]?.tokens.length ?? 1);
+      const width = encodedWidth(sorted[i]?.tokens.length ?? 1);
       const count = Math.max(1, Math.min(maxRows, Math.floor(MAX_SOURCE_POSITIONS / width)));
       const sources = await read(sorted.slice(i, i + count));
       await decode({ sources, past: 0, caches: parts.map(() => new Float32Array(0)) }, results);

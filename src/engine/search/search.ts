@@ -2,7 +2,7 @@ import { CheckpointError, UsageError } from '../../contract/errors.ts';
 import type { Generation } from '../checkpoint/config/generation.ts';
 import type { EncodedRow } from '../runtime/batches.ts';
 import type { Decoder, StepScores } from '../runtime/decoder.ts';
-import { sourceWidth } from '../runtime/sources.ts';
+import { encodedWidth } from '../runtime/encoded-texts.ts';
 import { type Adjustment, createAdjust } from './adjust.ts';
 import { continuations, createBeams } from './beams.ts';
 import { distribution, draw } from './distribution.ts';
@@ -143,7 +143,7 @@ export function createSearch(options: SearchOptions): (rows: readonly EncodedRow
     const sorted = [...rows].sort((a, b) => b.tokens.length - a.tokens.length);
     const most = Math.min(maxHypotheses, Math.floor(MAX_CANDIDATES / wanted));
     for (let i = 0; i < sorted.length; ) {
-      const width = sourceWidth(sorted[i]?.tokens.length ?? 1);
+      const width = encodedWidth(sorted[i]?.tokens.length ?? 1);
       const count = Math.max(1, Math.floor(Math.min(most / copies, MAX_SOURCE_POSITIONS / width)));
       await decode(sorted.slice(i, i + count), results);
       i += count;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPast, type Lineage } from '../../src/engine/runtime/past.ts';
+import { createKeyValueCache, type Lineage } from '../../src/engine/runtime/key-value-cache.ts';
 import { createRandom } from '../support/random.ts';
 
 const SHAPE = { layers: 2, heads: 2, headSize: 2 };
@@ -7,7 +7,7 @@ const SIZE = SHAPE.heads * SHAPE.headSize;
 
 test('a lineage leads to what was read along it, whatever is given up on the way', () => {
   const random = createRandom(7);
-  const past = createPast(SHAPE);
+  const past = createKeyValueCache(SHAPE);
   let made = 0;
   let lineages: readonly Lineage[] = [];
   /** What each lineage should lead to: a number for each token, of which the values are made. */

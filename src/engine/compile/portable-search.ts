@@ -15,7 +15,7 @@ type Encoder = (graph: Graph, source: Source) => void;
  * Inputs: `tokens` int64 and `mask` int32 [rows, length], 0 for padding; `start` int64 [rows], the first token that the decoder reads; `forced`
  * int64 [steps], for each step the token that every row must give, or -1. Output: `generated` int64 [steps done, rows].
  */
-export function wholeSearch(source: Source, encoder: Encoder, plan: DecoderPlan, end: EndTokens): Uint8Array {
+export function portableSearch(source: Source, encoder: Encoder, plan: DecoderPlan, end: EndTokens): Uint8Array {
   const graph = createGraph('search');
   graph.input('mask', 'i32', ['rows', 'length']);
   encoder(graph, { ...source, padded: true });

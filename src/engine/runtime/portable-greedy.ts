@@ -3,8 +3,8 @@ import type { EncodedRow, InputBatch } from './batches.ts';
 import type { Generated } from './greedy.ts';
 import type { Session } from './session.ts';
 
-export interface WholeGreedyOptions {
-  /** The graph that `wholeSearch` makes. */
+export interface PortableGreedyOptions {
+  /** The graph that `portableSearch` makes. */
   readonly search: Session;
   readonly generation: GreedyGeneration;
   readonly batchesOf: (rows: readonly EncodedRow[]) => InputBatch[];
@@ -14,11 +14,11 @@ export interface WholeGreedyOptions {
  * Greedy search over encoded rows, all results in the order of the list. A batch is one call, from its source tokens to its
  * output: nothing that the model computes leaves the device before. Its rows stay together until the last has ended.
  */
-export function createWholeGreedySearch({
+export function createPortableGreedySearch({
   search,
   generation,
   batchesOf,
-}: WholeGreedyOptions): (rows: readonly EncodedRow[]) => Promise<Generated[]> {
+}: PortableGreedyOptions): (rows: readonly EncodedRow[]) => Promise<Generated[]> {
   const { startToken, maxNewTokens, firstToken, lastTokens } = generation;
   const ends = new Set(generation.endTokens);
   const forced = new BigInt64Array(maxNewTokens).fill(-1n);

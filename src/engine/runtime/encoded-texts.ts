@@ -2,7 +2,7 @@ import { cacheNames, type DecoderShape, MASKED } from '../onnx/values.ts';
 import { type Batch, batchByLength, batchInputs, type EncodedRow } from './batches.ts';
 import { discard, type Session, type Value } from './session.ts';
 
-export interface SourceOptions {
+export interface TextEncoderOptions {
   readonly encoder: Session;
   readonly shape: DecoderShape;
   /** Tokens of a batch of the encoder. */
@@ -17,7 +17,7 @@ export interface SourceOptions {
 }
 
 /** Texts that are being decoded: the keys and values that the decoder's layers read of them. */
-export interface Sources {
+export interface EncodedTexts {
   /** In the order of the keys and values, which need not be that of the caller. */
   readonly rows: readonly EncodedRow[];
   /** Inputs of the decoder. `shared`: with a dimension for the hypotheses that share a text, as `searchStep` wants it. */
@@ -39,7 +39,7 @@ const WIDTH_STEP = 4;
  * multiple of the groups, so that masked positions add zeros in groups of their own and a row has the same bits in any batch
  * (docs/decisions/engine-batch-independence.md).
  */
-export function sourceWidth(tokens: number): number {
+export function encodedWidth(tokens: number): number {
   return Math.max(1, Math.ceil(tokens / WIDTH_STEP)) * WIDTH_STEP;
 }
 
@@ -47,7 +47,7 @@ export function sourceWidth(tokens: number): number {
  * Encodes rows in batches of equal length. The results lie side by side in one array a layer,
  * `[rows, heads, positions, head size]`, as wide as the longest row wants it; what is beyond a row's own length is masked.
  */
-export function createSourceReader(options: SourceOptions): (rows: readonly EncodedRow[]) => Promise<Sources> {
+export function createTextEncoder(options: TextEncoderOptions): (rows: readonly EncodedRow[]) => Promise<EncodedTexts> {
   const { encoder, shape, maxBatchTokens, decoderOnly, reuseMemory } = options;
   const { heads, headSize } = shape;
   const parts = cacheNames(shape);
@@ -83,7 +83,7 @@ export function createSourceReader(options: SourceOptions): (rows: readonly Enco
     const read = decoderOnly ? all.map(({ index, tokens }) => ({ index, tokens: tokens.slice(0, -1) })) : all;
     const rowOf = new Map(read.map((row, i) => [row, all[i]]));
     const batches = batchByLength(read, maxBatchTokens).reverse();
-    let width = sourceWidth(batches[0]?.length ?? 0);
+    let width = encodedWidth(batches[0]?.length ?? 0);
     const size = heads * width * headSize;
     const cross = buffers(all.length * size);
     let done = 0;
@@ -129,7 +129,7 @@ export function createSourceReader(options: SourceOptions): (rows: readonly Enco
       },
       keep(places, narrowBelow) {
         rows = places.map((place) => rows[place]).filter((row) => row !== undefined);
-        const needed = Math.max(0, ...rows.map((row) => sourceWidth(lengthOf(row))));
+        const needed = Math.max(0, ...rows.map((row) => encodedWidth(lengthOf(row))));
         const before = width;
         if (needed <= width * narrowBelow) width = needed;
         const wide = before * headSize;

@@ -8,7 +8,7 @@ export type Lineage = readonly number[];
  * Keys and values of the tokens that hypotheses have read. Each is written once and stays where it is, whichever hypotheses
  * go on from it: those that share tokens share entries, and a step gathers what it needs.
  */
-export interface Past {
+export interface KeyValueCache {
   /** Inputs of a step (`searchStep`): `ancestors`, and the entries. All lineages are of one length. */
   inputs(lineages: readonly Lineage[]): Record<string, Value>;
   /**
@@ -23,7 +23,7 @@ export interface Past {
 /** Steps that fit before room has to be made. */
 const FIRST_STEPS = 16;
 
-export function createPast(shape: DecoderShape): Past {
+export function createKeyValueCache(shape: DecoderShape): KeyValueCache {
   const { heads, headSize } = shape;
   const size = heads * headSize;
   const parts = cacheNames(shape);
