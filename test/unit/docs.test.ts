@@ -107,6 +107,16 @@ test('docs/decisions/README.md lists every decision', () => {
   expect(pages.filter((page) => !index.includes(`](${page})`))).toEqual([]);
 });
 
+test('the pages that sources, helps and messages name exist', () => {
+  const named = globSync(['src/**/*.ts', 'bench/**/*.ts', 'schema.sql', 'docker-compose.yml', '.ci/*'], { cwd: ROOT })
+    .flatMap((file) => [...read(file).matchAll(/\b((?:docs|models|deploy)\/[\w/-]+\.md)(?:#([\w-]+))?/g)])
+    .map(([, path = '', anchor]) => ({ path, anchor }));
+  expect(named.map(({ path }) => path)).toContain('docs/generation.md');
+  const isThere = ({ path, anchor }: (typeof named)[number]): boolean =>
+    existsSync(join(ROOT, path)) && (anchor === undefined || anchorsOf(path).includes(anchor));
+  expect(named.filter((each) => !isThere(each))).toEqual([]);
+});
+
 describe.each(PAGES)('%s', (page) => {
   test('its links lead to something', () => {
     const broken: string[] = [];
