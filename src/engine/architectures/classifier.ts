@@ -3,17 +3,17 @@ import type { Fields } from '../checkpoint/config/fields.ts';
 import type { Tensors } from '../checkpoint/weights/tensors.ts';
 import type { Source } from '../compile/layers.ts';
 
-/** What the logits of a classifier mean. */
+/** Meaning of a classifier's logits. */
 export interface LabelConfig {
   /** In the order of the logits. */
   readonly labels: readonly string[];
-  /** Each label is a question of its own (sigmoid); else one of them is right (softmax). */
+  /** True: the labels are independent questions (sigmoid). False: exactly one label is right (softmax). */
   readonly multiLabel: boolean;
 }
 
-/** What the engine needs to know of a class of checkpoints that sort texts under labels. */
+/** What the engine needs to know about a class that assigns labels to texts. */
 export interface Classifier extends LabelConfig {
-  /** Features of a hidden value: decides how many tokens fit one run. */
+  /** Features of a hidden value. They decide how many tokens fit one batch. */
   readonly size: number;
   readonly vocabulary: number;
   /** Longest input in tokens that the positions allow. */
@@ -63,7 +63,7 @@ export function readLabels(fields: Fields): LabelConfig {
   return { labels, multiLabel };
 }
 
-/** @throws CheckpointError where the weights have no such matrix: the head was never trained */
+/** @throws CheckpointError if the weights have no such matrix, that is, the head was never trained */
 export function requireHead(tensors: Tensors, name: string): void {
   if (tensors.has(name)) return;
   throw new CheckpointError(
@@ -77,20 +77,24 @@ export interface ToxicLabel {
   readonly index: number;
   /** As the checkpoint spells it. */
   readonly name: string;
-  /** Nothing says so but a usual name or the usual order: whoever begins a run has to be told. */
+  /** The label was guessed from a usual name or the usual order. The user who starts a run must be told. */
   readonly isGuess: boolean;
 }
 
 const TOXIC = /^toxic(ity)?$/i;
-/** Names that mean toxic where no label is called so, without what is no letter. Not among them: what only begins with one (`not_hate`). */
+/**
+ * Names that mean toxic if no label has that name, compared without characters that are not letters. A name that only begins
+ * with one of them does not match (`not_hate`).
+ */
 const USUAL =
   /^(hate(ful|speech)?|offens(e|ive)(language)?|abus(e|ive)|insult(s|ing)?|obscen(e|ity)|profan(e|ity)|harmful|hostile|unsafe|hs)$/;
 
 /**
- * The label that means toxic: the one that was asked for, whatever its case; else the one that is named so; else the only one with a
- * usual name, or the second of two without names. Anything else is refused, since it could be the wrong way round.
+ * Finds the label that means toxic, in this order: the label that was asked for, in any case; a label named toxic or
+ * toxicity; the only label with a usual name; the second of two labels without names. Everything else is refused, because the
+ * order could be reversed.
  *
- * @throws UsageError where there is no such label, CheckpointError where none is named so; both list the labels
+ * @throws UsageError if there is no such label, CheckpointError if none has such a name; both list the labels
  */
 export function findToxicLabel(fields: Fields, { labels, multiLabel }: LabelConfig, asked?: string): ToxicLabel {
   const at = (index: number, isGuess: boolean): ToxicLabel => ({ index, name: labels[index] ?? '', isGuess });

@@ -2,7 +2,7 @@ import type { Fields } from '../checkpoint/config/fields.ts';
 import type { Activation } from '../compile/layers.ts';
 import { leaf, type Module } from './module.ts';
 
-/** What the config readers of several architectures share. */
+/** Checks that the config readers of several architectures share. */
 
 interface NamedActivation {
   /** Class and arguments that PyTorch prints (transformers/activations.py, `ACT2FN`). */
@@ -11,7 +11,9 @@ interface NamedActivation {
   readonly computed?: Activation;
 }
 
-/** Activations that a config can name. `gelu_fast` and `gelu_pytorch_tanh` are `gelu_new`, computed in another order. */
+/**
+ * Activations that a config can name. `gelu_fast` and `gelu_pytorch_tanh` are `gelu_new` with another order of operations.
+ */
 const ACTIVATIONS: Readonly<Record<string, NamedActivation>> = {
   gelu: { printed: ['GELUActivation'], computed: 'gelu' },
   relu: { printed: ['ReLU'], computed: 'relu' },

@@ -12,7 +12,10 @@ export interface Description {
   readonly shared: ReadonlyMap<string, string>;
   /** Tensors of the state dict that are not parameters. */
   readonly buffers: ReadonlyMap<string, readonly number[]>;
-  /** `base_model_prefix` of transformers: files of a model with a head have it before names, those of the headless model do not. */
+  /**
+   * `base_model_prefix` of transformers. Tensor names have it in files of a model with a head, but not in files of the
+   * headless model.
+   */
   readonly base: string;
   /** Tensors that older versions wrote and that no version reads. */
   readonly obsolete: RegExp | null;

@@ -1,7 +1,7 @@
 import type { Tensors } from '../checkpoint/weights/tensors.ts';
 import type { Source } from '../compile/layers.ts';
 
-/** How one vector is made of a text's hidden values (sentence-transformers: modules.json). */
+/** How the hidden values of a text become one vector (sentence-transformers: modules.json). */
 export interface Pooling {
   /** The mean over the text's tokens, or the first token. */
   readonly of: 'mean' | 'first';
@@ -9,7 +9,7 @@ export interface Pooling {
   readonly dense: { readonly tensors: Tensors; readonly outputs: number; readonly tanh: boolean } | null;
 }
 
-/** What the engine needs to know of a class of checkpoints that give texts vectors. */
+/** What the engine needs to know about a class that gives one vector per text. */
 export interface Encoder {
   readonly size: number;
   readonly vocabulary: number;

@@ -5,25 +5,25 @@ import type { Layers, Source } from '../compile/layers.ts';
 import { createGraph, encodeModel, type Graph } from '../onnx/graph.ts';
 import { cacheNames, type DecoderShape } from '../onnx/values.ts';
 
-/** What the engine needs to know of a class of checkpoints that generate text. */
+/** What the engine needs to know about a class that generates text. */
 export interface Generator {
   readonly shape: DecoderShape;
-  /** Features of a hidden value: decides how many tokens fit one run. */
+  /** Features of a hidden value. They decide how many tokens fit one batch. */
   readonly size: number;
   readonly vocabulary: number;
   /** Longest input in tokens that the positions allow, or Infinity. */
   readonly inputPositions: number;
-  /** Longest input where neither the positions nor the tokenizer set a limit; or Infinity. */
+  /** Longest input if neither the positions nor the tokenizer set a limit; Infinity for no limit. */
   readonly defaultWindow: number;
-  /** Longest output in tokens, or Infinity. Of a decoder-only model the input counts too. */
+  /** Longest output in tokens, or Infinity. For a decoder-only model the input counts, too. */
   readonly positions: number;
-  /** The output continues the input: there is no encoder, and the input's last token is the first that the decoder reads. */
+  /** The output continues the input: there is no encoder, and the decoder starts with the last token of the input. */
   readonly decoderOnly: boolean;
-  /** Generation options that this class sets where `config.json` is silent and there is no `generation_config.json`. */
+  /** Generation options that this class sets if `config.json` does not and there is no `generation_config.json`. */
   readonly generationDefaults: Readonly<Record<string, number>>;
   /**
-   * Writes into a graph what reads the source: the encoder, or the decoder over all tokens of the input but the last. Input:
-   * `tokens` int64 [rows, length], rows of one length. Values for each layer of the decoder: `cross_key_N` and
+   * Writes the part that reads the source into a graph: the encoder, or the decoder over all tokens of the input but the
+   * last. Input: `tokens` int64 [rows, length], rows of one length. Values for each layer of the decoder: `cross_key_N` and
    * `cross_value_N`, fp32 [rows, heads, length, head size].
    */
   encoder(graph: Graph, source: Source): void;
@@ -31,13 +31,15 @@ export interface Generator {
   decoder(source: Source): DecoderPlan;
 }
 
-/** A generator that also says how likely a text is. */
+/** A generator that can also compute the likelihood of a text. */
 export interface LanguageModel extends Generator {
-  /** Token that a text begins and ends with. The tokenizer does not add it. */
+  /** Token before the first and after the last token of a text. The tokenizer does not add it. */
   readonly boundary: number;
   /**
-   * Inputs: `tokens` int64 [rows, length], `mask` int32 [rows, length], `next` int64 [rows, length], the token after each.
-   * Outputs: `logits` fp32 [rows, length] of those, and `maxima` and `shares` fp32 [rows × length, slices] (see `ChosenTokens`).
+   * Inputs: `tokens` int64 [rows, length], `mask` int32 [rows, length], `next` int64 [rows, length], the token after each
+   * token.
+   * Outputs: `logits` fp32 [rows, length] of the next tokens; `maxima` and `shares` fp32 [rows × length, slices] (see
+   * `ChosenTokens`).
    */
   likelihood(source: Source): Uint8Array;
 }
@@ -49,7 +51,7 @@ export function crossSources(shape: DecoderShape): Cache[] {
   return [{ name: 'cross_mask', dims: ['rows', 1, 1, 'length'] }, ...cross];
 }
 
-/** What a layer reads of the source, with `Step.read`. */
+/** Keys, values and mask of the source for one layer, read with `Step.read`. */
 export function crossOf(read: Step['read'], layer: number): Pick<Attended, 'keys' | 'values' | 'mask'> {
   return { keys: read(`cross_key_${layer}`), values: read(`cross_value_${layer}`), mask: 'cross_mask' };
 }
@@ -59,7 +61,7 @@ export function cachesOf(shape: DecoderShape): Cache[] {
   return cacheNames(shape).map((name) => ({ name, dims: ['rows', shape.heads, 'past', shape.headSize] }));
 }
 
-/** A cache with the key or value of one more token, `value` [rows, heads × head size]. */
+/** Appends the key or value of one token to a cache; `value` is [rows, heads × head size]. */
 export function appendToCache(
   body: Graph,
   { heads, headSize }: AttentionShape,
@@ -77,7 +79,7 @@ export function tokenInputs(graph: Graph): { tokens: string; shape: string; leng
   return { tokens, length, shape: graph.op('Shape', [tokens]) };
 }
 
-/** An encoder as a model of its own, which gives the keys and values. */
+/** An encoder as a model of its own. Its outputs are the keys and values. */
 export function encoderModel(source: Source, { shape, encoder }: Generator): Uint8Array {
   const graph = createGraph('encoder');
   encoder(graph, source);
@@ -87,7 +89,7 @@ export function encoderModel(source: Source, { shape, encoder }: Generator): Uin
 }
 
 /**
- * The values that an encoder ends with.
+ * Outputs of an encoder: the keys and values for each layer of the decoder.
  *
  * @param shape int64 [2], texts and length
  * @param project keys or values of a layer of the decoder, [texts × length, heads × head size]

@@ -1,7 +1,7 @@
-/** A PyTorch module as far as its print and its weights go. */
+/** A PyTorch module, as far as its print and its weights need it. */
 export interface Module {
   readonly className: string;
-  /** What stands between the parentheses of its print (`extra_repr`). */
+  /** Text between the parentheses of its print (`extra_repr`). */
   readonly extra: string;
   /** Its own, not those of its children. */
   readonly parameters: readonly Parameter[];
@@ -11,7 +11,7 @@ export interface Module {
 export interface Parameter {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Of the weight of a linear layer, which int8 quantizes, how many outputs it has; null for any other parameter. */
+  /** Number of outputs of a linear layer's weight, which int8 quantizes; null for any other parameter. */
   readonly outputs: number | null;
 }
 
@@ -50,7 +50,7 @@ export function linear(inputs: number, outputs: number, bias = true): Module {
   };
 }
 
-/** A linear layer with its weight the other way round, as GPT-2 has it. */
+/** A linear layer with a transposed weight, as in GPT-2. */
 export function conv1D(inputs: number, outputs: number): Module {
   return {
     ...leaf('Conv1D', `nf=${outputs}, nx=${inputs}`),

@@ -6,7 +6,7 @@ export interface Alias {
   readonly name: string;
   readonly hub: string;
   readonly roles: readonly Role[];
-  /** What the model wants to read; `{text}` stands for the text of a row. Absent: the text alone. */
+  /** Template around the text of a row, with `{text}` for the text. Absent: the text alone. */
   readonly prompt?: string;
 }
 
@@ -19,9 +19,9 @@ export const ALIASES: readonly Alias[] = [
     prompt: 'paraphrase: {text}',
   },
   { name: 't5-paranmt-detox', hub: 's-nlp/t5-paranmt-detox', roles: ['detoxifier'] },
-  // As published it continues a text; it rewrites by a prompt template or after fine-tuning.
+  // As published it continues a text. With a prompt template or after fine-tuning it rewrites.
   { name: 'gpt2', hub: 'openai-community/gpt2', roles: ['detoxifier'] },
-  // As published it has no classifier head: a scorer once it is trained.
+  // As published it has no classifier head. It is a scorer after training.
   { name: 'bert-base-uncased', hub: 'google-bert/bert-base-uncased', roles: ['scorer', 'similarity'] },
   { name: 'roberta-toxicity', hub: 's-nlp/roberta_toxicity_classifier', roles: ['scorer'] },
   { name: 'minilm', hub: 'sentence-transformers/all-MiniLM-L6-v2', roles: ['similarity'] },
@@ -30,7 +30,9 @@ export const ALIASES: readonly Alias[] = [
   { name: 'roberta-cola', hub: 'cointegrated/roberta-large-cola-krishna2020', roles: ['fluency'] },
 ];
 
-/** The five systems that detoxq is about, and the bundled checkpoint of the same class that stands in for each. */
+/**
+ * The five systems that detoxq supports by name, each with the bundled checkpoint of the same class that stands in for it.
+ */
 export const SYSTEMS = [
   { alias: 'bart-base-detox', standIn: 'nano-bart' },
   { alias: 't5-paraphrase', standIn: 'nano-t5' },
@@ -43,14 +45,14 @@ export function findAlias(name: string): Alias | undefined {
   return ALIASES.find((alias) => alias.name === name);
 }
 
-/** What a name means on a hub: `alias`, `name` or `owner/name`, with `@revision` or without; null if it is no such name. */
+/** Resolves `alias`, `name` or `owner/name`, with or without `@revision`, to a name on a hub; null for any other text. */
 export function hubNameOf(name: string): HubName | null {
   const parsed = parseHubName(name);
   const alias = parsed && findAlias(parsed.id);
   return parsed && { ...parsed, id: presentId(alias?.hub ?? parsed.id) };
 }
 
-/** The prompt template that a checkpoint is known to want, named by its alias or by the hub's name of it; else null. */
+/** Prompt template that a checkpoint is known to need, found by its alias or its name on a hub; else null. */
 export function promptFor(name: string): string | null {
   const id = hubNameOf(name)?.id;
   return ALIASES.find(({ hub }) => hub === id)?.prompt ?? null;

@@ -5,7 +5,7 @@ import type { LocalCheckpoint } from '../../contract/models.ts';
 import { ALIASES, findAlias, hubNameOf } from './aliases.ts';
 import { findPulled } from './pulled.ts';
 
-/** Checkpoints that come with the package and are used where none is named: folders of `models/`. */
+/** Bundled checkpoints that are used if the user names none: folders of `models/`. */
 export const BUNDLED = { detoxifier: 'nano-bart', scorer: 'nano-roberta' } as const;
 
 /** Names of all checkpoints that come with the package. */
@@ -16,7 +16,7 @@ export function bundledNames(packageRoot: string): string[] {
     .sort();
 }
 
-/** Where pulled checkpoints lie. */
+/** Folder of the pulled checkpoints. */
 export function modelsFolder(home: string): string {
   return join(home, 'models');
 }
@@ -26,12 +26,12 @@ function isPlainName(name: string): boolean {
 }
 
 /**
- * Finds the folder of a checkpoint that the user named: a bundled one, an alias or hub id that was pulled, or a folder
- * in Hugging Face's layout, in this order (`./gpt2` is always the folder). Nothing is ever fetched here. A folder is
- * known by its absolute path, so that another working folder means the same weights.
+ * Finds the folder of a checkpoint that the user named. It looks for a bundled checkpoint, then for a pulled alias or hub id,
+ * then for a folder in Hugging Face's layout (`./gpt2` is always the folder). It never fetches anything. A folder is
+ * identified by its absolute path, so the name means the same weights in every working folder.
  *
  * @param home `DETOXQ_HOME`
- * @throws UsageError when there is none, with what can be named or done instead
+ * @throws UsageError if there is none, with what can be named or done instead
  */
 export function findCheckpoint(name: string, packageRoot: string, home: string): LocalCheckpoint {
   const bundled = join(packageRoot, 'models', name);

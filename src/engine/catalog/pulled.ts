@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { isCommit } from '../checkpoint/pull-record.ts';
 
 /*
- * Checkpoints that were pulled from a hub lie in the models folder (`DETOXQ_HOME/models`):
+ * Checkpoints that were pulled from a hub are in the models folder (`DETOXQ_HOME/models`):
  *
- *     <id>/<commit>/          a whole checkpoint; never changed, and there only when every file was checked
- *     <id>/.refs/<revision>   the commit that a branch or tag meant when it was last pulled
- *     <id>/.<commit>.<host>.<pid>/   a download under way, or what is left of one
+ *     <id>/<commit>/          a whole checkpoint; it is never changed, and exists only after every file was checked
+ *     <id>/.refs/<revision>   the commit that a branch or tag meant at the last pull
+ *     <id>/.<commit>.<host>.<pid>/   an unfinished download, or its remains
  *
  * `<id>` is the hub's name: `owner/name`, or `name` alone.
  */
@@ -36,7 +36,7 @@ export interface HubName {
   readonly revision: string | null;
 }
 
-/** Repositories that have moved, so that their old names find what was pulled under the new ones. */
+/** Repositories that have moved. Their old names find checkpoints that were pulled under the new ones. */
 const MOVED_OWNERS: Readonly<Record<string, string>> = { SkolkovoInstitute: 's-nlp' };
 const MOVED: Readonly<Record<string, string>> = {
   gpt2: 'openai-community/gpt2',
@@ -54,14 +54,14 @@ export function presentId(id: string): string {
   return present !== undefined && name !== undefined ? `${present}/${name}` : id;
 }
 
-/** `owner/name@revision`, or null if that is no name of a hub. */
+/** Parses `owner/name@revision`; null for a text that is not a name of a hub. */
 export function parseHubName(text: string): HubName | null {
   const [id = '', revision, ...rest] = text.split('@');
   if (rest.length > 0 || !isHubId(id) || (revision !== undefined && !isRevision(revision))) return null;
   return { id, revision: revision ?? null };
 }
 
-/** What Git allows in the name of a branch or tag, less what no one uses. */
+/** The names of branches and tags that Git allows, without unusual characters. */
 function isRevision(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$/.test(text) && !text.includes('..');
 }
@@ -79,7 +79,7 @@ export function refFile(modelsFolder: string, id: string, revision: string): str
   return join(repositoryFolder(modelsFolder, id), '.refs', encodeURIComponent(revision));
 }
 
-/** The checkpoint that a name means on this machine, without any network; null if it was not pulled. */
+/** Finds the checkpoint that a name means on this machine, without network access; null if it was not pulled. */
 export function findPulled(modelsFolder: string, { id, revision }: HubName): PulledCheckpoint | null {
   const present = presentId(id);
   const wanted = revision ?? DEFAULT_REVISION;

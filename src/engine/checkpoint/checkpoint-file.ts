@@ -1,22 +1,22 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { CheckpointError, errorCode } from '../../contract/errors.ts';
 
-/** Configs, vocabularies, indexes. The largest tokenizer that is known to us, of 262,000 tokens, takes 34 MB. */
+/** Limit for configs, vocabularies and indexes. The largest tokenizer that we know, with 262,000 tokens, takes 34 MB. */
 const MOST_BYTES = 64 << 20;
-/** No file of a checkpoint comes near this; what reads a value by calling itself has room for it. */
+/** Limit of nesting. No file of a checkpoint comes near it, and code that recurses over a value stays within the stack. */
 const MOST_DEPTH = 100;
 
 /**
- * Opens a file of a checkpoint: a regular one, or a link to one, as a hub's cache has them. Anything else could block
- * (a pipe that no one writes to) or never end (a device).
+ * Opens a file of a checkpoint: a regular file, or a link to one, as in the cache of a hub. Other files could block (a pipe
+ * without a writer) or never end (a device).
  *
- * @returns the descriptor, to be closed by the caller, and the size
+ * @returns the descriptor, which the caller must close, and the size
  * @throws CheckpointError
  */
 export function openCheckpointFile(path: string): { readonly descriptor: number; readonly size: number } {
   let descriptor: number;
   try {
-    // Without waiting for the other end of a pipe; for a regular file it changes nothing.
+    // O_NONBLOCK does not wait for the other end of a pipe. It has no effect on a regular file.
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     const code = errorCode(cause) || 'unknown error';
@@ -28,7 +28,7 @@ export function openCheckpointFile(path: string): { readonly descriptor: number;
   throw new CheckpointError(`${path} is not a file but ${stats.isDirectory() ? 'a folder' : 'a pipe or device'}`);
 }
 
-/** Also a link that leads nowhere: reading it is an error, and not the same as a checkpoint without the file. */
+/** True also for a link without a target. Reading such a link is an error, and differs from a checkpoint without the file. */
 export function isThere(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -40,11 +40,11 @@ export function isThere(path: string): boolean {
 const MESSAGES: Readonly<Record<string, (path: string) => string>> = {
   ENOENT: (path) => (isThere(path) ? `${path} is a link to a file that does not exist` : `${path} does not exist`),
   ELOOP: (path) => `${path} is a link that leads back to itself`,
-  // Of a socket; of a pipe only where one writes.
+  // For a socket; for a pipe only if it is opened for writing.
   ENXIO: (path) => `${path} is not a file but a socket or device`,
 };
 
-/** All bytes of a small file. @throws CheckpointError if it is none, or takes more than such files do */
+/** Reads all bytes of a small file. @throws CheckpointError if it is not a file, or larger than such files are */
 export function readCheckpointFile(path: string): Buffer<ArrayBuffer> {
   const { descriptor, size } = openCheckpointFile(path);
   try {
@@ -69,12 +69,12 @@ export function readCheckpointText(path: string): string {
   return readCheckpointFile(path).toString('utf8');
 }
 
-/** @throws CheckpointError if it is not JSON, or nested deeper than anything that a checkpoint has */
+/** @throws CheckpointError if it is not JSON, or nested deeper than any file of a checkpoint */
 export function readCheckpointJson(path: string): unknown {
   return parseCheckpointJson(readCheckpointText(path), `${path} cannot be read as JSON`);
 }
 
-/** @param complaint what the error says where the text is not JSON */
+/** @param complaint text of the error if the text is not JSON */
 export function parseCheckpointJson(text: string, complaint: string): unknown {
   let value: unknown;
   try {

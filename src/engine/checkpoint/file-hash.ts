@@ -11,9 +11,9 @@ export function sha256(data: string | Uint8Array): string {
 }
 
 /**
- * sha256 of a file. It is kept in `cacheFolder` under path, size, times and inode of the file, so that the second call is
- * instant: reading the 270 MB of a compiled BART-base takes 0.4 s. What is kept has a checksum of its own: a damaged digest
- * would make another model of a checkpoint.
+ * Computes the sha256 of a file. The hash is kept in `cacheFolder` under path, size, times and inode of the file, so the
+ * second call is instant: reading the 270 MB of a compiled BART-base takes 0.4 s. The entry has its own checksum, because a
+ * damaged digest would make another model of a checkpoint.
  */
 export async function rememberedHash(file: string, cacheFolder: string): Promise<string> {
   const path = resolve(file);
@@ -26,7 +26,7 @@ export async function rememberedHash(file: string, cacheFolder: string): Promise
   if (known === withChecksum(digest, key)) return digest;
   const value = await fileHash(path);
   await writeFileAtomically(remembered, withChecksum(value, key)).catch((error: unknown) => {
-    // A cache that is read-only or full still has its graphs: the next call reads the file again, that is all.
+    // A cache that is read-only or full still works: the next call reads the file again.
     if (!isSystemError(error)) throw error;
   });
   return value;
@@ -36,7 +36,7 @@ function withChecksum(digest: string, key: string): string {
   return `${digest} ${sha256(`${key} ${digest}`)}`;
 }
 
-/** @throws CheckpointError for what is no file: a pipe or a device would be read for ever */
+/** @throws CheckpointError if it is not a file: reading a pipe or a device could last for ever */
 export async function fileHash(file: string): Promise<string> {
   closeSync(openCheckpointFile(file).descriptor);
   const hash = createHash('sha256');

@@ -20,16 +20,17 @@ export interface CheckpointReference {
 }
 
 /**
- * Says which weights a folder holds, without loading them into a session. The hash of the weights is remembered,
- * so that the second call is instant.
- * @throws CheckpointError when a pulled checkpoint is not what was pulled any more
+ * Identifies the weights in a folder without loading them into a session. The hash of the weights is remembered, so the
+ * second call is instant.
+ *
+ * @throws CheckpointError if the files of a pulled checkpoint have changed
  */
 export async function identifyCheckpoint(reference: CheckpointReference): Promise<ModelIdentity> {
   const { folder, name, precision, cacheFolder } = reference;
   const architecture = readArchitecture(folder);
   const pulled = readPullRecord(folder);
   const digest = createHash('sha256');
-  // In this order for ever: results name the digest.
+  // This order must never change: results name the digest.
   const small = [
     'config.json',
     'generation_config.json',

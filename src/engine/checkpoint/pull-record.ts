@@ -4,26 +4,27 @@ import { CheckpointError } from '../../contract/errors.ts';
 
 const COMMIT = /^[0-9a-f]{40}$/;
 
-/** Whether a text is the full name of a commit, as folders of pulled checkpoints are named. */
+/** Whether a text is the full name of a commit. Folders of pulled checkpoints have such names. */
 export function isCommit(text: string): boolean {
   return COMMIT.test(text);
 }
 
-/** Written beside the files of a pulled checkpoint: where it came from, and what was checked. */
+/** File beside the files of a pulled checkpoint. It says where they came from and holds their hashes. */
 export const PULL_RECORD = 'pulled.json';
 
-/** Compares the files of a checkpoint with what was pulled; of another folder it knows nothing. */
+/** Compares the files of a checkpoint with the files that were pulled. It has no record of other folders. */
 export interface PullRecord {
   /**
-   * @param sha256 null where there is no such file
-   * @throws CheckpointError when the file is not the one that was pulled
+   * @param sha256 null if there is no such file
+   * @throws CheckpointError if the file is not the one that was pulled
    */
   check(file: string, sha256: string | null): void;
 }
 
 /**
- * What was pulled into a folder that is named after its commit. A copy with another name is its owner's to change.
- * @throws CheckpointError for a record that cannot be read
+ * Reads the record of a folder that is named after its commit. A copy under another name may be changed by its owner.
+ *
+ * @throws CheckpointError if the record cannot be read
  */
 export function readPullRecord(folder: string): PullRecord {
   if (!isCommit(basename(folder))) return { check() {} };
@@ -32,7 +33,7 @@ export function readPullRecord(folder: string): PullRecord {
   try {
     text = readFileSync(file, 'utf8');
   } catch {
-    // Copied here by hand, from another machine perhaps.
+    // The folder was copied here by hand, perhaps from another machine.
     return { check() {} };
   }
   const again = (id: unknown): string =>

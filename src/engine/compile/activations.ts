@@ -10,21 +10,21 @@ export interface Quantized {
   readonly scale: string;
   /** u8, a scalar */
   readonly zeroPoint: string;
-  /** fp32 [rows, 1], what the product is still to be multiplied with; null where `scale` is all there is. */
+  /** fp32 [rows, 1], a factor that the product still needs; null if `scale` is the only one. */
   readonly rowScales: string | null;
 }
 
-/** What values that go into a product are like. */
+/** Facts about values that go into a product. */
 export interface Activations {
-  /** A name for the number of rows: values of different heights need different names. */
+  /** Name of the number of rows. Values with different numbers of rows need different names. */
   readonly rows: string;
-  /** No value is smaller. */
+  /** Lower bound of the values. */
   readonly lowerBound: number | undefined;
 }
 
 /**
- * Scales that a static graph would do with, fp32 [1], by site; told apart by the graph in which they are computed, since what a loop's body
- * says comes out another way.
+ * Activation scales that a static graph would need, fp32 [1], by site. Each graph has its own: scales inside a loop leave the
+ * loop in another way.
  */
 export type MeasuredScales = Map<Graph, Map<string, string>>;
 
@@ -36,21 +36,21 @@ interface Form {
 }
 
 const SYMMETRIC: Form = { zeroPoint: 128, up: 127, down: 127 };
-/** Of values that are hardly ever below zero (GELU's least is -0.17) nearly all bytes are for those above. */
+/** Values that are hardly ever below zero (the smallest GELU is -0.17) use nearly all bytes for the positive side. */
 const BOUNDED: Form = { zeroPoint: 16, up: 239, down: 16 };
 const LEAST_SCALE = 1e-12;
 
 export interface QuantizerOptions {
   readonly precision: Precision;
-  /** Says here which scale each site would do with. */
+  /** Collects the scale that each site would need. */
   readonly measured?: MeasuredScales | undefined;
 }
 
 /**
  * Makes the quantized form of a value. `site` names the place in the model, by the first layer that reads the value.
  *
- * @param root the outermost graph: scales that are given come in there
- * @param graph where the nodes go
+ * @param root the outermost graph; static scales are inputs of it
+ * @param graph gets the nodes
  */
 export function createQuantizer(
   root: Graph,
@@ -60,14 +60,16 @@ export function createQuantizer(
   const { constant, op } = graph;
   const zeroPoints = new Map<string, string>();
 
-  /** One scale for all rows, which the graph is given. What is beyond it becomes the largest that there is. */
+  /**
+   * Static quantization: one scale for all rows, an input of the graph. Values beyond it become the largest possible value.
+   */
   function byGivenScale(values: string, { lowerBound }: Activations, site: string): Quantized {
     const zeroPoint = constant('u8', formOf(lowerBound).zeroPoint);
     const scale = root.input(`${SCALE}${site}`, 'f32', [1]);
     return { values: op('QuantizeLinear', [values, scale, zeroPoint]), scale, zeroPoint, rowScales: null };
   }
 
-  /** Row-wise dynamic quantization: the scale of a row depends on that row alone. u8 around 128, since u8 x s8 is fast. */
+  /** Dynamic quantization per row: the scale of a row depends on that row alone. u8 around 128, because u8 × s8 is fast. */
   function byRow(values: string, { rows, lowerBound }: Activations): Quantized {
     const last = constant('i64', [-1]);
     const reduce = (type: 'ReduceMax' | 'ReduceMin', factor: number) =>
@@ -104,7 +106,7 @@ export function createQuantizer(
   };
 }
 
-/** The outputs of a graph without loops that say which scales it would do with. */
+/** Outputs of a graph without loops that give the scales that it would need. */
 export function outputScales(graph: Graph, measured: MeasuredScales | undefined): void {
   for (const [site, scale] of measured?.get(graph) ?? []) graph.output(`${SCALE}${site}`, 'f32', [1], scale);
 }

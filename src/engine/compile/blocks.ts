@@ -4,7 +4,7 @@ import { MASKED } from '../onnx/values.ts';
 import type { Activation, Layers, LinearOptions, Operand } from './layers.ts';
 
 /*
- * The parts that transformers repeat. Hidden values are [rows, size], one row a token; `rows` names their number, as in
+ * Parts that all transformers repeat. Hidden values are [rows, size] with one row per token; `rows` names their number, as in
  * `Layers.operand`.
  */
 
@@ -15,7 +15,7 @@ export interface AttentionShape {
   /** Features of a hidden value. */
   readonly size: number;
   readonly heads: number;
-  /** Features of a head; T5 has checkpoints where it is not `size / heads`. */
+  /** Features of a head. Some T5 checkpoints have a value other than `size / heads`. */
   readonly headSize: number;
 }
 
@@ -33,7 +33,7 @@ export interface AttendAllOptions {
   readonly scoreBias?: string;
   /** Factor of the scores (default: one over the square root of the head size). */
   readonly scale?: number;
-  /** Tokens attend to themselves and those before them only. */
+  /** Tokens attend only to themselves and to tokens before them. */
   readonly causal?: boolean;
 }
 
@@ -46,6 +46,7 @@ export interface Projected {
 
 /**
  * Projections of a self-attention. Keys and values come without their biases (see `foldValueBias`).
+ *
  * @param biased false if the query has no bias either
  */
 export function projectAll(
@@ -95,8 +96,9 @@ export function attendAll(
 }
 
 /**
- * The same in ONNX's own operators, of texts that may be padded: MultiHeadAttention does not take a mask everywhere. What depends on the mask and the
- * length alone is written for each layer and computed once, as onnxruntime merges equal nodes.
+ * The same with standard ONNX operators, for texts that may be padded: not every device's MultiHeadAttention takes a mask.
+ * Nodes that depend on the mask and the length alone are written for each layer but computed once, because onnxruntime merges
+ * equal nodes.
  */
 function attendAllPlainly(
   layers: Layers,
@@ -110,7 +112,7 @@ function attendAllPlainly(
     const byHead = op('Reshape', [op('Reshape', [value, shape3d]), constant('i64', [0, 0, heads, headSize])]);
     return op('Transpose', [byHead], { perm });
   };
-  // Before the product: scores that are not scaled are large.
+  // The scale is applied before the product, because scores without it are large.
   const query = scale === 1 ? projected.query : op('Mul', [projected.query, layers.reduced(constant('f32', scale))]);
   const product = op('MatMul', [split(query, [0, 2, 1, 3]), split(projected.key, [0, 2, 3, 1])]);
   let scores = layers.exact(product);
@@ -129,7 +131,7 @@ export function additiveMask(graph: Graph): string {
   return graph.op('Unsqueeze', [values, graph.constant('i64', [1, 2])]);
 }
 
-/** -1e9 for what comes later; fp32 [length, length]. */
+/** -1e9 for later tokens; fp32 [length, length]. */
 function causalMask(graph: Graph, shape3d: string): string {
   const { constant, op } = graph;
   const length = op('Gather', [shape3d, constant('i64', 1)]);
@@ -141,22 +143,26 @@ function causalMask(graph: Graph, shape3d: string): string {
   return op('Where', [later, constant('f32', MASKED), constant('f32', 0)]);
 }
 
-/** What one token attends to. */
+/** Keys, values and masks that one token attends to. */
 export interface Attended {
-  /** In the type of products, [texts, heads, length, headSize]; where several hypotheses share a text's, [texts, 1, heads, length, headSize]. */
+  /**
+   * In the type of products, [texts, heads, length, headSize]; [texts, 1, heads, length, headSize] if several hypotheses
+   * share a text.
+   */
   readonly keys: string;
   readonly values: string;
-  /** fp32, added to the scores [texts, heads, 1, length] or [texts, hypotheses, heads, 1, length]; null for nothing. */
+  /** fp32, added to the scores [texts, heads, 1, length] or [texts, hypotheses, heads, 1, length]; null adds nothing. */
   readonly mask: string | null;
-  /** Number of texts, int64 [1], where hypotheses share keys and values; else null. */
+  /** Number of texts, int64 [1], if hypotheses share keys and values; else null. */
   readonly texts: string | null;
 }
 
 /**
- * One token of each text attends to all: a decoder's last token, or a classifier's first; [texts, heads × headSize].
+ * One token per text attends to all: the last token of a decoder, or the first token of a classifier; [texts, heads ×
+ * headSize].
  *
- * Hypotheses that share a text's keys and values are a dimension of their own, along which the products broadcast: one
- * vector times one matrix each, so that nothing is copied and a hypothesis has the bits that it has alone.
+ * Hypotheses that share the keys and values of a text are a dimension of their own, along which the products broadcast. Each
+ * product is one vector times one matrix. So nothing is copied, and a hypothesis has the same bits as alone.
  *
  * @param query [texts, heads × headSize], divided by the square root of the head size
  */
@@ -167,7 +173,7 @@ export function attendFromOne(
   { keys, values, mask, texts }: Attended,
 ): string {
   const { graph } = layers;
-  // The query as a column needs no transposed keys.
+  // With the query as a column, keys need no transposition.
   const tail = graph.constant('i64', [-1, heads, headSize, 1]);
   const columnShape = texts === null ? tail : graph.op('Concat', [texts, tail], { axis: 0 });
   const column = graph.op('Reshape', [query, columnShape]);
@@ -181,9 +187,9 @@ export function attendFromOne(
 }
 
 /**
- * The same over two lists at once: first its own, such as the tokens generated so far, then those of a text before them.
- * In this order, since the longest text of a batch pads the others at its end: what is masked must come last for a row
- * to have the same bits in any batch. The products with the values are two sums for the same reason.
+ * The same over two lists at once: first the token's own list, such as the tokens generated so far, then a text before it.
+ * This order matters, because the longest text of a batch pads the others at their end. Masked positions must come last, so
+ * that a row has the same bits in any batch. The products with the values are two sums for the same reason.
  */
 export function attendFromOneToBoth(
   layers: Layers,
@@ -221,14 +227,14 @@ export function attendFromOneToBoth(
 }
 
 export interface CloseNames {
-  /** Projection of the attention's output. */
+  /** Output projection of the attention. */
   readonly output: string;
-  /** Projection of the values, whose bias is added here. */
+  /** Projection of the values. Its bias is added here. */
   readonly value: string;
   readonly norm: string;
 }
 
-/** LayerNorm(projection of what was attended to + residual), where norms come last. */
+/** LayerNorm(output projection + residual), for norms after each part. */
 export function closeAttention(
   layers: Layers,
   { size, epsilon }: { readonly size: number; readonly epsilon: number },
@@ -239,7 +245,7 @@ export function closeAttention(
   return layers.layerNorm(layers.graph.op('Add', [projected, residual]), names.norm, size, epsilon);
 }
 
-/** Projection of what was attended to, with the bias of the values folded into its own, in fp32. */
+/** Output projection of an attention, with the bias of the values folded into its own, in fp32. */
 export function projectAttention(
   layers: Layers,
   size: number,
@@ -252,9 +258,9 @@ export function projectAttention(
 }
 
 /**
- * Bias of an attention's output projection with the bias of its values folded in, b + W·bv: attention weights sum to
- * one, so a constant added to every value comes out unchanged. (The bias of the keys adds the same to every score of
- * a query, which softmax takes away again: it is left out.)
+ * Bias of an attention's output projection with the bias of its values folded in, b + W·bv. Attention weights sum to one, so
+ * a constant added to every value comes out unchanged. (The bias of the keys is left out: it adds the same to every score of
+ * a query, and softmax cancels it.)
  */
 function foldValueBias(tensors: Tensors, { output, value }: Omit<CloseNames, 'norm'>, size: number): Float32Array {
   const weight = tensors.read(`${output}.weight`, [size, size]);
@@ -278,7 +284,7 @@ export interface FeedForwardNames {
   readonly close: string;
 }
 
-/** LayerNorm(close(activation(open(input))) + input), where norms come last. */
+/** LayerNorm(close(activation(open(input))) + input), for norms after each part. */
 export function feedForward(
   layers: Layers,
   shape: FeedForwardShape & { readonly epsilon: number },

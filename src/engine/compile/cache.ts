@@ -7,12 +7,13 @@ import { makeFolder } from '../../contract/make-folder.ts';
 import { fileHash, rememberedHash } from '../checkpoint/file-hash.ts';
 
 /**
- * Version of everything that decides what a compiled graph computes. To be raised with each change in `architectures/`,
- * `compile/` or `onnx/` that changes the bytes written: a test notices. Where rows get other results by it, `RESULTS` in contract/features.ts is raised, too.
+ * Version of everything that decides what a compiled graph computes. Raise it with each change in `architectures/`,
+ * `compile/` or `onnx/` that changes the bytes written; a test notices. If rows get other results, raise `RESULTS` in
+ * contract/features.ts, too.
  */
 export const COMPILER_VERSION = 13;
 const MANIFEST = 'manifest.json';
-/** A temporary folder that is older belongs to a compiler that died. */
+/** A temporary folder that is older than this belongs to a compiler that died. */
 const ABANDONED_AFTER_MS = 3_600_000;
 
 interface Manifest {
@@ -20,14 +21,14 @@ interface Manifest {
 }
 
 /**
- * Finds or makes a folder of compiled graphs. The folder's name is a hash of everything that decides its content, so an
- * entry is never out of date. Its files are checked against their hashes, at the first use and when size, times or inode
- * of one have changed since, and made again if they are broken. A folder is filled under another name and then
- * renamed: any number of processes may do so at once, one of them wins.
+ * Finds or makes a folder of compiled graphs. The folder's name is a hash of everything that decides its content, so an entry
+ * is never out of date. Its files are checked against their hashes at the first use, and again when size, times or inode
+ * change. Broken files are made again. A folder is filled under a temporary name and then renamed, so any number of processes
+ * may do this at once; one of them wins.
  *
  * @param key what decides the content, besides the compiler itself
  * @param make fills an empty folder
- * @throws CheckpointError when the cache cannot be written
+ * @throws CheckpointError if the cache cannot be written
  */
 export async function compiledFolder(
   cacheFolder: string,
@@ -76,7 +77,7 @@ async function publish(temporary: string, folder: string, cacheFolder: string): 
     } catch (error) {
       if (!isTaken(error)) throw error;
     }
-    // Someone else was faster, or what lies there is broken.
+    // Another process was faster, or the folder there is broken.
     if (await isIntact(folder, cacheFolder)) return;
     const broken = `${temporary}-broken`;
     await rename(folder, broken).catch(ignoreMissing);

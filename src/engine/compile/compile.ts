@@ -16,13 +16,13 @@ export interface CompileRequest {
   readonly portable: boolean;
   /** Largest magnitude of an int8 weight. */
   readonly weightLimit: number;
-  /** The graphs say which scales they would do with (default false). */
+  /** The graphs report the activation scales that they would need (default false). */
   readonly measuring?: boolean;
-  /** Everything else that decides what `build` gives. */
+  /** Everything else that decides the output of `build`. */
   readonly options: unknown;
 }
 
-/** Folder of the compiled graphs of a checkpoint, from the cache or newly made. Their weights lie beside them. */
+/** Folder of the compiled graphs of a checkpoint, from the cache or newly made. Their weights are beside them. */
 export function compileCheckpoint(request: CompileRequest, build: (source: Source) => Models): Promise<string> {
   const { folder, cacheFolder, identity, portable, weightLimit, measuring = false, options } = request;
   const limit = inBytes(identity.precision) ? weightLimit : 0;

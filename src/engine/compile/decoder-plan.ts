@@ -3,40 +3,40 @@ import type { DecoderShape } from '../onnx/values.ts';
 import type { HeadShape } from './language-model-head.ts';
 import { type Operand, reduced, type Source } from './layers.ts';
 
-/** A value that goes into a decoder or comes out of it, fp32: keys or values of a layer, a mask. */
+/** An input or output of a decoder, fp32: keys or values of a layer, or a mask. */
 export interface Cache {
   readonly name: string;
-  /** Shape; `rows` come first, and the dimension that grows is called `past`. */
+  /** Shape; `rows` come first. The dimension that grows is called `past`. */
   readonly dims: readonly Dimension[];
 }
 
-/** Where the nodes of one step go, and what they start from. */
+/** Where the nodes of one step go, and their inputs. */
 export interface Step {
   /** The outermost graph: it holds the weights. */
   readonly root: Graph;
-  /** `root` or the body of a loop in it. */
+  /** `root`, or the body of a loop inside it. */
   readonly body: Graph;
   /** Last token of each row, int64 [rows]. */
   readonly tokens: string;
-  /** In the type of products, like what the step makes of them. */
+  /** In the type of products, like the outputs of the step. */
   readonly caches: readonly string[];
-  /** Keys or values of a layer, which are one of the plan's sources, in the type of products. */
+  /** Reads keys or values of a layer, which are a source of the plan, in the type of products. */
   read(source: string): string;
   /**
-   * Null where each row has its own source. Where several rows continue one text: the number of texts, int64 [1]; the
-   * sources are then [texts, 1, …] and the rows `texts × hypotheses` in this order.
+   * Null if each row has its own source. If several rows continue one text: the number of texts, int64 [1]. The sources are
+   * then [texts, 1, …], and the rows are `texts × hypotheses` in this order.
    */
   readonly texts: string | null;
 }
 
 export interface StepResult {
-  /** What the head reads, [rows, size]. */
+  /** Input of the head, [rows, size]. */
   readonly hidden: Operand;
-  /** The caches with this step in them, in the same order. */
+  /** The caches with this step appended, in the same order. */
   readonly caches: readonly string[];
 }
 
-/** `Step.read` for sources that are values of `root`: made once, outside of any loop. */
+/** `Step.read` for sources that are values of `root`. Each is made once, outside all loops. */
 export function reader(root: Graph, { precision }: Pick<Source, 'precision'>): Step['read'] {
   const known = new Map<string, string>();
   return (source) => {
@@ -46,12 +46,12 @@ export function reader(root: Graph, { precision }: Pick<Source, 'precision'>): S
   };
 }
 
-/** A decoder as an architecture describes it: one step, which is put into a greedy loop or into a search's step. */
+/** A decoder as an architecture describes it: one step. The step becomes part of a greedy loop or of a search's step. */
 export interface DecoderPlan {
   readonly shape: DecoderShape;
-  /** What it reads of the source, the same at each step. */
+  /** What it reads of the source; the same at each step. */
   readonly sources: readonly Cache[];
-  /** What one step hands on to the next. */
+  /** What one step passes to the next. */
   readonly caches: readonly Cache[];
   readonly head: HeadShape;
   step(step: Step): StepResult;

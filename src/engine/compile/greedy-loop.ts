@@ -5,7 +5,7 @@ import type { DecoderPlan } from './decoder-plan.ts';
 import { greedyToken } from './greedy-token.ts';
 import type { Operand, Source } from './layers.ts';
 
-/** Which tokens end a row, and what a row that has ended is padded with. */
+/** Tokens that end a row, and the padding of a row that has ended. */
 export interface EndTokens {
   readonly endTokens: readonly number[];
   readonly padToken: number;
@@ -15,12 +15,12 @@ export interface EndTokens {
 const INT64 = 7;
 
 /**
- * A decoder with greedy generation inside: steps until `forced` is used up or at most `stop_alive` rows have not ended.
+ * A decoder with greedy generation inside. It runs until `forced` is used up, or at most `stop_alive` rows have not ended.
  * Logits never leave onnxruntime, which would copy them at each step.
  *
  * Inputs: the plan's sources and caches; `tokens` int64 [rows], the last token of each row, none of them ended; `forced`
- * int64 [steps], for each step the token that every row must give, or -1; `stop_alive` int64. Outputs: `generated` int64
- * [steps done, rows] and `next_<cache>`.
+ * int64 [steps], for each step the token that every row must give, or -1; `stop_alive` int64.
+ * Outputs: `generated` int64 [steps done, rows] and `next_<cache>`.
  */
 export function greedyDecoder(source: Source, plan: DecoderPlan, end: EndTokens): Uint8Array {
   const { caches } = plan;
@@ -73,11 +73,11 @@ export function greedyDecoder(source: Source, plan: DecoderPlan, end: EndTokens)
 }
 
 /**
- * The token that this step forces, else the best one. Where one is forced, the head gets no rows: the logits are nearly
- * half of a step's products in BART-base.
+ * The token that this step forces, else the best token. With a forced token the head gets no rows: the logits are nearly half
+ * of a step's products in BART-base.
  *
- * Not a branch of an If: onnxruntime packs the matrix of a product when a session opens, but not where it comes from two
- * graphs further out, and a product whose matrix is not packed has other bits for one row than for two
+ * This is not a branch of an If. onnxruntime packs the matrix of a product when a session opens, but not a matrix that comes
+ * from two graphs further out. A product without a packed matrix has other bits for one row than for two
  * (docs/decisions/engine-batch-independence.md).
  */
 function forcedOr(body: Graph, hidden: Operand, findBest: (input: Operand) => string): string {
@@ -103,7 +103,7 @@ function firstRows(graph: Graph, input: Operand, count: string): Operand {
   return { values: first(values), exact, quantized: quantized && ((layer) => quantizedRows(quantized(layer))) };
 }
 
-/** Padding of rows that have ended, and whether another step is worth it. */
+/** Pads rows that have ended, and says whether another step is worthwhile. */
 export function endRows(body: Graph, chosen: string, { endTokens, padToken }: EndTokens, stopAlive: string) {
   const next = body.op('Where', ['step_ended', body.constant('i64', padToken), chosen]);
   let ended = 'step_ended';

@@ -2,7 +2,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { BLOCK, type HeadShape, logitSlices } from './language-model-head.ts';
 import type { Operand, Source } from './layers.ts';
 
-/** Token with the highest logit of each row, int64 [rows]; of equal ones the first, as in torch. */
+/** Token with the highest logit per row, int64 [rows]. Of equal logits the first one wins, as in torch. */
 export function greedyToken(root: Graph, graph: Graph, source: Source, input: Operand, shape: HeadShape): string {
   const slices = logitSlices(root, graph, source, input, shape, false);
   const [only] = slices;
@@ -17,7 +17,7 @@ export function greedyToken(root: Graph, graph: Graph, source: Source, input: Op
   return pick(graph, tokens, maxima);
 }
 
-/** Looks at the maxima of blocks first: 0.35 ms against 1.8 ms for ArgMax over [32, 50k]. */
+/** Compares the maxima of blocks first: 0.35 ms against 1.8 ms for ArgMax over [32, 50k]. */
 function blockArgmax(graph: Graph, logits: string, width: number): { column: string; maximum: string } {
   const blocks = graph.op('Reshape', [logits, graph.constant('i64', [-1, width / BLOCK, BLOCK])]);
   const maxima = graph.op('ReduceMax', [blocks, graph.constant('i64', [2])], { keepdims: 0 });

@@ -5,15 +5,15 @@ import { lazy } from './lazy.ts';
 import { quantizeMatrix, sliceColumns } from './quantize.ts';
 
 /**
- * Columns of the vocabulary in one product of the int8 head: with 128 rows a slice of the output stays in the L2
- * cache, and the product runs at 220 to 230 GMAC/s, against 140 to 190 for the whole vocabulary at once.
+ * Columns of the vocabulary in one product of the int8 head. With 128 rows, a slice of the output stays in the L2 cache, and
+ * the product runs at 220 to 230 GMAC/s, against 140 to 190 for the whole vocabulary at once.
  */
 const SLICE_COLUMNS = 3200;
-/** A slice is a multiple of this wide, as the search for its best tokens wants it. */
+/** The width of a slice is a multiple of this, because the search for its best tokens needs it. */
 export const BLOCK = 64;
-/** What the values are known by that the head reads. */
+/** Site name of the head's input. */
 const HEAD = 'head';
-/** Keeps padding columns from winning. */
+/** Lower than any logit, so that padding columns never win. */
 const NEVER = -1e30;
 
 export interface HeadShape {
@@ -30,14 +30,14 @@ export interface LogitSlice {
   readonly logits: string;
   readonly first: number;
   readonly last: number;
-  /** Columns; those beyond `last - first` are padding, lower than any logit. */
+  /** Columns. Those beyond `last - first` are padding, lower than any logit. */
   readonly width: number;
 }
 
 /**
- * Logits of the next token: in fp32 and fp16 one slice, in int8 as many as the cache likes.
+ * Logits of the next token: one slice in fp32 and fp16, several slices in int8.
  *
- * @param scaled false leaves out a row's scale where there is no bias: an argmax cannot see it
+ * @param scaled false leaves out a row's scale if there is no bias: an argmax does not depend on it
  */
 export function logitSlices(
   root: Graph,

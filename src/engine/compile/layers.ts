@@ -8,28 +8,28 @@ import { lazy } from './lazy.ts';
 import { quantizeMatrix } from './quantize.ts';
 import type { WeightFile } from './weight-file.ts';
 
-/** What the layers of all graphs of a model are made from. */
+/** What the layers of all graphs of a model are built from. */
 export interface Source {
   readonly tensors: Tensors;
   readonly weights: WeightFile;
   readonly precision: Precision;
-  /** Only operators that every device has; always so in fp16. Those of onnxruntime's CPU are faster there. */
+  /** Only operators that every device has. Always true in fp16. onnxruntime's own operators are faster on the CPU. */
   readonly portable: boolean;
   /** Texts of a batch differ in length: the graph has an input `mask` int32 [texts, length], 0 for padding. Portable only. */
   readonly padded?: boolean;
   /** Largest magnitude of an int8 weight. */
   readonly weightLimit: number;
-  /** In int8: where the scales that `int8-static` would do with are put (default: nothing is measured). */
+  /** In int8: collects the scales that `int8-static` would need (default: nothing is measured). */
   readonly measured?: MeasuredScales | undefined;
 }
 
-/** The input of linear layers, [rows, features], with its quantized form where there is one. */
+/** The input of linear layers, [rows, features], and its quantized form if there is one. */
 export interface Operand {
-  /** In fp32, or in fp16 where that is the precision and it is not exact. */
+  /** In fp32; in fp16 if that is the precision and the value is not exact. */
   readonly values: string;
-  /** Products with it are in fp32, whatever the precision of the others. */
+  /** Products with it are in fp32, whatever the precision of other products. */
   readonly exact: boolean;
-  /** Made when the first layer asks for it, whose name it is known by. */
+  /** Made when the first layer asks for it; that layer's name identifies it. */
   readonly quantized: ((layer: string) => Quantized) | null;
 }
 
@@ -38,19 +38,19 @@ export interface LinearOptions {
   readonly bias?: string | Float32Array | null;
   /** The output, bias included, times this. */
   readonly multiplier?: number;
-  /** Bias as [1, outputs]: keeps onnxruntime from fusing a following Gelu into BiasGelu, which is four times slower. */
+  /** Bias as [1, outputs]. It keeps onnxruntime from fusing a following Gelu into BiasGelu, which is four times slower. */
   readonly biasAsRow?: boolean;
 }
 
 /**
- * Layers that transformers of all architectures are made of. Values are 2-D, [rows, features].
+ * Layers that transformers of all architectures consist of. Values are 2-D, [rows, features].
  *
- * In fp16, products and what happens between two of them (an activation, attention's sums) are in half precision. Hidden
- * values between layers, norms and softmax stay in fp32: whoever takes a value over the border says `reduced` or `exact`.
- * In the other precisions both give the value itself, and so does onnxruntime where the type is the same already.
+ * In fp16, products and the operations between two of them (an activation, sums of attention) are in half precision. Hidden
+ * values between layers, norms and softmax stay in fp32. Code that moves a value between the two calls `reduced` or `exact`.
+ * In the other precisions both return the value itself, as does onnxruntime if the type is the same already.
  */
 export interface Layers {
-  /** Where the nodes go. */
+  /** Graph that gets the nodes. */
   readonly graph: Graph;
   /** As `Source` has them. */
   readonly portable: boolean;
@@ -58,15 +58,16 @@ export interface Layers {
   readonly tensors: Tensors;
   /** An fp32 tensor of the checkpoint. */
   parameter(name: string, shape: readonly number[]): string;
-  /** A large matrix of the checkpoint in the type of products: what is gathered from it is made `exact`. */
+  /** A large matrix of the checkpoint in the type of products. Values gathered from it must be made `exact`. */
   table(name: string, shape: readonly number[]): string;
   /** An fp32 tensor made from tensors of the checkpoint. */
   computed(name: string, shape: readonly number[], make: () => Float32Array): string;
   /**
-   * Makes a value ready for linear layers; several may share it.
-   * @param rows a name for the number of rows: values of different heights need different names
-   * @param lowerBound no value is smaller (saves a reduction)
-   * @param exact half precision is not enough for it, or for what comes of it
+   * Prepares a value for linear layers; several layers may share it.
+   *
+   * @param rows a name for the number of rows: values with different numbers of rows need different names
+   * @param lowerBound lower bound of the values (saves a reduction)
+   * @param exact half precision is not enough for it, or for values computed from it
    */
   operand(
     values: string,
@@ -84,7 +85,7 @@ export interface Layers {
   activation(input: string, name: Activation): string;
 }
 
-/** `gelu_new` is the approximation of GELU by a hyperbolic tangent that GPT-2 began with. */
+/** `gelu_new` is the approximation of GELU by a hyperbolic tangent, first used in GPT-2. */
 export type Activation = 'gelu' | 'gelu_new' | 'relu';
 
 const OPERATORS = { gelu: 'Gelu', gelu_new: 'FastGelu' } as const;
@@ -99,7 +100,7 @@ export function exact(graph: Graph, precision: Precision, values: string): strin
   return precision === 'fp16' ? graph.op('Cast', [values], { to: ELEMENT.f32 }) : values;
 }
 
-/** @throws CheckpointError where a value is beyond half precision */
+/** @throws CheckpointError if a value is beyond half precision */
 function halves(name: string, values: Float32Array): Uint16Array {
   const result = float32ToFloat16(values);
   const lost = result.findIndex((bits) => (bits & 0x7fff) === 0x7c00);
@@ -124,8 +125,8 @@ export function storeMatrix(
 }
 
 /**
- * @param root the outermost graph: it holds the weights
- * @param graph where the nodes go: `root` or the body of one of its loops
+ * @param root the outermost graph; it holds the weights
+ * @param graph gets the nodes: `root` or the body of one of its loops
  */
 export function createLayers(root: Graph, graph: Graph, source: Source): Layers {
   const { tensors, weights, precision, portable, padded = false, weightLimit } = source;
@@ -172,7 +173,7 @@ export function createLayers(root: Graph, graph: Graph, source: Source): Layers 
     options: LinearOptions,
   ): string {
     const { multiplier = 1 } = options;
-    // Where nothing is to be multiplied between product and bias, one node does both.
+    // If there is no factor between product and bias, one node does both.
     const bias = biasOf(name, outputs, rowScales === null ? { ...options, biasAsRow: false } : options);
     const key = `int8/${name}`;
     const matrix = lazy(() =>

@@ -5,15 +5,16 @@ import { type EndTokens, endRows } from './greedy-loop.ts';
 import { greedyToken } from './greedy-token.ts';
 import { reduced, type Source } from './layers.ts';
 
-/** Writes what reads the source, with the plan's sources but the mask as values. */
+/** Writes the part that reads the source. Its values are the plan's sources without the mask. */
 type Encoder = (graph: Graph, source: Source) => void;
 
 /**
- * Reading the source and all of greedy search as one graph, for devices whose memory is far away: only tokens go there and
- * come back. Steps until `forced` is used up or all rows have ended.
+ * Reads the source and runs all of greedy search in one graph. It suits devices with their own memory, because only tokens
+ * travel there and back. It runs until `forced` is used up or all rows have ended.
  *
- * Inputs: `tokens` int64 and `mask` int32 [rows, length], 0 for padding; `start` int64 [rows], the first token that the decoder reads; `forced`
- * int64 [steps], for each step the token that every row must give, or -1. Output: `generated` int64 [steps done, rows].
+ * Inputs: `tokens` int64 and `mask` int32 [rows, length], 0 for padding; `start` int64 [rows], the first token that the
+ * decoder reads; `forced` int64 [steps], for each step the token that every row must give, or -1.
+ * Output: `generated` int64 [steps done, rows].
  */
 export function portableSearch(source: Source, encoder: Encoder, plan: DecoderPlan, end: EndTokens): Uint8Array {
   const graph = createGraph('search');

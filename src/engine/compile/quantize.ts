@@ -1,20 +1,20 @@
 /** A weight matrix in 8 bits: `values[k, n] * scales[n]` is about the fp32 weight from input k to output n. */
 export interface QuantizedMatrix {
-  /** Row-major [inputs, outputs]: transposed, as onnxruntime wants it. */
+  /** Row-major [inputs, outputs]: transposed, as onnxruntime expects it. */
   readonly values: Int8Array;
   readonly scales: Float32Array;
 }
 
-/** An output whose weights are all smaller than this is zero: their scale would have no inverse in fp32. */
+/** An output whose weights are all smaller than this becomes zero: its scale would have no inverse in fp32. */
 const SMALLEST = 2 ** -100;
 /** Block of the transposition: 64 x 64 fp32 values stay in the L1 cache. */
 const BLOCK = 64;
 
 /**
- * Symmetric quantization with one scale an output.
+ * Symmetric quantization with one scale per output.
  *
  * @param weight row-major [outputs, inputs], as torch stores a Linear
- * @param limit largest magnitude, 127; 63 where the CPU's 8-bit products saturate (see cpu.ts)
+ * @param limit largest magnitude: 127, or 63 if the CPU's 8-bit products saturate (see machine/int8-limit.ts)
  */
 export function quantizeMatrix(weight: Float32Array, outputs: number, inputs: number, limit: number): QuantizedMatrix {
   const values = new Int8Array(inputs * outputs);

@@ -6,15 +6,15 @@ import { exact, reduced, type Source } from './layers.ts';
 import { topTokens } from './top-tokens.ts';
 
 /**
- * One step of a search over hypotheses, of which each text has equally many (a rectangle, row-major).
+ * One step of a search over hypotheses. Each text has the same number of them (a rectangle, row-major).
  *
  * Inputs: the plan's sources with a dimension of 1 after the texts, so that hypotheses share them; its caches as entries, one
- * for each token that some hypothesis has read, fp32 [entries × heads, head size]; `ancestors` int64 [rows, past], the entries
- * of each hypothesis; `tokens` int64 [rows]; `adjusted` int64 [rows, any], tokens to be left out of the best, -1 for none;
+ * per token that any hypothesis has read, fp32 [entries × heads, head size]; `ancestors` int64 [rows, past], the entries of
+ * each hypothesis; `tokens` int64 [rows]; `adjusted` int64 [rows, any], tokens to leave out of the best ones, -1 for none;
  * `top` int64 [1].
- * Outputs: `top_tokens` int64 and `top_logits` fp32 [rows, top], `adjusted_logits` fp32 [rows, any], `maxima` and
- * `shares` fp32 [rows, slices of the vocabulary] (see `topTokens`), and for each cache the entries of this step,
- * `new_<cache>` fp32 [rows, heads, 1, head size].
+ * Outputs: `top_tokens` int64 and `top_logits` fp32 [rows, top], `adjusted_logits` fp32 [rows, any], `maxima` and `shares`
+ * fp32 [rows, slices of the vocabulary] (see `topTokens`), and for each cache the entries of this step, `new_<cache>` fp32
+ * [rows, heads, 1, head size].
  */
 export function searchStep(source: Source, plan: DecoderPlan): Uint8Array {
   const graph = createGraph('step');
@@ -50,7 +50,7 @@ export function searchStep(source: Source, plan: DecoderPlan): Uint8Array {
   return encodeModel(graph);
 }
 
-/** An entry has a block for each head: where those of each hypothesis lie, int64 [rows, heads, past]. */
+/** Positions of each hypothesis's blocks, int64 [rows, heads, past]. An entry has one block per head. */
 function blocksOf(graph: Graph, heads: number): string {
   const { constant, op } = graph;
   const first = op('Mul', [op('Unsqueeze', ['ancestors', constant('i64', [1])]), constant('i64', heads)]);

@@ -1,21 +1,21 @@
 import type { Graph } from '../onnx/graph.ts';
 import type { LogitSlice } from './language-model-head.ts';
 
-/** Logits of tokens that someone chose, and what the sum over the vocabulary is made from. */
+/** Logits of chosen tokens, and the parts of the sum over the vocabulary. */
 export interface ChosenTokens {
   /** fp32 [rows, chosen]. */
   readonly chosen: string;
   /**
    * The largest logit of each slice, and the share of its exponential in the slice's sum of exponentials, fp32 [rows,
-   * slices]: `logSumExp` makes the logarithm of the whole sum from them. Not in the graph, because onnxruntime's Log gives
-   * other bits in the last few places of a tensor.
+   * slices]. `logSumExp` computes the logarithm of the whole sum from them. This is not done in the graph, because
+   * onnxruntime's Log gives other bits in the last few places of a tensor.
    */
   readonly maxima: string;
   readonly shares: string;
 }
 
 export interface TopTokens extends ChosenTokens {
-  /** int64 and fp32 [rows, top], highest logit first, of equal ones the smaller token. */
+  /** int64 and fp32 [rows, top], highest logit first. Of equal logits the smaller token comes first. */
   readonly tokens: string;
   readonly logits: string;
 }
@@ -31,13 +31,13 @@ export function chosenTokens(graph: Graph, slices: readonly LogitSlice[], tokens
 }
 
 /**
- * The best tokens of each row without the chosen ones, and those.
+ * The best tokens of each row without the chosen ones, and the chosen ones.
  *
- * Slice by slice, while its logits are in the cache, then merged. TopK gives equal values in the order of their columns,
- * and the slices stand in the order of their tokens: so does the merged list.
+ * It works slice by slice, while the logits of a slice are in the cache, and then merges. TopK gives equal values in the
+ * order of their columns, and the slices are in the order of their tokens. So the merged list is in this order, too.
  *
  * @param chosen int64 [rows, any], tokens, -1 for none
- * @param top int64 [1], from 1 to the vocabulary less the longest list of `chosen`
+ * @param top int64 [1], from 1 to the vocabulary minus the longest list of `chosen`
  */
 export function topTokens(graph: Graph, slices: readonly LogitSlice[], chosen: string, top: string): TopTokens {
   const parts = slices.map((slice) => searchSlice(graph, slice, chosen, top));
@@ -68,7 +68,7 @@ function merge(graph: Graph, parts: readonly ChosenTokens[]): ChosenTokens {
   };
 }
 
-/** The chosen tokens in one slice: those of other slices have the logit -Infinity, and the index 0. */
+/** The chosen tokens in one slice. Tokens of other slices get the logit -Infinity and the index 0. */
 function chosenIn(graph: Graph, { logits, first, last }: LogitSlice, tokens: string) {
   const { constant, op } = graph;
   const column = first === 0 ? tokens : op('Sub', [tokens, constant('i64', first)]);
@@ -81,7 +81,7 @@ function chosenIn(graph: Graph, { logits, first, last }: LogitSlice, tokens: str
     index,
     chosen: op('Where', [inside, own, constant('f32', -INFINITY)]),
     maxima: maximum(graph, logits),
-    // Softmax sums each row in the same way whatever the number of rows, which ReduceSum does not promise.
+    // Softmax sums each row in the same way for any number of rows. ReduceSum does not guarantee that.
     shares: maximum(graph, op('Softmax', [logits], { axis: 1 })),
   };
 }
@@ -90,7 +90,7 @@ function searchSlice(graph: Graph, slice: LogitSlice, tokens: string, top: strin
   const { constant, op } = graph;
   const { logits, first, width } = slice;
   const { inside, index, ...chosen } = chosenIn(graph, slice, tokens);
-  // The smaller of the two: tokens of other slices all point at column 0 and must leave it as it is.
+  // The smaller of the two: tokens of other slices all point at column 0 and must not change it.
   const bans = op('Where', [inside, constant('f32', -INFINITY), constant('f32', INFINITY)]);
   const rest = op('ScatterElements', [logits, index, bans], { axis: 1, reduction: 'min' });
   const best = topK(graph, rest, op('Min', [top, constant('i64', [width])]));

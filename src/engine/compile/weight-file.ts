@@ -8,15 +8,15 @@ export interface StoredTensor {
   readonly data: ExternalData;
 }
 
-/** The file beside the graphs that holds their large tensors; the graphs of one model share it. */
+/** The file beside the graphs with their large tensors. All graphs of a model share it. */
 export interface WeightFile {
-  /** Stores what `make` gives, once for each key. */
+  /** Stores the result of `make`, once per key. */
   store(key: string, type: ElementType, dims: readonly number[], make: () => TensorData): StoredTensor;
   close(): void;
 }
 
 /**
- * A tensor of this size is looked for among those that are there: a pytorch_model.bin has the embeddings of both sides
+ * From this size on, a tensor is compared with those already stored. A pytorch_model.bin has the embeddings of both sides
  * under two names, 154 MB each in a BART-base. Hashing one took half a second on a busy machine.
  */
 const SHARE_FROM_BYTES = 1 << 20;

@@ -14,15 +14,15 @@ import { weightFacts } from './weight-facts.ts';
 export interface InspectRequest {
   /** As the user named it. */
   readonly name: string;
-  /** Folder in Hugging Face's layout, or null where only a config is known. */
+  /** Folder in Hugging Face's layout, or null if only a config is known. */
   readonly folder: string | null;
   /** The config: `config.json` of the folder, or the published one. */
   readonly configFile: string;
-  /** Where hashes of weights are remembered. */
+  /** Folder that remembers hashes of weights. */
   readonly cacheFolder: string;
 }
 
-/** What a published config does not say. */
+/** Notes that a published config does not contain. */
 const PUBLISHED_NOTES: Readonly<Record<string, string>> = {
   'bert-base-uncased':
     'published as BertForMaskedLM, without this classifier head: a scorer has to be trained first, with ' +
@@ -36,8 +36,9 @@ export function publishedConfig(name: string, packageRoot: string): string | nul
 }
 
 /**
- * Says what a checkpoint is, from its config, the headers of its weights and its tokenizer.
- * @throws CheckpointError where a file that is there cannot be read
+ * Describes a checkpoint from its config, the headers of its weights and its tokenizer.
+ *
+ * @throws CheckpointError if a file exists but cannot be read
  */
 export async function inspectCheckpoint(request: InspectRequest): Promise<Inspection> {
   const { name, folder, configFile, cacheFolder } = request;
@@ -89,11 +90,11 @@ function tryDescribe(architecture: string, fields: Fields): { description: Descr
 
 const size = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
-/** Parameters by part; a shared one counts where it stands first. */
+/** Parameters by part. A shared parameter counts at its first place. */
 function countParameters({ tree, shared, part }: Description): ParameterCounts {
   const counts = new Map<Part, number>();
   for (const { name, shape } of namedParameters(tree)) {
-    // A part whose only tensor is shared is named, with nothing of its own.
+    // A part whose only tensor is shared is listed with a count of zero.
     const own = shared.has(name) ? 0 : size(shape);
     counts.set(part(name), (counts.get(part(name)) ?? 0) + own);
   }
@@ -105,8 +106,8 @@ function countParameters({ tree, shared, part }: Description): ParameterCounts {
 }
 
 /**
- * Bytes of the weights in three precisions. int8 is this engine's (compile/quantize.ts): a linear layer takes a byte a
- * weight and four an output, and an output matrix that is the embedding table is kept in both forms.
+ * Bytes of the weights in three precisions. int8 is this engine's (compile/quantize.ts): a linear layer takes one byte per
+ * weight and four per output. An output matrix that is the embedding table is kept in both forms.
  */
 function weightMemory({ tree, shared }: Description): WeightMemory {
   let all = 0;

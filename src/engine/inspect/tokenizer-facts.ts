@@ -13,10 +13,10 @@ import {
 type Kind = TokenizerFacts['kind'];
 type Json = Readonly<Record<string, unknown>>;
 
-/** transformers writes this, or more, for "no limit". */
+/** transformers writes this number, or a larger one, for "no limit". */
 const NO_LIMIT = 1e15;
 
-/** @param folder null where only the config is known */
+/** @param folder null if only the config is known */
 export function tokenizerFacts(folder: string | null, modelType: string | null): TokenizerFacts {
   const unknown = {
     kind: ARCHITECTURES.find((known) => known.modelType === modelType)?.tokenizer ?? null,
@@ -63,7 +63,7 @@ function object(value: unknown): Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
-/** Null for a kind that is not known. */
+/** Null for an unknown kind. */
 export function kindOf({ model, pre_tokenizer: preTokenizer, decoder }: Json): Kind {
   const { type } = object(model);
   if (type === 'WordPiece' || type === 'Unigram') return type;
@@ -71,7 +71,7 @@ export function kindOf({ model, pre_tokenizer: preTokenizer, decoder }: Json): K
   return mentions(preTokenizer, 'ByteLevel') || mentions(decoder, 'ByteLevel') ? 'byte-level BPE' : 'BPE';
 }
 
-/** Whether a pre-tokenizer, decoder or normalizer is, or has among its steps, one of this type. */
+/** Whether a pre-tokenizer, decoder or normalizer has this type, or contains a step of this type. */
 function mentions(value: unknown, type: string): boolean {
   if (Array.isArray(value)) return value.some((step) => mentions(step, type));
   const { type: own, ...rest } = object(value);
@@ -90,7 +90,7 @@ function hasTrue(value: unknown, name: string): boolean {
   return fields[name] === true || Object.values(fields).some((part) => typeof part === 'object' && hasTrue(part, name));
 }
 
-/** Largest id and one: ids are dense but for the places of removed tokens. */
+/** Largest id plus one. Ids are dense except for removed tokens. */
 function vocabularySize({ model, added_tokens: added }: Json): number {
   const { vocab } = object(model);
   let largest = Array.isArray(vocab) ? vocab.length - 1 : -1;

@@ -3,7 +3,7 @@ import { classOf, rolesOf } from '../architectures/registry.ts';
 
 type Known = Pick<Inspection, 'name' | 'architecture' | 'traits' | 'weights' | 'tokenizer'>;
 
-/** OpenAI's own, by alias, hub id or pulled revision: language models that were trained for no task. */
+/** OpenAI's own language models, by alias, hub id or pulled revision. They were not trained for a task. */
 const PUBLISHED_GPT2 = /^(openai-community\/)?gpt2(-medium|-large|-xl)?(@|$)/;
 
 const AS: Readonly<Record<Role, string>> = {
@@ -14,9 +14,9 @@ const AS: Readonly<Record<Role, string>> = {
 };
 
 /**
- * What can be done with a checkpoint here, or why not and what to do.
+ * Says what a user can do with a checkpoint here, or why not and what to do instead.
  *
- * @param refusal why the engine cannot run it in a role, in its own words; null where it can
+ * @param refusal why the engine cannot run it in a role, in its own words; null if it can
  */
 export function useOf(checkpoint: Known, refusal: (role: Role) => string | null): Use {
   const { architecture, traits, weights, tokenizer } = checkpoint;
@@ -30,7 +30,7 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
     return nothing(` yet: its weights are not here${isAlias(name) ? `; detoxq models pull ${name}` : ''}`);
   const lacks = weights.check?.missing ?? [];
   const headless = lacks.some((tensor) => tensor.startsWith('classifier.'));
-  // A headless checkpoint of the family has no pooler either, or one that no one reads.
+  // A headless checkpoint of the family has no pooler, or one that is not used.
   const broken = lacks.filter((tensor) => !/^classifier\.|(^|\.)pooler\./.test(tensor));
   if (weights.check !== null && weights.check.mismatched.length > 0)
     return nothing(': its weights do not fit its config');
@@ -68,7 +68,7 @@ function training(task: 'classify' | 'detoxify', name: string): string {
   return `Train it: python -m training.finetune --task ${task} --base ${name} --out FOLDER`;
 }
 
-/** Something that a pull would understand: an alias or a hub id. */
+/** Whether `models pull` would accept the name: an alias or a hub id. */
 function isAlias(name: string): boolean {
   return /^[\w-][\w.-]*(\/[\w.-]+)?$/.test(name);
 }

@@ -2,7 +2,7 @@ import { loadTokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 import { readTokenizerFiles } from '../checkpoint/tokenizer/tokenizer-files.ts';
 import { kindOf } from './tokenizer-facts.ts';
 
-/** What a tokenizer makes of texts. */
+/** Counts of a tokenizer over texts. */
 export interface TokenCounts {
   /** Runs of characters that are not white space. */
   readonly words: number;
@@ -11,9 +11,10 @@ export interface TokenCounts {
 }
 
 /**
- * Counts the tokens of texts, whole, however long they are.
+ * Counts the tokens of whole texts, however long they are.
+ *
  * @param vocabulary rows of the model's embedding table
- * @throws CheckpointError where the folder has no tokenizer that can be loaded
+ * @throws CheckpointError if the folder has no tokenizer that can be loaded
  */
 export function countTokens(folder: string, vocabulary: number, texts: readonly string[]): TokenCounts {
   const tokenizer = loadTokenizer(folder, vocabulary);
@@ -28,9 +29,10 @@ export function countTokens(folder: string, vocabulary: number, texts: readonly 
 }
 
 /**
- * The texts that the tokens of a checkpoint stand for, special ones left out, so that tokenizers of different kinds can be
- * compared: a space before a token means that it begins a word (`Ġthe`, `▁the` and WordPiece's `the` are all ` the`).
- * @throws CheckpointError where the folder has no tokenizer that can be read
+ * The texts that the tokens of a checkpoint stand for, without special tokens, so that different kinds of tokenizers can be
+ * compared. A space before a token means that it starts a word (`Ġthe`, `▁the` and WordPiece's `the` are all ` the`).
+ *
+ * @throws CheckpointError if the folder has no tokenizer that can be read
  */
 export function surfaceVocabulary(folder: string): ReadonlySet<string> {
   const { tokenizer } = readTokenizerFiles(folder);
@@ -42,7 +44,7 @@ export function surfaceVocabulary(folder: string): ReadonlySet<string> {
   return found;
 }
 
-/** Of BPE and WordPiece the keys of `vocab`, of Unigram the first of each pair. */
+/** The keys of `vocab` in BPE and WordPiece; the first of each pair in Unigram. */
 function tokensOf(model: unknown): string[] {
   const vocab = typeof model === 'object' && model !== null && 'vocab' in model ? model.vocab : null;
   if (Array.isArray(vocab)) return vocab.flatMap((pair) => (Array.isArray(pair) ? [String(pair[0])] : []));
@@ -60,7 +62,7 @@ function specialTokens(added: unknown): ReadonlySet<string> {
 const metaspace = (token: string): string => token.replaceAll('▁', ' ');
 const wordPiece = (token: string): string => (token.startsWith('##') ? token.slice(2) : ` ${token}`);
 
-/** GPT-2 writes bytes that do not print as characters from U+0100 on, in order. */
+/** GPT-2 writes bytes without a printable character as characters from U+0100 on, in order. */
 const BYTES: ReadonlyMap<string, number> = (() => {
   const table = new Map<string, number>();
   let next = 256;
@@ -74,6 +76,6 @@ const BYTES: ReadonlyMap<string, number> = (() => {
 function bytesOf(token: string): string {
   const bytes = Buffer.from([...token].map((character) => BYTES.get(character) ?? 0));
   const text = bytes.toString('utf8');
-  // A piece of a character is no text: it equals only the same bytes.
+  // Part of a character is not text: it equals only the same bytes.
   return text.includes('\ufffd') ? `bytes ${bytes.toString('hex')}` : text;
 }

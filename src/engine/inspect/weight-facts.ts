@@ -10,12 +10,12 @@ import type { TensorInfo } from '../checkpoint/weights/tensors.ts';
 import { openWeights, WEIGHT_FORMS, weightFiles } from '../checkpoint/weights/weights.ts';
 
 /**
- * What the headers of the weights say; no tensor is read. Hashing reads the files whole, the first time.
+ * Reads the headers of the weights, but no tensor. The first call reads the files whole to hash them.
  *
- * @param description null where the class is not known
- * @param cacheFolder where hashes of weights are remembered
- * @returns null where the folder has no weights
- * @throws CheckpointError where the weights are broken
+ * @param description null for an unknown class
+ * @param cacheFolder folder that remembers hashes of weights
+ * @returns null if the folder has no weights
+ * @throws CheckpointError if the weights are broken
  */
 export async function weightFacts(
   folder: string,
@@ -45,7 +45,7 @@ export async function weightFacts(
   }
 }
 
-/** Null where a file that a run would need is missing. */
+/** Null if a file that a run would need is missing. */
 async function digestOf(folder: string, cacheFolder: string): Promise<string | null> {
   try {
     return (await identifyCheckpoint({ folder, name: folder, precision: 'fp32', cacheFolder })).digest;
@@ -56,9 +56,9 @@ async function digestOf(folder: string, cacheFolder: string): Promise<string | n
 }
 
 /**
- * Holds the header of the weights against the tree, as transformers does when it loads them: old spellings (`gamma`,
- * `beta`) and a missing or additional base prefix are understood, of a shared tensor one name is enough, and buffers may
- * be left out.
+ * Compares the header of the weights with the tree, as transformers does when it loads them. It accepts old spellings
+ * (`gamma`, `beta`) and a missing or additional base prefix. A shared tensor needs only one of its names, and buffers may be
+ * missing.
  */
 export function checkHeader(description: Description, infos: ReadonlyMap<string, TensorInfo>): HeaderCheck {
   const { tree, shared, buffers, base, obsolete } = description;
@@ -84,7 +84,7 @@ export function checkHeader(description: Description, infos: ReadonlyMap<string,
   return { missing, unexpected, mismatched, renamed };
 }
 
-/** The names under which transformers would look for a tensor of a file. */
+/** Names under which transformers would look for a tensor of a file. */
 function spellings(written: string, base: string): string[] {
   const modern = written.replace(/\.gamma$/, '.weight').replace(/\.beta$/, '.bias');
   const without = modern.startsWith(`${base}.`) ? [modern.slice(base.length + 1)] : [];

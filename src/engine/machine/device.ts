@@ -4,16 +4,16 @@ import { openSession, runtimeFacts, type Session } from '../runtime/session.ts';
 import { int8WeightLimit } from './int8-limit.ts';
 import { readProcessor } from './processor.ts';
 
-/** Feed-forward layer of a base-size model: most of the work of an encoder and of a decoder is of this kind. */
+/** Feed-forward layer of a base-size model. Most of the work of an encoder and of a decoder is of this kind. */
 const INPUTS = 768;
 const OUTPUTS = 3072;
-/** A decoder that has few rows left, one that is full, and the tokens of a batch of an encoder. */
+/** Rows of a decoder that is nearly empty, of a full decoder, and tokens of an encoder's batch. */
 const ROWS = [16, 128, 256];
 /** Of each product: a rate within a few percent. */
 const MEASURE_MS = 60;
 const LEAST_RUNS = 5;
 
-/** What this machine is, with a measurement that takes a fraction of a second. */
+/** Describes this machine, with a measurement that takes a fraction of a second. */
 export async function describeMachine(): Promise<MachineFacts> {
   return { processor: readProcessor(), runtime: await runtimeFacts(), int8: await int8Form(), rates: await measure() };
 }
@@ -38,7 +38,7 @@ async function measure(): Promise<ProductRate[]> {
   return rates;
 }
 
-/** The best of several runs: what disturbs a run only ever makes it slower. */
+/** The best of several runs: disturbances only make a run slower. */
 async function rateOf(session: Session, rows: number): Promise<number> {
   const data = Float32Array.from({ length: rows * INPUTS }, (_, i) => (i % 255) - 127);
   const inputs = { rows: { type: 'float32', data, dims: [rows, INPUTS] } } as const;
@@ -53,7 +53,7 @@ async function rateOf(session: Session, rows: number): Promise<number> {
   return (rows * INPUTS * OUTPUTS) / (best * 1e6);
 }
 
-/** As `compile/layers.ts` has it, the quantization of the input included. */
+/** As in `compile/layers.ts`, including the quantization of the input. */
 function int8Product(): Uint8Array {
   const graph = createGraph('int8');
   graph.input('rows', 'f32', ['rows', INPUTS]);

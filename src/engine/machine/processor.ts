@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus } from 'node:os';
 import type { Processor } from '../../contract/machine.ts';
 
-/** Flags of /proc/cpuinfo that decide how fast products of matrices are, and how people call them. */
+/** Flags of /proc/cpuinfo that decide the speed of matrix products, with their common names. */
 const INSTRUCTION_SETS: readonly (readonly [flag: string, name: string])[] = [
   ['avx2', 'AVX2'],
   ['avx512f', 'AVX512'],
@@ -30,7 +30,7 @@ export function readProcessor(): Processor {
   };
 }
 
-/** What Linux says of its first processor. On ARM it gives numbers instead of a name. */
+/** First processor in Linux's list. On ARM, Linux gives numbers instead of a name. */
 export function parseCpuinfo(text: string): Pick<Processor, 'instructionSets'> & { readonly model: string | null } {
   const field = (name: string) => new RegExp(`^${name}\\s*:\\s*(.*)`, 'm').exec(text)?.[1]?.trim();
   const flags = field('flags') ?? field('Features');

@@ -7,8 +7,8 @@ const MAX_ROWS = 128;
 const MAX_HYPOTHESES = 128;
 
 /**
- * What is in force where no calibration of this machine has chosen otherwise (`models compile --tune`): set by hand, from
- * measurements on one kind of processor.
+ * Sizes that are in force unless a calibration of this machine has chosen others (`models compile --tune`). They were set by
+ * hand, from measurements on one kind of processor.
  *
  * @param features of a hidden value
  */
@@ -22,7 +22,7 @@ export function defaultSizes(features: number): Sizes {
   };
 }
 
-/** @param asked what the caller wants: it goes before everything else */
+/** @param asked sizes that the caller wants; they override all others */
 export function sizesInForce(features: number, tuned: TunedSizes, asked: AskedSizes): Sizes {
   const sizes = { ...defaultSizes(features), ...tuned };
   return {

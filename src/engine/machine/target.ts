@@ -10,7 +10,7 @@ export interface RunsOn {
   readonly device?: Device;
 }
 
-/** What graphs are compiled for, and where they run. */
+/** What graphs are compiled for, and the device that runs them. */
 export interface Target {
   readonly device: Device;
   /** Only operators that every device has. */
@@ -22,9 +22,7 @@ export interface Target {
 const SIZE = 8;
 const found = new Map<string, Promise<void>>();
 
-/**
- * @throws UsageError for a precision that the device has no kernels for, DeviceError where it cannot be used, with what to do
- */
+/** @throws UsageError for a precision without kernels on the device, DeviceError with advice if the device cannot be used */
 export async function findTarget({
   device = CPU,
   precision,
@@ -43,7 +41,7 @@ export async function findTarget({
   };
 }
 
-/** Runs one product there, and nowhere else: onnxruntime goes to the CPU in silence with what a device cannot do. */
+/** Runs one product on the device alone. By default, onnxruntime silently runs on the CPU what a device cannot do. */
 async function tryDevice(device: Device, half: boolean): Promise<void> {
   const graph = createGraph('probe');
   const cast = (value: string, type: 'f32' | 'f16') =>
@@ -69,7 +67,7 @@ async function tryDevice(device: Device, half: boolean): Promise<void> {
 
 function firstLine(reason: unknown): string {
   const [line = ''] = (reason instanceof Error ? reason.message : String(reason)).split('\n');
-  // onnxruntime begins with the line of its source and the condition that does not hold.
+  // The message starts with onnxruntime's source line and the failed condition.
   return line.replace(/^\S+\.cc:\d+ .*? was false\. /, '').slice(0, 300);
 }
 

@@ -11,10 +11,10 @@ import { runtimeFacts } from '../runtime/session.ts';
 import { readProcessor } from './processor.ts';
 
 const FOLDER = 'tuning';
-/** What detoxq 0.1 called the tokens of a batch. */
+/** The name in detoxq 0.1 for the tokens of a batch. */
 const FIRST_NAME = '"maxRunTokens"';
 
-/** What sizes are good for. Everything that decides how fast the same graph is. */
+/** Everything that decides how fast the same graph runs. Sizes are valid for it alone. */
 interface Machine {
   readonly processor: string;
   readonly instructionSets: Processor['instructionSets'];
@@ -29,7 +29,7 @@ interface Entry {
   readonly measured: readonly TunedSize[];
 }
 
-/** What a size may be. A file of a later version, or one that someone wrote by hand, must not stop a run. */
+/** Valid range of a size. A file from a later version, or one written by hand, must not stop a run. */
 const LIMITS: Readonly<Record<keyof Sizes, (value: number) => boolean>> = {
   maxBatchTokens: (value) => isCount(value, 1 << 16),
   maxRows: (value) => isCount(value, 1 << 12),
@@ -43,8 +43,8 @@ function isCount(value: number, most: number): boolean {
 }
 
 /**
- * The sizes that a calibration on a machine of this kind chose for a checkpoint, none where there was no calibration. They
- * lie beside the compiled graphs, not among them: graphs are found by what decides a result, and sizes do not.
+ * Sizes that a calibration chose for a checkpoint on a machine of this kind; empty without a calibration. They are beside the
+ * compiled graphs, not among them: the key of a graph is what decides a result, and sizes do not.
  */
 export async function readTuning(cacheFolder: string, identity: ModelIdentity): Promise<TunedSizes> {
   const entries = await readEntries(fileOf(cacheFolder, identity));
@@ -53,7 +53,7 @@ export async function readTuning(cacheFolder: string, identity: ModelIdentity): 
   return entries.find(({ machine }) => JSON.stringify(machine) === here)?.sizes ?? {};
 }
 
-/** Entries of other machines stay: a cache may be shared. */
+/** Entries of other machines stay, because machines may share a cache. */
 export async function writeTuning(
   cacheFolder: string,
   identity: ModelIdentity,
@@ -72,7 +72,7 @@ export async function writeTuning(
   return sizes;
 }
 
-/** Whether anything has been tuned with this cache. */
+/** Whether this cache has results of any calibration. */
 export function hasTunings(cacheFolder: string): boolean {
   return existsSync(join(cacheFolder, FOLDER));
 }

@@ -7,34 +7,34 @@ export type ElementType = keyof typeof ELEMENT;
 /** A number is a fixed size, a name is a size known when the graph runs. */
 export type Dimension = number | string;
 
-/** Where the bytes of a tensor lie, beside the model file. */
+/** Position of a tensor's bytes in the file beside the model file. */
 export interface ExternalData {
   readonly location: string;
   readonly offset: number;
   readonly length: number;
 }
 
-/** Values of a tensor; half precision as bit patterns. */
+/** Values of a tensor. Half precision is given as bit patterns. */
 export type TensorData = Float32Array | Int8Array | Uint16Array;
 
 export interface Float {
   readonly float: number;
 }
 
-/** Plain numbers are integers; a float says so, since `1` could be either. */
+/** Plain numbers are integers. A float must be marked, because `1` could be either. */
 export type Attribute = number | string | readonly number[] | Float | Graph;
 export type Attributes = Readonly<Record<string, Attribute>>;
 
 export interface NodeOptions {
-  /** Names of the outputs; invented if absent. */
+  /** Names of the outputs; made up if absent. */
   readonly outputs?: readonly string[];
   /** `com.microsoft` for the operators of onnxruntime, else ONNX's own. */
   readonly domain?: 'com.microsoft';
 }
 
 /**
- * An ONNX graph under construction. Values are named by strings; an empty string is an absent optional input.
- * Bodies of loops are graphs of their own that see the values of the graph around them.
+ * An ONNX graph under construction. Values are named by strings; an empty string is an absent optional input. Bodies of loops
+ * are separate graphs that see the values of the graph around them.
  */
 export interface Graph {
   /** Adds a node with one output and returns the output's name. */
@@ -50,7 +50,7 @@ export interface Graph {
   /** A tensor stored beside the model file; a second call with the same name adds nothing. */
   external(name: string, type: ElementType, dims: readonly number[], data: ExternalData): string;
   input(name: string, type: ElementType, dims: readonly Dimension[]): string;
-  /** @param value what comes out under this name (default: the value that has it), for one output only */
+  /** @param value the value that becomes the output (default: the value with this name), for one output only */
   output(name: string, type: ElementType, dims: readonly Dimension[], value?: string): void;
   /** The `GraphProto`. */
   encode(): Uint8Array;
@@ -99,10 +99,10 @@ function raw(type: 'f32' | 'i64' | 'u8' | 'bool', values: readonly number[]): Ui
   return Uint8Array.from(values);
 }
 
-/** `prefix` keeps the invented names of a graph and of its loop bodies apart. */
+/** `prefix` separates the made-up names of a graph from those of its loop bodies. */
 export function createGraph(prefix: string): Graph {
   const nodes: Node[] = [];
-  /** Values that come out under another name. */
+  /** Values that are outputs under another name. */
   const renamed = new Map<string, string>();
   const initializers = new Map<string, Uint8Array>();
   const inputs: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-/** The few pieces of the protocol-buffer wire format that an ONNX model needs. Each function returns one encoded field. */
+/** The parts of the protocol-buffer wire format that an ONNX model needs. Each function returns one encoded field. */
 
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;

@@ -1,13 +1,13 @@
 /* Names and constants that a compiled graph and the code that runs it agree on. */
 
-/** What a search needs to know of a decoder. */
+/** What a search needs to know about a decoder. */
 export interface DecoderShape {
   readonly layers: number;
   readonly heads: number;
   readonly headSize: number;
 }
 
-/** Names of a decoder's caches; with `cross_` before them those of the source's keys and values. */
+/** Names of a decoder's caches. With `cross_` before them, they name the keys and values of the source. */
 export function cacheNames({ layers }: DecoderShape): string[] {
   return Array.from({ length: layers }, (_, layer) => [`key_${layer}`, `value_${layer}`]).flat();
 }
@@ -15,5 +15,8 @@ export function cacheNames({ layers }: DecoderShape): string[] {
 /** Added to the attention scores of padding. */
 export const MASKED = -1e9;
 
-/** Before the name of a site: the input of a static graph that is its scale, and the output that says which would do. */
+/**
+ * Prefix of a site's name. The result names the input of a static graph for the site's scale, and the output that measures
+ * it.
+ */
 export const SCALE = 'scale:';

@@ -28,7 +28,7 @@ import { type BartConfig, EPSILON, POSITION_OFFSET, readBartConfig } from './con
 /** A config that the graphs can follow. */
 type RunnableBart = Omit<BartConfig, 'activation'> & { readonly activation: Activation };
 
-/** Generation options that BartConfig of transformers sets when `config.json` is silent. */
+/** Generation options that `BartConfig` of transformers sets if `config.json` does not. */
 export const BART_GENERATION_DEFAULTS = {
   bos_token_id: 0,
   pad_token_id: 1,
@@ -114,7 +114,7 @@ function forward(layers: Layers, config: RunnableBart, inner: number, name: stri
   );
 }
 
-/** What the head or the cross-attention reads of a side. */
+/** Output of a side, as the head or the cross-attention reads it. */
 function outputOf(layers: Layers, { size, finalNorm }: BartConfig, side: Side, hidden: string): Operand {
   return layers.operand(finalNorm ? layers.layerNorm(hidden, `model.${side}.layer_norm`, size, EPSILON) : hidden);
 }
@@ -170,7 +170,7 @@ function decoder(source: Source, config: RunnableBart): DecoderPlan {
   };
 }
 
-/** One token for each row. */
+/** Computes one token per row. */
 function decoderStep(
   source: Source,
   config: RunnableBart,

@@ -8,7 +8,7 @@ export interface BertFamily {
   readonly className: 'Bert' | 'Roberta';
   /** The encoder's name in classes with a head (`base_model_prefix`): tensor names begin with it. */
   readonly base: 'bert' | 'roberta';
-  /** Where the config is silent. */
+  /** Used for fields that the config does not have. */
   readonly defaults: { readonly vocabulary: number; readonly padToken: number };
   /**
    * Positions count the tokens that are not padding, from `padToken + 1` on, as RoBERTa's do: the first rows of the table are
@@ -32,7 +32,7 @@ export interface BertConfig {
   readonly size: number;
   readonly vocabulary: number;
   readonly positionRows: number;
-  /** `absolute`, or what else the config names. */
+  /** `absolute`, or another type that the config names. */
   readonly positionType: string;
   /** `pad_token_id`, null included; absent: the family's default. */
   readonly padding: number | null;

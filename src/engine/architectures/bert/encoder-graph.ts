@@ -12,8 +12,8 @@ import { createGraph, type Graph } from '../../onnx/graph.ts';
 import type { RunnableBert } from './config.ts';
 
 /**
- * The encoder's tensors without the prefix that classes with a head give them; and under today's names for the norms, which
- * the first BERT files call gamma and beta.
+ * The encoder's tensors without the prefix that they have in classes with a head. Norms get today's names; the first BERT
+ * files call their parameters gamma and beta.
  */
 export function bertTensors(tensors: Tensors, prefix: string): Tensors {
   const inFile = (name: string): string => {
@@ -32,10 +32,10 @@ export function bertTensors(tensors: Tensors, prefix: string): Tensors {
   };
 }
 
-/** The graph of an encoder, to be continued with what is made of its hidden values. */
+/** The graph of an encoder. A head or a pooling continues it. */
 export interface BertGraph {
   readonly graph: Graph;
-  /** Layers in fp32, for a head: it is small and decides. */
+  /** Layers in fp32 for the head, which is small and decides the result. */
   readonly exact: Layers;
   /** fp32 [rows, size] for `first`, [rows × length, size] for `all`. */
   readonly hidden: string;
@@ -44,11 +44,11 @@ export interface BertGraph {
 }
 
 /**
- * Input: `tokens` int64 [rows, length], rows of one length; or, where the source says padded, with a `mask`.
+ * Input: `tokens` int64 [rows, length], rows of one length. A padded batch has an input `mask`, too.
  *
- * @param source with tensors named as `bertTensors` names them
- * @param wanted of which tokens the hidden values are needed. For the first alone, only that is computed in the last layer:
- *   exact, and 8 % faster on a base-size model.
+ * @param source its tensors are named as `bertTensors` names them
+ * @param wanted tokens whose hidden values are needed. With `first`, the last layer computes the first token alone: exact,
+ *   and 8 % faster on a base-size model.
  */
 export function bertGraph(source: Source, config: RunnableBert, wanted: 'first' | 'all'): BertGraph {
   const graph = createGraph('classifier');
@@ -115,8 +115,8 @@ function embed(layers: Layers, config: RunnableBert): string {
 }
 
 /**
- * Rows of the position table. As in transformers, RoBERTa's position of the padding token itself, should a text hold it, is
- * `padToken`.
+ * Rows of the position table. If a text of RoBERTa contains the padding token itself, that token has position `padToken`, as
+ * in transformers.
  */
 function positionsOf(graph: Graph, { padToken, positionsAfterPadding }: RunnableBert): string {
   if (!positionsAfterPadding) {

@@ -7,7 +7,7 @@ import type { Encoder, Pooling } from '../encoder.ts';
 import { type BertFamily, type RunnableBert, readRunnableBert, windowOf } from './config.ts';
 import { bertGraph, bertTensors } from './encoder-graph.ts';
 
-/** What the classes of a family are used for: a classifier, and the bare encoder of every class without that head. */
+/** The two uses of a family: the classifier, and the bare encoder of every class without a classifier head. */
 export interface Heads {
   classifier(fields: Fields): Classifier;
   encoder(fields: Fields): Encoder;
@@ -64,7 +64,7 @@ function pooledGraph(source: Source, config: RunnableBert, { base }: BertFamily,
   return encodeModel(graph);
 }
 
-/** Mean over the tokens of each text, as a product: a reduction does not promise a text the same bits in any batch. */
+/** Mean over the tokens of each text, computed as a product. A reduction does not guarantee the same bits in every batch. */
 function mean(graph: Graph, hidden: string, shape: string, size: number): string {
   const shape3d = graph.op('Concat', [shape, graph.constant('i64', [size])], { axis: 0 });
   const length = graph.op('Slice', [shape, graph.constant('i64', [1]), graph.constant('i64', [2])]);

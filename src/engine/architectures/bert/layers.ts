@@ -5,7 +5,7 @@ import type { Description, Part } from '../description.ts';
 import { block, dropout, embedding, layerNorm, leaf, linear, list, type Module, repeat } from '../module.ts';
 import { type BertFamily, readBertConfig, windowOf } from './config.ts';
 
-/** What BERT and RoBERTa, whose classes differ in little but their names, are made of. */
+/** Modules of BERT and RoBERTa. Their classes hardly differ except in names. */
 export interface BertParts {
   readonly width: number;
   readonly vocabulary: number;
@@ -100,7 +100,7 @@ function partOf(base: string, name: string): Part {
   return inside.startsWith('pooler.') ? 'pooler' : 'head';
 }
 
-/** What a classifier of labels is trained to give. */
+/** Says what a classifier of labels is trained to give. */
 export function classifierObjective(fields: Fields, labels: readonly string[]): string {
   const problem = fields.raw('problem_type') ?? null;
   if (problem === 'multi_label_classification') return `a probability for each of ${labels.length} labels (sigmoid)`;

@@ -20,7 +20,7 @@ export function describeBertClassifier(fields: Fields): Description {
   };
 }
 
-/** The head that both pre-training classes share, and what of it is the embedding table. */
+/** The head that both pre-training classes have, with the parameters that it shares with the embedding table. */
 function languageModelHead(fields: Fields, { width, vocabulary, act, norm }: BertParts) {
   const tied = fields.boolean('tie_word_embeddings', true);
   const transform = { dense: linear(width, width), transform_act_fn: act, LayerNorm: norm };

@@ -77,7 +77,7 @@ function tablesOf(layers: Layers, { size, vocabulary, positions }: Gpt2Config) {
   };
 }
 
-/** What a layer does after its attention: hidden + projection, and the feed-forward part on top. */
+/** The part of a layer after its attention: hidden + projection, then the feed-forward part on top. */
 function closeLayer(layers: Layers, config: RunnableGpt2, layer: number, attended: string, hidden: string): string {
   const { size, inner, activation, epsilon } = config;
   const { graph } = layers;
@@ -95,16 +95,16 @@ const namesOf = (layer: number) => ({
   value: `h.${layer}.attn.value`,
 });
 
-/** Who builds the head reads it from the file, not through the view. */
+/** The head is built from the file's own names, not from the names of the view. */
 function withFileNames(plan: DecoderPlan, { tensors }: Source): DecoderPlan {
   const { weight } = plan.head;
   return tensors.has(weight) ? plan : { ...plan, head: { ...plan.head, weight: `transformer.${weight}` } };
 }
 
 /**
- * All tokens of a text at once.
+ * Reads all tokens of a text at once.
  *
- * @param layerCount layers whose hidden values are needed; the keys and values of the next one come too
+ * @param layerCount number of layers whose hidden values are needed; the next layer gives its keys and values only
  */
 function readAll(layers: Layers, config: RunnableGpt2, layerCount: number) {
   const { size, epsilon } = config;
@@ -135,7 +135,7 @@ function readAll(layers: Layers, config: RunnableGpt2, layerCount: number) {
 /** The keys and values of a prompt. */
 function prefill(graph: Graph, source: Source, config: RunnableGpt2): void {
   const layers = createLayers(graph, graph, source);
-  // Nothing reads what the last layer would make of its own.
+  // The hidden values after the last layer are not needed.
   const { outputs, shape } = readAll(layers, config, config.layers - 1);
   crossValues(layers, decoderShape(config), shape, (layer, part) => outputs[layer]?.[part] ?? '');
 }
@@ -172,7 +172,7 @@ function decoder(source: Source, config: RunnableGpt2): DecoderPlan {
   };
 }
 
-/** Word and position of one token for each row; a position counts the prompt's tokens and those since. */
+/** Word and position of one token per row. A position counts the tokens of the prompt and those generated since. */
 function embedStep(layers: Layers, config: RunnableGpt2, tokens: string, past: string): string {
   const { graph } = layers;
   const { constant, op } = graph;
@@ -188,7 +188,7 @@ function embedStep(layers: Layers, config: RunnableGpt2, tokens: string, past: s
   return op('Reshape', [sum, constant('i64', [-1, config.size])]);
 }
 
-/** One token for each row. */
+/** Computes one token per row. */
 function decoderStep(
   source: Source,
   config: RunnableGpt2,

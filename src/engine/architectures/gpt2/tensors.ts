@@ -1,9 +1,13 @@
 import type { Tensors } from '../../checkpoint/weights/tensors.ts';
 
 /**
- * GPT-2's tensors as other architectures name and lay theirs out: without the prefix `transformer.` that some files have;
- * matrices `[outputs, inputs]`, while GPT-2 stores `[inputs, outputs]` (its Conv1D); and `attn.query`, `attn.key` and
- * `attn.value` for the thirds of `attn.c_attn`. Masks that old files hold among the weights are never asked for.
+ * Shows GPT-2's tensors with the names and layout of other architectures.
+ *
+ * - Names lose the prefix `transformer.`, which some files have.
+ * - Matrices are `[outputs, inputs]`; GPT-2 stores `[inputs, outputs]` (its Conv1D).
+ * - `attn.query`, `attn.key` and `attn.value` are the thirds of `attn.c_attn`.
+ *
+ * Old files hold masks among the weights, which are never read.
  */
 export function gpt2Tensors(tensors: Tensors, size: number): Tensors {
   const prefix = tensors.has('transformer.wte.weight') ? 'transformer.' : '';
@@ -29,7 +33,7 @@ export function gpt2Tensors(tensors: Tensors, size: number): Tensors {
   };
 }
 
-/** Columns `first` to `last` (exclusive) of a matrix with so many rows, each as a row. */
+/** Columns `first` to `last` (exclusive) of a matrix with `rows` rows. Each becomes a row. */
 function transposeColumns(matrix: Float32Array, rows: number, first: number, last: number): Float32Array {
   const columns = matrix.length / rows;
   const result = new Float32Array(rows * (last - first));

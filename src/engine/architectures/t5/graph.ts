@@ -17,9 +17,9 @@ import {
 import { readT5Config, type T5Config } from './config.ts';
 import { relativeBias } from './positions.ts';
 
-/** What T5Config of transformers sets when `config.json` is silent. */
+/** Generation options that `T5Config` of transformers sets if `config.json` does not. */
 const GENERATION_DEFAULTS = { pad_token_id: 0, eos_token_id: 1 } as const;
-/** Positions are relative, so no table ends anywhere; this is what the published checkpoints were trained with. */
+/** Positions are relative, so no table limits the length. The published checkpoints were trained with this one. */
 const DEFAULT_WINDOW = 512;
 
 function readRunnable(fields: Fields): T5Config {
@@ -152,7 +152,7 @@ function stepBias(layers: Layers, config: T5Config, past: string): string {
   return graph.op('Unsqueeze', [bias, constant('i64', [0, 2])]);
 }
 
-/** One token for each row. */
+/** Computes one token per row. */
 function decoderStep(source: Source, config: T5Config, { root, body, tokens, caches, read, texts }: Step): StepResult {
   const { size, heads, headSize, decoderLayers, epsilon, tied } = config;
   const layers = createLayers(root, body, source);
@@ -182,7 +182,7 @@ function decoderStep(source: Source, config: T5Config, { root, body, tokens, cac
     hidden = forward(layers, config, `${name}.2`, hidden);
   }
   const output = layers.rmsNorm(hidden, 'decoder.final_layer_norm.weight', size, epsilon);
-  // Tied embeddings are as large as words, not as an output matrix.
+  // Tied embeddings have the scale of words, not of an output matrix.
   const scaled = tied ? body.op('Mul', [output, body.constant('f32', size ** -0.5)]) : output;
   return { hidden: layers.operand(scaled), caches: grown };
 }

@@ -3,16 +3,16 @@ import type { Layers } from '../../compile/layers.ts';
 export interface RelativePositions {
   readonly heads: number;
   readonly buckets: number;
-  /** From here on all distances share the last bucket. */
+  /** All distances from here on share the last bucket. */
   readonly maxDistance: number;
 }
 
 /**
- * Bucket of a distance as in transformers (T5Attention._relative_position_bucket), computed in fp32 like there: near
- * distances have one each, farther ones share buckets that grow with the logarithm.
+ * Bucket of a distance as in transformers (T5Attention._relative_position_bucket), computed in fp32 as there. Each near
+ * distance has its own bucket; farther ones share buckets whose width grows with the logarithm.
  *
- * @param distance place of the key less that of the query
- * @param bothWays an encoder, where half of the buckets are for keys after the query
+ * @param distance position of the key minus position of the query
+ * @param bothWays true for an encoder: half of its buckets are for keys after the query
  */
 export function bucketOf(
   distance: number,
@@ -30,10 +30,10 @@ export function bucketOf(
 }
 
 /**
- * What a side's attention scores get for their distances, fp32 [heads, …shape of distances]. Only the first layer has the
- * table; all layers of the side use it.
+ * Bias that the attention scores of a side get for their distances, fp32 [heads, …shape of distances]. Only the first layer
+ * has the table; all layers of the side use it.
  *
- * @param distances int64, place of the key less that of the query
+ * @param distances int64, position of the key minus position of the query
  */
 export function relativeBias(
   layers: Layers,
@@ -46,7 +46,7 @@ export function relativeBias(
   const name = `${side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`;
   const before = maxDistance;
   const after = side === 'encoder' ? maxDistance : 0;
-  // One column a distance instead of one a bucket: [heads, distances].
+  // One column per distance instead of one per bucket: [heads, distances].
   const table = layers.computed(`${name}/distances`, [heads, before + after + 1], () => {
     const weights = tensors.read(name, [buckets, heads]);
     const values = new Float32Array(heads * (before + after + 1));

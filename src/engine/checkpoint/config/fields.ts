@@ -1,10 +1,10 @@
 import { CheckpointError } from '../../../contract/errors.ts';
 import { readCheckpointJson } from '../checkpoint-file.ts';
 
-/** A JSON object of a checkpoint, read field by field. Every complaint names file and field. */
+/** Reads a JSON object of a checkpoint, field by field. Every error names file and field. */
 export interface Fields {
   readonly file: string;
-  /** Fields that are present, those that are null included. */
+  /** Names of all fields that are present, even if their value is null. */
   readonly names: readonly string[];
   /** The value as parsed; undefined if absent. */
   raw(name: string): unknown;
@@ -14,9 +14,9 @@ export interface Fields {
   number(name: string, fallback?: number): number;
   boolean(name: string, fallback: boolean): boolean;
   string(name: string, fallback?: string): string;
-  /** Absent and null are both null. */
+  /** Null if the field is absent or null. */
   integerOrNull(name: string): number | null;
-  /** One id or a list of ids; absent and null are both the empty list. */
+  /** One id or a list of ids; an empty list if the field is absent or null. */
   integers(name: string): readonly number[];
   /** An error about this file. */
   error(message: string): CheckpointError;
@@ -46,7 +46,7 @@ export function createFields(file: string, values: ReadonlyMap<string, unknown>)
     if (guard(value)) return value;
     throw error(value === undefined ? `${name} is missing` : `${name} is ${shown(value)}, not ${kind}`);
   }
-  /** Looked at before anything is made in this size. */
+  /** Checked before anything of this size is allocated. */
   function bounded(name: string, value: number): number {
     const most = /layer/.test(name) ? MOST_LAYERS : MOST_SIZE;
     if (value > most) throw error(`${name} is ${value}; ${most} is the most that can be read`);
@@ -74,7 +74,7 @@ export function createFields(file: string, values: ReadonlyMap<string, unknown>)
   };
 }
 
-/** A value in a complaint: its beginning says enough. */
+/** A value in an error message. Its first characters are enough. */
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;

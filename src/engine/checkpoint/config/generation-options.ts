@@ -1,6 +1,6 @@
 import type { Options } from './options.ts';
 
-/** Options that decide nothing about the tokens of any search here: outputs, caches, assistants. */
+/** Options that do not change the tokens of any search here: outputs, caches, assistants. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   '_from_model_config', 'transformers_version', 'use_cache', 'cache_implementation', 'cache_config', 'low_memory',
   'return_legacy_cache', 'prefill_chunk_size', 'compile_config', 'disable_compile', 'output_attentions',
@@ -18,7 +18,7 @@ const UNDERSTOOD: ReadonlySet<string> = new Set([
   'top_k', 'top_p',
 ]); // biome-ignore format: a list
 
-/** Options that are not implemented, with the values at which they do nothing. */
+/** Options that are not implemented, with the values at which they have no effect. */
 const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
   num_beam_groups: [1],
   diversity_penalty: [0],
@@ -38,7 +38,7 @@ const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
   watermarking_config: [],
 };
 
-/** The same, for options that only sampling looks at. */
+/** The same for options that only sampling uses. */
 const NEUTRAL_FOR_SAMPLING: Readonly<Record<string, readonly unknown[]>> = {
   min_p: [],
   typical_p: [1],
@@ -46,27 +46,27 @@ const NEUTRAL_FOR_SAMPLING: Readonly<Record<string, readonly unknown[]>> = {
   eta_cutoff: [0],
 };
 
-/** The same, for beam search. */
+/** The same for options that only beam search uses. */
 const NEUTRAL_FOR_BEAMS: Readonly<Record<string, readonly unknown[]>> = { renormalize_logits: [false] };
 
 const ONLY_FOR_SAMPLING = ['temperature', 'top_k', 'top_p', 'seed'];
 const ONLY_FOR_BEAMS = ['early_stopping', 'length_penalty'];
 
-/** Whether a field of `config.json` is a generation option that decides something. */
+/** Whether a field of `config.json` is a generation option that has an effect. */
 export function isGenerationOption(name: string): boolean {
   return UNDERSTOOD.has(name) || [NEUTRAL, NEUTRAL_FOR_SAMPLING, NEUTRAL_FOR_BEAMS].some((table) => name in table);
 }
 
 /**
- * Refuses what is not implemented and would change the result, what no one knows, and what the caller asks for without
- * effect: transformers warns of that and goes on.
+ * Refuses options that would change the result but are not implemented, unknown options, and options of the caller that have
+ * no effect. (transformers only warns about the last kind.)
  */
 export function checkGenerationOptions(options: Options): void {
   const sampling = options.raw('do_sample') === true;
   const beams = Number(options.raw('num_beams') ?? 1) > 1;
   for (const name of options.names) {
     if (UNDERSTOOD.has(name) || WITHOUT_EFFECT.has(name)) continue;
-    // Not of transformers: only a caller can mean it.
+    // Not an option of transformers, so only the caller can have set it.
     if (name === 'seed' && options.isOverridden(name)) continue;
     checkNeutral(options, name, { sampling, beams });
   }

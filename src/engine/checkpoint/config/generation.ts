@@ -3,34 +3,39 @@ import type { Fields } from './fields.ts';
 import { checkGenerationOptions, isGenerationOption } from './generation-options.ts';
 import { createOptions, type Options } from './options.ts';
 
-/** What every way of generating has to know, and all that greedy search inside the graph does. */
+/** The options that every search needs. Greedy search inside the graph needs nothing else. */
 export interface GreedyGeneration {
-  /** The decoder's first input; null for a model that continues its prompt. */
+  /** First input of the decoder; null for a model that continues its prompt. */
   readonly startToken: number | null;
   readonly padToken: number;
   /** Any of these ends a row. */
   readonly endTokens: readonly number[];
-  /** Token that must come second, after the start token or a prompt of one token, or null. */
+  /** Token that must come second, after the start token or a prompt of one token; null for none. */
   readonly firstToken: number | null;
-  /** Tokens of which the last step must give one if a row gets there, in ascending order; empty if it is free. */
+  /** If a row reaches the last step, it must generate one of these tokens, in ascending order; empty for no rule. */
   readonly lastTokens: readonly number[];
   /** Longest output in tokens, end token included. */
   readonly maxNewTokens: number;
 }
 
-/** Everything that decides what is generated, from a checkpoint and its caller. Names in brackets: transformers. */
+/**
+ * All options that decide what is generated, from the checkpoint and the caller. Names in brackets are those of transformers.
+ */
 export interface Generation extends GreedyGeneration {
-  /** Longest prompt and output together; null where there is no prompt (`max_length`). */
+  /** Longest prompt and output together; null for a model without a prompt (`max_length`). */
   readonly maxLength: number | null;
-  /** No end token before so many are generated (`min_new_tokens`). */
+  /** Least number of tokens before an end token (`min_new_tokens`). */
   readonly minNewTokens: number;
-  /** No end token before prompt and output together have so many; 0 where there is no prompt (`min_length`). */
+  /** Least number of tokens in prompt and output before an end token; 0 for a model without a prompt (`min_length`). */
   readonly minLength: number;
-  /** Divides a positive score of a token that was there already and multiplies a negative one (`repetition_penalty`). */
+  /**
+   * Factor for tokens that already occurred: it divides a positive score and multiplies a negative one
+   * (`repetition_penalty`).
+   */
   readonly repetitionPenalty: number;
-  /** N-grams of so many tokens come once at most; 0: no rule (`no_repeat_ngram_size`). */
+  /** N-grams of this many tokens occur at most once; 0: no rule (`no_repeat_ngram_size`). */
   readonly noRepeatNgram: number;
-  /** N-grams of so many tokens of the source are not copied; 0: no rule (`encoder_no_repeat_ngram_size`). */
+  /** N-grams of this many tokens are not copied from the source; 0: no rule (`encoder_no_repeat_ngram_size`). */
   readonly encoderNoRepeatNgram: number;
   /** Token sequences that are never produced (`bad_words_ids`). */
   readonly badWords: readonly (readonly number[])[];
@@ -38,7 +43,7 @@ export interface Generation extends GreedyGeneration {
   readonly suppressed: readonly number[];
   /** Never produced as the first free token (`begin_suppress_tokens`). */
   readonly suppressedFirst: readonly number[];
-  /** Outputs for a row (`num_return_sequences`). */
+  /** Outputs per row (`num_return_sequences`). */
   readonly sequences: number;
   readonly search: GreedySearch | BeamSearch | Sampling;
 }
@@ -59,14 +64,14 @@ export interface BeamSearch {
 export interface Sampling {
   readonly kind: 'sample';
   readonly temperature: number;
-  /** Only so many of the best tokens; 0: all (`top_k`). */
+  /** Keep only this many of the best tokens; 0: all (`top_k`). */
   readonly topK: number;
-  /** Only the best tokens that together have this probability (`top_p`). */
+  /** Keep only the best tokens that together have this probability (`top_p`). */
   readonly topP: number;
   readonly seed: number;
 }
 
-/** What generation may assume of a model. */
+/** What generation needs to know about a model. */
 export interface GenerationLimits {
   readonly vocabulary: number;
   /** Positions of the decoder, Infinity where positions are relative. */
@@ -75,18 +80,21 @@ export interface GenerationLimits {
   readonly decoderOnly?: boolean;
 }
 
-/** transformers' default of `max_length`; with it, it generates that many tokens beside the prompt or start token. */
+/**
+ * Default of `max_length` in transformers. With the default, transformers generates this many tokens after the prompt or
+ * start token.
+ */
 const DEFAULT_MAX_LENGTH = 20;
 
 /**
- * Reads the generation options as `transformers.generate` does: those of `generation_config.json`; without that file,
- * those that older checkpoints keep in `config.json`, over the defaults of the architecture (`modelDefaults`).
- * An option that would change the result and is not implemented is refused, with its file and value; an option of the
- * caller's that would do nothing is refused too.
+ * Reads the generation options as `transformers.generate` does: from `generation_config.json`. Without that file, it takes
+ * those that older checkpoints have in `config.json`, over the defaults of the architecture (`modelDefaults`).
+ * An option that would change the result but is not implemented is refused with its file and value. An option of the caller
+ * without effect is refused, too.
  *
  * @param source the fields of `generation_config.json`, or null
  * @param model the fields of `config.json`
- * @throws CheckpointError about the checkpoint's options, UsageError about the caller's
+ * @throws CheckpointError about the checkpoint's options, UsageError about the caller's options
  */
 export function readGeneration(
   source: Fields | null,
@@ -136,15 +144,15 @@ export function readGeneration(
 }
 
 /**
- * True if greedy search inside the graph gives what these options ask for.
+ * Whether greedy search inside the graph gives what these options ask for.
  *
- * @param maxInputTokens longest input there will be
+ * @param maxInputTokens length of the longest input
  */
 export function isPlainGreedy(generation: Generation, maxInputTokens: number): boolean {
   return (
     generation.search.kind === 'greedy' &&
     (generation.maxLength === null || maxInputTokens + generation.maxNewTokens <= generation.maxLength) &&
-    // Of a prompt only the one of a single token is followed by it, and the loop does not tell its rows apart.
+    // The rule applies only after a prompt of a single token, and the loop does not distinguish its rows.
     (generation.firstToken === null || generation.maxLength === null) &&
     generation.minNewTokens === 0 &&
     generation.minLength === 0 &&
@@ -161,7 +169,7 @@ function valuesOf(fields: Fields): Map<string, unknown> {
   return new Map(fields.names.map((name) => [name, fields.raw(name)]));
 }
 
-/** The generation options among the fields of a `config.json`; null there means "not set". */
+/** The generation options among the fields of a `config.json`. Null there means "not set". */
 function fromModelConfig(model: Fields, defaults: Readonly<Record<string, number>>): Map<string, unknown> {
   const values = new Map<string, unknown>(Object.entries(defaults));
   for (const name of model.names) {
@@ -170,13 +178,13 @@ function fromModelConfig(model: Fields, defaults: Readonly<Record<string, number
   return values;
 }
 
-/** A limit given by the caller replaces the checkpoint's, under whichever name that has one. */
+/** A limit from the caller replaces the checkpoint's limit, under either name. */
 function longest(options: Options, { positions }: GenerationLimits, decoderOnly: boolean) {
   const total = options.integerOrNull('max_length', 1);
   const totalWins = options.isOverridden('max_length') && !options.isOverridden('max_new_tokens');
   const fresh = totalWins ? null : options.integerOrNull('max_new_tokens', 1);
   const isDefault = !totalWins && (total ?? DEFAULT_MAX_LENGTH) === DEFAULT_MAX_LENGTH;
-  // The last token that is generated is never fed: prompt and output may be one longer than there are positions.
+  // The last generated token is never an input. So prompt and output together may be one token longer than the positions.
   const window = positions + 1;
   let maxLength = window;
   let maxNewTokens: number;

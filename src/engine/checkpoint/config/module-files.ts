@@ -2,11 +2,11 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isThere, readCheckpointText } from '../checkpoint-file.ts';
 
-/** Modules of sentence-transformers: how the embedding of a text is made from those of its tokens. */
+/** Modules of sentence-transformers: they turn the embeddings of tokens into the embedding of a text. */
 const MODULE = /^\d_(Pooling|Dense|Normalize)$/;
 const FILES = ['config.json', 'model.safetensors', 'pytorch_model.bin'] as const;
 const LIST = 'modules.json';
-/** Has the length at which texts are cut. */
+/** Holds the length at which texts are cut. */
 const SETTINGS = 'sentence_bert_config.json';
 
 /** A file of a module, as a path with `/` within its checkpoint. */
@@ -20,8 +20,8 @@ export function isModuleFile(path: string): boolean {
 }
 
 /**
- * The files of a folder that say how embeddings of texts are made, in a fixed order; most checkpoints have none. What
- * `modules.json` names counts under any name.
+ * Files of a folder that define how it embeds texts, in a fixed order; most checkpoints have none. Modules that
+ * `modules.json` names count under any name.
  */
 export function moduleFileNames(folder: string): readonly string[] {
   const modules = new Set(readdirSync(folder).filter((name) => MODULE.test(name)));

@@ -1,9 +1,9 @@
 import { CheckpointError, UsageError } from '../../../contract/errors.ts';
 import type { GenerationOverrides } from '../../../contract/generation.ts';
 
-/** Generation options of a checkpoint under those of the caller. Null counts as not set. Complaints name the option. */
+/** Generation options of a checkpoint, overridden by those of the caller. Null counts as not set. Errors name the option. */
 export interface Options {
-  /** Names that either side sets. */
+  /** Names that the checkpoint or the caller sets. */
   readonly names: readonly string[];
   isOverridden(name: string): boolean;
   raw(name: string): unknown;
@@ -16,7 +16,7 @@ export interface Options {
   /** One id or a list of them. */
   tokens(name: string): readonly number[];
   tokenLists(name: string): readonly (readonly number[])[];
-  /** A UsageError if the caller gave one of these options, else a CheckpointError that names the file. */
+  /** Makes a UsageError if the caller gave one of these options, else a CheckpointError that names the file. */
   error(names: string | readonly string[], message: string): CheckpointError | UsageError;
 }
 
@@ -26,7 +26,7 @@ export interface Bounds {
   readonly most?: number;
 }
 
-/** Time and memory are in proportion to these: a checkpoint must not ask for any amount of them. */
+/** Time and memory are proportional to these options, so a checkpoint must not set them without limit. */
 const MOST: Readonly<Record<string, number>> = {
   max_length: 100_000,
   max_new_tokens: 100_000,
@@ -35,8 +35,8 @@ const MOST: Readonly<Record<string, number>> = {
 };
 
 /**
- * @param file where the checkpoint's options stand
- * @param vocabulary number of token ids there are
+ * @param file file of the checkpoint's options
+ * @param vocabulary number of token ids
  */
 export function createOptions(
   file: string,

@@ -4,7 +4,7 @@ import { isThere, readCheckpointJson } from '../checkpoint-file.ts';
 import { readFields } from './fields.ts';
 import { isModuleFile } from './module-files.ts';
 
-/** How a checkpoint of sentence-transformers makes one vector of a text, from `modules.json` and what it names. */
+/** How a checkpoint of sentence-transformers makes one vector per text, from `modules.json` and the files that it names. */
 export interface PoolingConfig {
   readonly of: 'mean' | 'first';
   /** Folder of a dense layer, and its shape; null for none. */
@@ -18,7 +18,7 @@ export interface PoolingConfig {
   readonly maxTokens: number | null;
 }
 
-/** Without these files: the mean over the tokens. */
+/** Reads the pooling. Without these files it is the mean over the tokens. */
 export function readPooling(folder: string): PoolingConfig {
   let of: PoolingConfig['of'] = 'mean';
   let dense: PoolingConfig['dense'] = null;
@@ -43,7 +43,7 @@ function readModules(folder: string): { type: string; path: string }[] {
   const list = readCheckpointJson(file);
   if (!Array.isArray(list)) throw new CheckpointError(`${file} is not a list of modules`);
   return list.map((entry: { type?: unknown; path?: unknown } | null) => {
-    // The transformer lies in the folder itself, the others where the digest of the checkpoint looks for them.
+    // The transformer is in the folder itself. The other modules are at the paths that the digest of the checkpoint covers.
     const known = (value: string) => value === '' || isModuleFile(`${value}/config.json`);
     const path = typeof entry?.path === 'string' && known(entry.path) ? entry.path : null;
     if (typeof entry?.type !== 'string' || path === null)

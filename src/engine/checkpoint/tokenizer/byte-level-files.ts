@@ -15,12 +15,12 @@ const ROBERTA = {
 const END = '<|endoftext|>';
 const GPT2 = { bos_token: END, eos_token: END, unk_token: END };
 
-/** Byte-level BPE from `vocab.json` and `merges.txt`, as BART and RoBERTa (with `<s>` and `</s>`) or GPT-2 (alone) use it. */
+/** Byte-level BPE from `vocab.json` and `merges.txt`. BART and RoBERTa add `<s>` and `</s>`, GPT-2 adds nothing. */
 export function readByteLevel(folder: string, family: 'roberta' | 'gpt2') {
   const file = join(folder, 'vocab.json');
   const fields = readFields(file);
   const vocab = new Map(fields.names.map((token) => [token, fields.integer(token)]));
-  // The first line is a version, whatever it says; the last one is empty.
+  // The first line is a version comment, the last one is empty.
   const lines = readCheckpointText(join(folder, 'merges.txt')).split(/\r?\n/).slice(1, -1);
   const merges = lines.map((line) => line.split(/\s+/)).filter((pair) => pair.length === 2);
   const settings =

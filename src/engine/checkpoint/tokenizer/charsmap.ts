@@ -1,20 +1,20 @@
 import { CheckpointError } from '../../../contract/errors.ts';
 import { graphemesOf } from '../../../contract/graphemes.ts';
 
-/** Graphemes of so many bytes of UTF-8 or more are looked up character by character only. */
+/** Graphemes with at least this many bytes of UTF-8 are looked up character by character only. */
 const LONG_GRAPHEME = 6;
-/** The longest of NFKC takes 33. */
+/** The longest entry of NFKC takes 33 bytes. */
 const LONGEST_REPLACEMENT = 200;
 
 /**
- * The normalizer that SentencePiece compiles into a model ("precompiled charsmap"): a table of strings and what they
- * become, in most models NFKC with the spaces of all scripts made plain. It is applied as transformers' fast tokenizers
- * do: to each grapheme, by the shortest entry that it begins with, else to each of its characters.
+ * The normalizer that SentencePiece compiles into a model ("precompiled charsmap"): a table of strings and their
+ * replacements. In most models it is NFKC, with the spaces of all scripts made plain. It is applied as in transformers' fast
+ * tokenizers: to each grapheme, by the shortest entry that the grapheme starts with, else to each of its characters.
  *
- * The bytes: length of a trie in bytes (uint32), the trie as a double array (darts-clone), then the replacements, each
- * ended by a zero byte. All numbers are little-endian.
+ * The bytes: length of a trie in bytes (uint32), the trie as a double array (darts-clone), then the replacements, each ended
+ * by a zero byte. All numbers are little-endian.
  *
- * @throws CheckpointError if the bytes are no such table
+ * @throws CheckpointError if the bytes are not such a table
  */
 export function createCharsmap(file: string, bytes: Uint8Array): (text: string) => string {
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -28,7 +28,7 @@ export function createCharsmap(file: string, bytes: Uint8Array): (text: string) 
   const decoder = new TextDecoder();
   const known = new Map<string, string | null>();
 
-  /** Replacement of the shortest entry that the bytes begin with, or null. */
+  /** Replacement of the shortest entry that the bytes start with, or null. */
   function lookup(key: Uint8Array): string | null {
     let node = 0;
     let unit = units[0] ?? 0;
@@ -37,7 +37,7 @@ export function createCharsmap(file: string, bytes: Uint8Array): (text: string) 
       if (byte === 0) return null;
       node ^= byte;
       unit = units[node] ?? 0;
-      // The label of a unit is its lowest byte; of a leaf also the highest bit is set.
+      // The label of a unit is its lowest byte. In a leaf the highest bit is set, too.
       if ((unit & 0x8000_00ff) >>> 0 !== byte) return null;
       node ^= offsetOf(unit);
       if ((unit >>> 8) & 1) {
@@ -57,7 +57,7 @@ export function createCharsmap(file: string, bytes: Uint8Array): (text: string) 
     const before = known.get(part);
     if (before !== undefined) return before;
     const found = lookup(encoder.encode(part));
-    // Texts hold few different graphemes, but nothing bounds them.
+    // Texts contain few different graphemes, but their number has no limit.
     if (known.size > 50_000) known.clear();
     known.set(part, found);
     return found;
@@ -80,7 +80,7 @@ export function createCharsmap(file: string, bytes: Uint8Array): (text: string) 
   };
 }
 
-/** How far a node's children lie, of a darts-clone unit. */
+/** Offset of a node's children, from a darts-clone unit. */
 function offsetOf(unit: number): number {
   return (unit >>> 10) << ((unit & 0x200) >>> 6);
 }

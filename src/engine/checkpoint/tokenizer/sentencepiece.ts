@@ -1,7 +1,7 @@
 import { CheckpointError } from '../../../contract/errors.ts';
 import { readCheckpointFile } from '../checkpoint-file.ts';
 
-/** What a piece is (sentencepiece_model.proto, SentencePiece.Type). */
+/** Types of pieces (sentencepiece_model.proto, SentencePiece.Type). */
 export const PIECE_TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4 } as const;
 
 export interface Piece {
@@ -16,7 +16,7 @@ export interface SentencePieceModel {
   /** 1: unigram, 2: BPE. */
   readonly modelType: number;
   readonly unknownId: number;
-  /** Table of the normalizer (see charsmap.ts); null if the text is taken as it is. */
+  /** Table of the normalizer (see charsmap.ts); null if the model does not normalize. */
   readonly charsmap: Uint8Array | null;
 }
 
@@ -27,9 +27,9 @@ interface Field {
 }
 
 /**
- * Reads a SentencePiece model: a `ModelProto` in protocol buffers' wire format. Fields that are not of interest are
- * passed over.
- * @throws CheckpointError if it is not one
+ * Reads a SentencePiece model: a `ModelProto` in the wire format of protocol buffers. It skips fields that are not needed.
+ *
+ * @throws CheckpointError if it is not such a model
  */
 export function readSentencePiece(file: string): SentencePieceModel {
   const bytes = readCheckpointFile(file);

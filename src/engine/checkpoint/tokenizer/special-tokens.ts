@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isThere } from '../checkpoint-file.ts';
 import { createFields, type Fields, readFields } from '../config/fields.ts';
 
-/** A token that is found in a text before anything else is done with it, as `added_tokens` of tokenizer.json has them. */
+/** A token that is found in a text before any other step, like `added_tokens` of tokenizer.json. */
 export interface AddedToken {
   readonly id: number;
   readonly content: string;
@@ -13,13 +13,13 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
-/** The settings of a tokenizer beside its vocabulary, in the files of any version of transformers. */
+/** Settings of a tokenizer besides its vocabulary, from the files of any version of transformers. */
 export interface TokenizerSettings {
-  /** `tokenizer_config.json`; without fields where there is none. */
+  /** `tokenizer_config.json`; without fields if there is no such file. */
   readonly config: Fields;
-  /** Special tokens by role (`bos_token`, …), the family's defaults included. */
+  /** Special tokens by role (`bos_token`, …), including the family's defaults. */
   readonly special: ReadonlyMap<string, string>;
-  /** Every added token, by id; those without an id of their own are looked up in the vocabulary. */
+  /** All added tokens, by id. Tokens without an id of their own are looked up in the vocabulary. */
   added(idOf: (token: string) => number | undefined): AddedToken[];
 }
 
@@ -31,7 +31,7 @@ export function readTokenizerConfig(folder: string): Fields {
 
 /**
  * @param defaults special tokens of the family
- * @param lstrip tokens that take the spaces before them
+ * @param lstrip tokens that absorb the spaces before them
  */
 export function readTokenizerSettings(
   folder: string,
@@ -91,7 +91,7 @@ function readIfThere(file: string): Fields {
   return isThere(file) ? readFields(file) : createFields(file, new Map());
 }
 
-/** A token is written as its text or as an object with its behaviour. */
+/** A token is a string or an object with its behaviour. */
 function readToken(value: unknown): (Partial<AddedToken> & { readonly content: string }) | null {
   if (typeof value === 'string') return { content: value };
   if (typeof value !== 'object' || value === null || !('content' in value)) return null;

@@ -1,19 +1,19 @@
 import { CheckpointError } from '../../../contract/errors.ts';
 
-/** What a text becomes on its way to tokens, and back: NFKC makes 18 characters of one at most, and nothing useful more than that. */
+/** Limit of growth from a text to its tokens and back. NFKC makes at most 18 characters of one; no useful step makes more. */
 const MOST_GROWTH = 32;
 const MOST_CONTENT = 32;
-/** Of normalizers, pre-tokenizers, post-processors and decoders together; the longest chain that is known to us has 12. */
+/** Limit for normalizers, pre-tokenizers, post-processors and decoders together. The longest chain that we know has 12. */
 const MOST_STEPS = 100;
 const MOST_PATTERN = 2_000;
 const MOST_ADDED = 100_000;
 const MOST_SPECIAL = 20_000;
-/** Words that WordPiece takes apart; its time is the square of this. */
+/** Limit of a word for WordPiece, whose time grows with the square of the length. */
 const MOST_WORD = 1_000;
 
-/** One atom that is repeated or not: its time is that of the text. */
+/** One atom, repeated or not. Its time is proportional to the text. */
 const ONE_ATOM = /^(?:\[[^\]\\]*\]|\\?[^()|[\]{}*+?])(?:[+*]|\{\d+(?:,\d*)?\})?$/u;
-/** Published patterns that were looked at. The first one is GPT-2's. */
+/** Published patterns that we have examined. The first one is GPT-2's. */
 const KNOWN: ReadonlySet<string> = new Set([
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
 ]);
@@ -21,9 +21,9 @@ const KNOWN: ReadonlySet<string> = new Set([
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Checks that a tokenizer does not multiply what it is given, by what `tokenizer.json` says of it.
+ * Checks, from `tokenizer.json`, that a tokenizer does not multiply its input.
  *
- * @returns its regular expressions that may take more time than in proportion to the text; their work needs a limit
+ * @returns regular expressions that may take more than linear time; work with them needs a time limit
  * @throws CheckpointError
  */
 export function checkTokenizer(file: string, tokenizer: Json, settings: Json): readonly string[] {
@@ -86,7 +86,7 @@ function atMost(list: unknown, most: number, what: string, wrong: (what: string)
   }
 }
 
-/** Special tokens of a template are names in it, and have their bound in the vocabulary. */
+/** Special tokens in a template are names. Their length is bounded in the vocabulary. */
 function walkTemplates(value: unknown, walk: (value: unknown) => void): void {
   const { type, processors } = object(value);
   if (type === 'TemplateProcessing') walk({ type, ...pick(object(value)) });
@@ -100,7 +100,7 @@ function pick({ single, pair }: Json): Json {
   return { single, pair };
 }
 
-/** Text once, and a few tokens around it. */
+/** The text once, and a few tokens around it. */
 function checkTemplate({ single }: Json, wrong: (what: string) => CheckpointError): void {
   const parts = Array.isArray(single) ? single : [];
   const texts = parts.filter((part) => 'Sequence' in object(part)).length;
@@ -115,7 +115,7 @@ function countOf(value: unknown, type: string): number {
   return Object.values(value).reduce<number>((sum, part) => sum + countOf(part, type), own);
 }
 
-/** Parts of the library's tokenizer that turn strings into strings. */
+/** Parts of the library's tokenizer that map strings to strings. */
 export interface Normalizing {
   readonly normalizers?: readonly (Normalizing | null)[];
   normalize(text: string): string;
@@ -126,7 +126,7 @@ export interface Decoding {
   decode_chain(tokens: string[]): string[];
 }
 
-/** Bounds what the normalizers make of a text, all of them together. */
+/** Bounds the output of all normalizers together. */
 export function boundNormalizer(file: string, root: Normalizing | null): void {
   let most = 0;
   const bound = (step: Normalizing): void => {

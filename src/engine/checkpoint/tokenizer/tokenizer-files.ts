@@ -7,31 +7,32 @@ import { readTokenizerConfig } from './special-tokens.ts';
 import { readUnigram } from './unigram-files.ts';
 import { readWordPiece } from './word-piece-files.ts';
 
-/** A tokenizer as `tokenizer.json` has it, whatever files it came from. */
+/** A tokenizer in the structure of `tokenizer.json`, from whichever files it was read. */
 export interface TokenizerFiles {
-  /** The file to name in a complaint. */
+  /** File that error messages name. */
   readonly file: string;
   /** The structure of tokenizer.json. */
   readonly tokenizer: Readonly<Record<string, unknown>>;
-  /** `tokenizer_config.json`; without fields where there is none. */
+  /** `tokenizer_config.json`; without fields if there is no such file. */
   readonly config: Fields;
-  /** Special tokens by role that are not in `config`. */
+  /** Special tokens by role that `config` does not have. */
   readonly special: ReadonlyMap<string, string>;
 }
 
 const CURRENT = 'tokenizer.json';
 
-/** Files of a vocabulary before there was tokenizer.json, and what they were read as. */
+/** Vocabulary files from before tokenizer.json, with the kind of each. */
 const OLDER = [
   { files: ['spiece.model'], read: (folder: string) => readUnigram(folder) },
   { files: ['vocab.txt'], read: (folder: string) => readWordPiece(folder) },
   { files: ['vocab.json', 'merges.txt'], read: readBpe },
 ] as const;
-/** They say more about an older vocabulary; tokenizer.json holds all of it. */
+/** Further settings of an older vocabulary. tokenizer.json contains all of them. */
 const OLDER_SETTINGS = ['special_tokens_map.json', 'added_tokens.json'] as const;
 
 /**
- * Names of the files that make the tokenizer of a folder, in a fixed order: what `readTokenizerFiles` reads.
+ * Names of the tokenizer files of a folder, in a fixed order: the files that `readTokenizerFiles` reads.
+ *
  * @throws CheckpointError if there are none
  */
 export function tokenizerFileNames(folder: string): readonly string[] {
@@ -42,8 +43,9 @@ export function tokenizerFileNames(folder: string): readonly string[] {
 }
 
 /**
- * Reads the tokenizer of a folder: `tokenizer.json`, or what transformers would build from the files of an older
- * checkpoint: `spiece.model` (T5), `vocab.txt` (BERT), `vocab.json` with `merges.txt` (BART, RoBERTa, GPT-2).
+ * Reads the tokenizer of a folder: `tokenizer.json`, or what transformers would build from the files of an older checkpoint:
+ * `spiece.model` (T5), `vocab.txt` (BERT), `vocab.json` with `merges.txt` (BART, RoBERTa, GPT-2).
+ *
  * @throws CheckpointError with file and reason
  */
 export function readTokenizerFiles(folder: string): TokenizerFiles {
@@ -66,7 +68,7 @@ function olderForm(folder: string): (typeof OLDER)[number] {
   );
 }
 
-/** Byte-level BPE has two forms, which its files do not tell apart: the model type does. */
+/** Byte-level BPE has two forms. Its files do not tell which one; the model type does. */
 function readBpe(folder: string) {
   const fields = readFields(join(folder, 'config.json'));
   const type = fields.string('model_type');

@@ -7,22 +7,22 @@ import { boundDecoder, boundNormalizer, checkTokenizer, type Decoding } from './
 import { readTokenizerFiles, type TokenizerFiles } from './tokenizer-files.ts';
 
 export interface Tokenizer {
-  /** Longest input that the tokenizer's own configuration allows, special tokens included; null if it sets none. */
+  /** Longest input that the tokenizer's own config allows, special tokens included; null if it sets no limit. */
   readonly maxTokens: number | null;
-  /** Token ids with special tokens. Longer texts lose their end, as in transformers: the closing token stays. */
+  /** Token ids with special tokens. The end of a longer text is cut off, as in transformers; the closing token stays. */
   encode(text: string, maxTokens: number): number[];
-  /** Number of tokens before any truncation, special tokens included. */
+  /** Number of tokens before truncation, special tokens included. */
   count(text: string): number;
   /** The text of generated ids, without special tokens. */
   decode(ids: readonly number[]): string;
 }
 
-/** transformers writes this, or more, for "no limit". */
+/** transformers writes this number, or a larger one, for "no limit". */
 const NO_LIMIT = 1e15;
 
 /**
- * Loads `tokenizer.json`, or the files that older checkpoints have instead, and `tokenizer_config.json` where there is
- * one; ids are those of transformers' fast tokenizers.
+ * Loads `tokenizer.json`, or the files that older checkpoints have instead, and `tokenizer_config.json` if there is one. Ids
+ * are those of transformers' fast tokenizers.
  *
  * @param vocabulary rows of the model's embedding table: a tokenizer with more tokens belongs to another model
  */
@@ -49,7 +49,7 @@ export function loadTokenizer(folder: string, vocabulary: number): Tokenizer {
       return [...ids.slice(0, Math.max(before, maxTokens - after)), ...closing];
     },
     count: (text) => tokenizer.encode(text).ids.length,
-    // Without `clean_up_tokenization_spaces`, which would close up "you , please" to "you, please".
+    // Without `clean_up_tokenization_spaces`, which would turn "you , please" into "you, please".
     decode: (ids) =>
       ids.length === 0
         ? ''
@@ -59,13 +59,14 @@ export function loadTokenizer(folder: string, vocabulary: number): Tokenizer {
 
 /** The largest vocabularies take a second or two. */
 const LOAD_MS = 60_000;
-/** For a text, and for each of its characters: a hundred times what a published tokenizer takes. */
+/** Per text, and per character of a text: a hundred times the time of a published tokenizer. */
 const TEXT_MS = 2_000;
 const CHARACTER_MS = 0.02;
 
 /**
- * The library's tokenizer, put right, and bounded: what a checkpoint says of it is not trusted to come to an end.
- * @throws CheckpointError, also from its methods, where a text takes too long or grows too much
+ * The library's tokenizer with corrections and a time limit, since a checkpoint's settings could make it run for ever.
+ *
+ * @throws CheckpointError, also from its methods, if a text takes too long or grows too much
  */
 export function parseTokenizer({ file, tokenizer, config, special }: TokenizerFiles): HuggingFaceTokenizer {
   const settings = Object.fromEntries([...special, ...config.names.map((name) => [name, config.raw(name)] as const)]);
@@ -92,7 +93,7 @@ function load(
   correct(file, parsed.normalizer);
   boundNormalizer(file, parsed.normalizer);
   boundDecoder(file, parsed.decoder as unknown as Decoding | null);
-  // A time limit costs as much as many a short text does: those that need none have none.
+  // A time limit costs as much as many short texts do, so it is set only where it is needed.
   if (slow.length === 0) return parsed;
   const methods: Methods = parsed;
   const encode = methods.encode.bind(parsed);
@@ -106,7 +107,7 @@ function load(
   return parsed;
 }
 
-/** What is used of the library's tokenizer, without its overloads. */
+/** The methods of the library's tokenizer that we use, without overloads. */
 interface Methods {
   encode(text: string, options?: object): unknown;
   decode(ids: number[], options?: object): string;
@@ -120,7 +121,7 @@ function late(file: string, slow: readonly string[], limitMs: number): Checkpoin
   );
 }
 
-/** A normalizer of the library: a sequence of others, one with the table of a SentencePiece model, or another one. */
+/** A normalizer of the library: a sequence, one with the table of a SentencePiece model, or another one. */
 interface Normalizer {
   readonly config: { readonly type?: string; readonly strip_left?: boolean; readonly strip_right?: boolean };
   readonly normalizers?: readonly (Normalizer | null)[];
@@ -129,8 +130,8 @@ interface Normalizer {
 }
 
 /**
- * Puts right what the library only comes near to: it replaces the table of a SentencePiece model by NFKC and a list of
- * its own, and strips what JavaScript calls white space (U+FEFF is, U+0085 is not) instead of what Unicode does.
+ * Corrects two approximations of the library: it replaces the table of a SentencePiece model by NFKC and a list of its own.
+ * And it strips what JavaScript calls white space (with U+FEFF, without U+0085) instead of Unicode's white space.
  */
 function correct(file: string, normalizer: Normalizer | null): void {
   if (normalizer === null) return;
@@ -144,7 +145,7 @@ function correct(file: string, normalizer: Normalizer | null): void {
   }
 }
 
-/** By hand: a pattern for the end of a text takes time in the square of a run of spaces. */
+/** Without a regular expression: a pattern for the end of a text takes quadratic time on a run of spaces. */
 function strip(text: string, left: boolean, right: boolean): string {
   let start = 0;
   let end = text.length;
@@ -162,7 +163,7 @@ function readLimit(config: Fields): number | null {
   return typeof value === 'number' && value < NO_LIMIT ? value : null;
 }
 
-/** How many special tokens the tokenizer puts before and after a text. */
+/** Number of special tokens that the tokenizer puts before and after a text. */
 function specialTokens(tokenizer: HuggingFaceTokenizer, file: string): { before: number; after: number } {
   const plain = tokenizer.encode('a', { add_special_tokens: false }).ids;
   const { ids } = tokenizer.encode('a');
@@ -173,16 +174,15 @@ function specialTokens(tokenizer: HuggingFaceTokenizer, file: string): { before:
   throw new CheckpointError(`${file}: the tokens of a text do not appear among those with special tokens`);
 }
 
-/** Where the script finds its work: what it calls is ended with it, a function that it only returned would not be. */
+/** Where the script finds its work. The time limit covers what the script calls, but not a function that it returns. */
 const SLOT = 'detoxq.work';
 const slots = globalThis as unknown as Record<symbol, (() => void) | undefined>;
 const script = new Script(`globalThis[Symbol.for('${SLOT}')]()`);
 
 /**
- * Does work that does not wait for anything, and ends it after a time, also in the middle of a regular expression. It
- * costs about 0.1 ms.
+ * Runs synchronous work and stops it after a time limit, even inside a regular expression. It costs about 0.1 ms.
  *
- * @param late makes the error for work that took longer
+ * @param late makes the error for work that exceeds the limit
  */
 export function withinTime<T>(limitMs: number, work: () => T, late: () => Error): T {
   const key = Symbol.for(SLOT);

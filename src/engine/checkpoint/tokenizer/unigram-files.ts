@@ -8,7 +8,10 @@ const T5 = { eos_token: '</s>', unk_token: '<unk>', pad_token: '<pad>' };
 const MOST_EXTRA = 10_000;
 const SPACE = '\u2581';
 
-/** A SentencePiece unigram model in `spiece.model`, as T5 uses it: with `<extra_id_N>` behind its pieces and `</s>` after a text. */
+/**
+ * A SentencePiece unigram model in `spiece.model`, as T5 uses it: `<extra_id_N>` follow its pieces, and `</s>` follows a
+ * text.
+ */
 export function readUnigram(folder: string) {
   const file = join(folder, 'spiece.model');
   const { pieces, modelType, unknownId, charsmap } = readSentencePiece(file);
@@ -21,7 +24,7 @@ export function readUnigram(folder: string) {
   if (extra < 0 || extra > MOST_EXTRA) {
     throw config.error(`extra_ids is ${extra}; 0 to ${MOST_EXTRA} can be read`);
   }
-  // The last one comes first, since the pieces were there before the ids were.
+  // In reverse order: the pieces existed before the ids did.
   const extras = Array.from({ length: extra }, (_, i) => `<extra_id_${extra - 1 - i}>`);
   const vocab: (readonly [string, number])[] = [
     ...pieces.map(({ text, score }) => [text, score] as const),
@@ -87,7 +90,7 @@ export function readUnigram(folder: string) {
   };
 }
 
-/** transformers takes the old behaviour where nothing is said: a space before what follows a special token, too. */
+/** Without a setting, transformers keeps the old behaviour: a space also before text that follows a special token. */
 function legacy(value: unknown): boolean {
   return value !== false;
 }

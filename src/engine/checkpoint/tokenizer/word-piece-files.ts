@@ -11,7 +11,7 @@ const BERT = {
   mask_token: '[MASK]',
 };
 
-/** WordPiece from `vocab.txt`, a token a line, as BERT uses it. Lower-cased unless `do_lower_case` says otherwise. */
+/** WordPiece from `vocab.txt`, one token per line, as BERT uses it. It lower-cases unless `do_lower_case` is false. */
 export function readWordPiece(folder: string) {
   const file = join(folder, 'vocab.txt');
   const lines = readCheckpointText(file).split(/\r\n?|\n/);

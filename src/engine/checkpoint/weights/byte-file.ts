@@ -6,19 +6,17 @@ import { openCheckpointFile } from '../checkpoint-file.ts';
 const READ_BYTES = 1 << 30;
 const LFS_POINTER = 'version https://git-lfs.github.com/spec/';
 
-/** A file that is read in places, never as a whole. */
+/** A file that is read at given positions, never as a whole. */
 export interface ByteFile {
   readonly path: string;
   /** In bytes, when it was opened. */
   readonly size: number;
-  /** `length` bytes from `position` on, in memory of their own. @throws CheckpointError if the file ends before */
+  /** Reads `length` bytes from `position` on, into new memory. @throws CheckpointError if the file ends before */
   read(position: number, length: number): Uint8Array<ArrayBuffer>;
   close(): void;
 }
 
-/**
- * @throws CheckpointError if the file cannot be opened, or is the pointer that Git leaves where LFS did not fetch a file
- */
+/** @throws CheckpointError if the file cannot be opened, or is the pointer that Git has where LFS did not fetch a file */
 export function openByteFile(path: string): ByteFile {
   const { descriptor, size } = openCheckpointFile(path);
   try {
@@ -49,7 +47,7 @@ function readAt(
   size: number,
 ): Uint8Array<ArrayBuffer> {
   const tooShort = () => new CheckpointError(`${path} ends too early: it is not a complete file of weights`);
-  // Asked before the memory is: a length may come from the file itself.
+  // Checked before memory is allocated: a length may come from the file itself.
   if (position + length > size) throw tooShort();
   const target = new Uint8Array(length);
   for (let done = 0; done < length; ) {

@@ -22,7 +22,7 @@ export function float16ToFloat32(bits: Uint16Array): Float32Array {
   return out;
 }
 
-/** Bit pattern of the nearest half below the smallest normal one, 2^-14: there they are multiples of 2^-24. */
+/** Bit pattern of the nearest half below the smallest normal one, 2^-14. Halves there are multiples of 2^-24. */
 function subnormal(magnitude: number): number {
   const steps = magnitude * 2 ** 24;
   const below = Math.floor(steps);
@@ -31,8 +31,8 @@ function subnormal(magnitude: number): number {
 }
 
 /**
- * Bit patterns of the nearest values in half precision; of two equally near ones that with an even fraction, as processors
- * do it. What is beyond 65,504 becomes infinite.
+ * Bit patterns of the nearest values in half precision. Ties go to the value with an even fraction, as in processors. Values
+ * beyond 65,504 become infinite.
  */
 export function float32ToFloat16(values: Float32Array): Uint16Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -1,11 +1,11 @@
 import { CheckpointError } from '../../../contract/errors.ts';
 
-/** A class or function that a pickle names, as `module.name`. It is a name and nothing else: nothing is looked up. */
+/** A class or function that a pickle names, as `module.name`. It stays a name: no code is looked up. */
 export interface Global {
   readonly global: string;
 }
 
-/** What the pickles of a state dict are made of. Tuples and lists are both arrays. `Made` comes from `PickleRules`. */
+/** Values in the pickles of a state dict. Tuples and lists are both arrays. `Made` comes from `PickleRules`. */
 export type PickleValue<Made> =
   | null
   | boolean
@@ -16,27 +16,27 @@ export type PickleValue<Made> =
   | PickleValue<Made>[]
   | Map<PickleValue<Made>, PickleValue<Made>>;
 
-/** What a pickle may do. Each throws for what it does not know. */
+/** What a pickle may do. Each rule throws for anything unknown. */
 export interface PickleRules<Made> {
-  /** Whether a pickle may name this at all. */
+  /** Whether a pickle may use this name. */
   readonly allowed: ReadonlySet<string>;
-  /** The result of a call (REDUCE). */
+  /** Result of a call (REDUCE). */
   call(global: string, args: readonly PickleValue<Made>[]): PickleValue<Made>;
-  /** What a persistent id stands for. */
+  /** Value of a persistent id. */
   persistent(id: PickleValue<Made>): PickleValue<Made>;
 }
 
 const MARK = Symbol('mark');
-/** A tensor takes about 25. An instruction of one byte can make an object of 200. */
+/** A tensor takes about 25 instructions. An instruction of one byte can make an object of 200 bytes. */
 const MAX_INSTRUCTIONS = 2_000_000;
 
 /**
- * Reads the protocol-2 pickles that `torch.save` writes for a state dict, with the opcodes that occur there and no
- * others (https://github.com/python/cpython/blob/main/Lib/pickletools.py). A pickle is a program for a stack machine;
- * this machine has no instruction that imports or runs anything: GLOBAL pushes a name from a short list, REDUCE calls
- * one of `rules`, BUILD may only hang metadata on a dictionary. Work and memory are linear in the bytes.
+ * Reads the protocol-2 pickles that `torch.save` writes for a state dict, with the opcodes that occur there and no others
+ * (https://github.com/python/cpython/blob/main/Lib/pickletools.py). A pickle is a program for a stack machine. This machine
+ * has no instruction that imports or runs code: GLOBAL pushes a name from a short list, REDUCE calls one of `rules`, BUILD
+ * may only attach metadata to a dictionary. Work and memory are linear in the bytes.
  *
- * @throws CheckpointError for everything else, with opcode and place
+ * @throws CheckpointError for everything else, with opcode and position
  */
 export function unpickle<Made extends object>(
   file: string,

@@ -19,8 +19,8 @@ interface Entry extends TensorInfo {
 
 /**
  * Opens a `.safetensors` file (https://github.com/huggingface/safetensors, "Format"): 8 bytes of header length, a JSON
- * header, the tensors. The whole header is checked before anything is read: types, shapes, offsets inside the file,
- * no overlap and no gap. F32, F16 and BF16 tensors can be read.
+ * header, the tensors. It checks the whole header before it reads any tensor: types, shapes, offsets inside the file, no
+ * overlap and no gap. F32, F16 and BF16 tensors can be read.
  */
 export function openSafetensors(path: string): Tensors {
   const file = openByteFile(path);

@@ -3,7 +3,7 @@ import type { ByteFile } from './byte-file.ts';
 
 /** An uncompressed member of an archive. */
 export interface StoredEntry {
-  /** Bytes from the beginning of the file. */
+  /** Bytes from the start of the file. */
   readonly position: number;
   readonly size: number;
 }
@@ -14,7 +14,7 @@ const LOCATOR_BYTES = 20;
 const END64_BYTES = 56;
 const CENTRAL_BYTES = 46;
 const LOCAL_BYTES = 30;
-/** A directory of the largest checkpoints, thousands of tensors with names of 100 bytes, takes less than 1 MB. */
+/** The directory of the largest checkpoints, with thousands of tensors and names of 100 bytes, takes less than 1 MB. */
 const MAX_DIRECTORY_BYTES = 64 << 20;
 const FULL32 = 0xffff_ffff;
 const FULL16 = 0xffff;
@@ -32,9 +32,9 @@ interface Member {
 }
 
 /**
- * The directory of a ZIP archive as `torch.save` writes it (PKWARE APPNOTE 6.3, with ZIP64): members are stored, not
- * compressed, so that a tensor can be read from its place. Everything is checked against the size of the file before
- * it is used: both headers of a member agree, members lie between the start and the directory, and none overlap.
+ * Reads the directory of a ZIP archive as `torch.save` writes it (PKWARE APPNOTE 6.3, with ZIP64). Its members are stored,
+ * not compressed, so a tensor can be read in place. Everything is checked against the size of the file before it is used:
+ * both headers of a member agree, members are between the start and the directory, and none overlap.
  */
 export function readStoredZip(file: ByteFile): ReadonlyMap<string, StoredEntry> {
   const wrong = (what: string) => new CheckpointError(`${file.path} is not an archive that torch.save wrote: ${what}`);
@@ -73,7 +73,7 @@ function findDirectory(file: ByteFile, wrong: Wrong): Directory {
   if (file.size < END_BYTES) throw wrong('it is too short');
   const length = Math.min(file.size, END_BYTES + MAX_COMMENT_BYTES);
   const tail = view(file.read(file.size - length, length));
-  // The last record whose comment ends with the file: what only looks like one may stand in a comment.
+  // The last record whose comment ends with the file. A comment may contain bytes that look like a record.
   let at = length - END_BYTES;
   while (
     at >= 0 &&
@@ -135,7 +135,7 @@ function readMembers(file: ByteFile, directory: Directory, wrong: Wrong): Member
   return members;
 }
 
-/** Size, compressed size and place of a member; what does not fit 32 bits stands in the ZIP64 extra field. */
+/** Size, compressed size and position of a member. Values beyond 32 bits are in the ZIP64 extra field. */
 function wideFields(
   data: DataView,
   at: number,
@@ -161,7 +161,7 @@ function wideFields(
   throw wrong('the ZIP64 field of a member is missing');
 }
 
-/** Nothing is ever unpacked, but a name that would leave its folder has no honest reason to be there. */
+/** Members are never unpacked to disk, but no valid archive has a name that leaves its folder. */
 function checkName(name: string, wrong: Wrong): void {
   const parts = name.split('/');
   if (/[\\\0:\ufffd]/.test(name) || parts.some((part) => part === '' || part === '.' || part === '..')) {

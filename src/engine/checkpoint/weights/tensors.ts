@@ -1,16 +1,16 @@
 import { CheckpointError } from '../../../contract/errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32 } from './float16.ts';
 
-/** What the header of a file of weights says of a tensor. */
+/** What the header of a weight file says about a tensor. */
 export interface TensorInfo {
-  /** In safetensors' words: `F32`, `F16`, `BF16`, `I64`, … */
+  /** As safetensors names it: `F32`, `F16`, `BF16`, `I64`, … */
   readonly dtype: string;
   readonly shape: readonly number[];
 }
 
-/** The tensors of a checkpoint, by name, whatever files they lie in. Opening reads headers only. */
+/** The tensors of a checkpoint, by name, from all of its weight files. Opening reads headers only. */
 export interface Tensors {
-  /** Every tensor there is. One that is stored under two names (a tied weight) stands here twice. */
+  /** All tensors. A tensor that is stored under two names (a tied weight) is listed twice. */
   readonly infos: ReadonlyMap<string, TensorInfo>;
   has(name: string): boolean;
   /** The tensor as fp32, row-major. Throws `CheckpointError` if it is absent or its shape is not `shape`. */
@@ -18,7 +18,7 @@ export interface Tensors {
   close(): void;
 }
 
-/** Finds the tensor to be read. @throws CheckpointError, naming it, if it is absent, of another shape or not of floats */
+/** Finds a tensor to read. @throws CheckpointError that names it, if it is absent, of another shape or not of floats */
 export function expectTensor<T extends TensorInfo>(
   file: string,
   infos: ReadonlyMap<string, T>,
@@ -38,7 +38,7 @@ export function expectTensor<T extends TensorInfo>(
   return info;
 }
 
-/** Little-endian numbers of a float dtype as fp32; without a copy where they are fp32 already. */
+/** Converts little-endian floats to fp32; fp32 needs no copy. */
 export function toFloat32(dtype: string, bytes: Uint8Array<ArrayBuffer>): Float32Array {
   if (dtype === 'F32') return new Float32Array(bytes.buffer);
   const halves = new Uint16Array(bytes.buffer);

@@ -4,7 +4,7 @@ import { isGlobal, type PickleValue, unpickle } from './pickle.ts';
 import { readStoredZip, type StoredEntry } from './stored-zip.ts';
 import { expectTensor, type TensorInfo, type Tensors, toFloat32 } from './tensors.ts';
 
-/** torch's storage classes: dtype as safetensors calls it, bytes an element. */
+/** torch's storage classes: the dtype in safetensors' words, and bytes per element. */
 const STORAGES: ReadonlyMap<string, { readonly dtype: string; readonly width: number }> = new Map([
   ['torch.FloatStorage', { dtype: 'F32', width: 4 }],
   ['torch.HalfStorage', { dtype: 'F16', width: 2 }],
@@ -22,7 +22,7 @@ const TENSOR = 'torch._utils._rebuild_tensor_v2';
 const PARAMETER = 'torch._utils._rebuild_parameter';
 const ALLOWED: ReadonlySet<string> = new Set([DICTIONARY, TENSOR, PARAMETER, ...STORAGES.keys()]);
 
-/** The pickle of a checkpoint with a thousand tensors takes 0.2 MB. */
+/** Limit of a pickle. That of a checkpoint with a thousand tensors takes 0.2 MB. */
 const MAX_PICKLE_BYTES = 16 << 20;
 
 interface Storage {
@@ -31,7 +31,7 @@ interface Storage {
   readonly width: number;
   /** Elements of `width` bytes. */
   readonly length: number;
-  /** Bytes from the beginning of the file. */
+  /** Bytes from the start of the file. */
   readonly position: number;
 }
 
@@ -46,10 +46,10 @@ interface Tensor extends TensorInfo {
 type Value = PickleValue<Storage | Tensor>;
 
 /**
- * Opens a `pytorch_model.bin`: a ZIP archive (torch 1.6 and later) with a pickled state dict and a member for each
- * storage. The pickle is read by a machine that cannot run code (`unpickle`), and every tensor is checked against its
- * storage, every storage against the file, before anything is read. Tied weights share a storage; a tensor whose
- * strides are not those of row-major order is brought into it as it is read.
+ * Opens a `pytorch_model.bin`: a ZIP archive (torch 1.6 and later) with a pickled state dict and one member per storage. The
+ * pickle is read by a machine that cannot run code (`unpickle`). Before any tensor is read, every tensor is checked against
+ * its storage, and every storage against the file. Tied weights share a storage. A tensor with other strides is converted to
+ * row-major order when it is read.
  */
 export function openTorchFile(path: string): Tensors {
   const file = openByteFile(path);
@@ -140,7 +140,7 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every(isSize);
 }
 
-/** `('storage', class, key, location, elements)`. The location, a device, is of no interest. */
+/** `('storage', class, key, location, elements)`. The location, a device, is not needed. */
 function makeStorage(
   id: Value,
   find: (key: string) => StoredEntry | undefined,
@@ -159,7 +159,7 @@ function makeStorage(
   return { made: 'storage', ...form, length, position: entry.position };
 }
 
-/** `(storage, offset, sizes, strides, …)`; what follows is about training. */
+/** `(storage, offset, sizes, strides, …)`; the rest is about training. */
 function makeTensor(args: readonly Value[], wrong: (what: string) => CheckpointError): Tensor {
   const [storage, offset, shape, strides] = args;
   const isStorage = typeof storage === 'object' && storage !== null && 'made' in storage && storage.made === 'storage';
@@ -168,7 +168,7 @@ function makeTensor(args: readonly Value[], wrong: (what: string) => CheckpointE
   }
   const elements = product(shape);
   const last = shape.reduce((sum, size, i) => sum + (size - 1) * (strides[i] ?? 0), offset);
-  // No more elements than its storage has: a stride of 0 would make a tensor of any size out of one number.
+  // At most as many elements as the storage has: a stride of 0 would make a tensor of any size out of one number.
   if (elements > 0 && (last >= storage.length || elements > storage.length)) {
     throw wrong(`a tensor [${shape.join(', ')}] in it reaches outside its storage of ${storage.length} elements`);
   }
@@ -196,7 +196,7 @@ function readTensor(file: ByteFile, { storage, offset, shape, strides }: Tensor)
   return contiguous ? values : gather(values, shape, strides, elements);
 }
 
-/** Row-major order out of any strides. */
+/** Row-major order from any strides. */
 function gather(
   values: Float32Array,
   shape: readonly number[],

@@ -6,7 +6,7 @@ import { openSafetensors } from './safetensors.ts';
 import type { Tensors } from './tensors.ts';
 import { openTorchFile } from './torch-file.ts';
 
-/** The forms of weights that Hugging Face publishes, the preferred one first. An index names the shards of a model. */
+/** The forms of weights that Hugging Face publishes, the preferred form first. An index names the shards of a model. */
 export const WEIGHT_FORMS = [
   { file: 'model.safetensors', index: false, open: openSafetensors },
   { file: 'model.safetensors.index.json', index: true, open: openSafetensors },
@@ -14,11 +14,12 @@ export const WEIGHT_FORMS = [
   { file: 'pytorch_model.bin.index.json', index: true, open: openTorchFile },
 ] as const;
 
-/** Weights that other frameworks read, to say what to do about them. */
+/** Weights for other frameworks. They are known so that the error can say what to do. */
 const FOREIGN = ['tf_model.h5', 'flax_model.msgpack', 'model.ckpt.index', 'rust_model.ot'] as const;
 
 /**
- * The files that hold the weights of a folder, index included, in a fixed order: what `openWeights` will read.
+ * Files that hold the weights of a folder, index included, in a fixed order: the files that `openWeights` reads.
+ *
  * @throws CheckpointError if there are none, or one is missing
  */
 export function weightFiles(folder: string): readonly string[] {
@@ -31,8 +32,8 @@ export function weightFiles(folder: string): readonly string[] {
 }
 
 /**
- * Opens the weights of a folder in whatever form it has them: `model.safetensors`, its sharded form,
- * `pytorch_model.bin`, its sharded form; the first of these that is there. Only headers are read.
+ * Opens the weights of a folder in the first of these forms that is there: `model.safetensors`, its sharded form,
+ * `pytorch_model.bin`, its sharded form. It reads headers only.
  *
  * @throws CheckpointError with file and reason
  */
@@ -63,7 +64,7 @@ function findForm(folder: string): (typeof WEIGHT_FORMS)[number] {
   );
 }
 
-/** Shard of each tensor. Names of shards are file names: they cannot point out of the folder. */
+/** Shard of each tensor. Names of shards are file names, so they cannot point out of the folder. */
 function readIndex(file: string): ReadonlyMap<string, string> {
   const fields = readFields(file);
   const map = fields.raw('weight_map');
@@ -114,7 +115,7 @@ function openShards(folder: string, index: string, open: (file: string) => Tenso
   }
 }
 
-/** `base_model` of the card, a line of the YAML at the head of README.md; null where it has none that is a name. */
+/** `base_model` of the model card, a line of the YAML at the head of README.md; null if the card has no such name. */
 function baseModel(folder: string): string | null {
   const card = join(folder, 'README.md');
   if (!isThere(card)) return null;
