@@ -4,14 +4,17 @@ import { readTokenizerFiles, type TokenizerFiles } from '../checkpoint/tokenizer
 export interface BadWords {
   /** `bad_words_ids`. */
   readonly ids: number[][];
-  /** Words that the tokenizer cannot write: it has no tokens, or only its unknown one, for a part of them. A ban would hit others. */
+  /**
+   * Words that the tokenizer cannot write: it has no token, or only its unknown one, for a part of them. A ban would hit
+   * other words.
+   */
   readonly unwritable: readonly string[];
 }
 
 /**
- * `bad_words_ids` for words that must never be produced: each as the checkpoint's tokenizer writes it after a space and
- * without one (`add_prefix_space`), as the documentation of transformers advises. A word counts as it is spelled: another
- * case or ending is another word.
+ * Makes `bad_words_ids` for words that must never be produced. Each word is given as the checkpoint's tokenizer writes it
+ * after a space and without one (`add_prefix_space`), as the documentation of transformers advises. The spelling must match:
+ * another case or ending is another word.
  */
 export function badWordIds(folder: string, words: readonly string[]): BadWords {
   const files = readTokenizerFiles(folder);
@@ -27,7 +30,8 @@ export function badWordIds(folder: string, words: readonly string[]): BadWords {
   const unwritable: string[] = [];
   for (const word of words) {
     const [after, alone] = [spaced?.(word), bare?.(word)];
-    // Tokenizers that split at spaces and write them only before words lose those of a phrase with the first one.
+    // Some tokenizers split at spaces and write them only before words. They lose the spaces of a phrase without its first
+    // one.
     const forms = alone?.text === after?.text ? [alone, after] : [after];
     const writable = forms.flatMap((form) =>
       form === undefined || form.ids.length === 0 || form.ids.some((id: number) => id === unknown) ? [] : [form.ids],
@@ -38,7 +42,7 @@ export function badWordIds(folder: string, words: readonly string[]): BadWords {
   return { ids: [...known.values()], unwritable };
 }
 
-/** Id of the token for what a tokenizer does not know; undefined where it knows every byte. */
+/** Id of the token for unknown text; undefined if the tokenizer knows every byte. */
 function unknownToken(files: TokenizerFiles): number | undefined {
   const model: unknown = files.tokenizer.model;
   if (typeof model !== 'object' || model === null) return undefined;
@@ -47,7 +51,7 @@ function unknownToken(files: TokenizerFiles): number | undefined {
   return typeof token === 'string' ? parseTokenizer(files).get_vocab(true).get(token) : undefined;
 }
 
-/** The same JSON with the choice in every part that has one: byte-level tokenizers and those of SentencePiece. */
+/** The same JSON with `add_prefix_space` set in every part that has it: byte-level tokenizers and those of SentencePiece. */
 function withSpace(tokenizer: Readonly<Record<string, unknown>>, space: boolean): Record<string, unknown> {
   const change = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(change);

@@ -21,9 +21,9 @@ export interface ClassifierOptions extends CheckpointReference, RunsOn, StaticSc
 }
 
 export interface Classification {
-  /** Raw outputs of the head, one a label. */
+  /** Raw outputs of the head, one per label. */
   readonly logits: readonly number[];
-  /** One a label: they sum to one, or, where labels do not exclude each other, each is for itself. */
+  /** One per label. They sum to one; independent labels have independent probabilities. */
   readonly probabilities: readonly number[];
   readonly inputTokens: number;
 }
@@ -38,17 +38,17 @@ export interface LoadedClassifier {
   readonly labels: readonly string[];
   readonly multiLabel: boolean;
   countTokens(text: string): number;
-  /** Token ids of what the model reads for a text, special tokens included. */
+  /** Token ids that the model reads for a text, special tokens included. */
   encode(text: string): readonly number[];
   /** One result per text, in order. It never depends on the other texts of the call. */
   classify(texts: readonly string[]): Promise<Classification[]>;
-  /** Frees the session. What is under way comes to its end first. */
+  /** Frees the session after running calls have ended. */
   close(): Promise<void>;
 }
 
 /**
- * Loads a checkpoint of any class with a classifier head: compiles it if the cache has no graph of it, and opens a session.
- * Texts longer than `maxInputTokens` lose their end, as in transformers.
+ * Loads a checkpoint of any class with a classifier head. It compiles the checkpoint if the cache has no graph of it, and
+ * opens a session. The end of texts longer than `maxInputTokens` is cut off, as in transformers.
  */
 export async function loadClassifier(options: ClassifierOptions): Promise<LoadedClassifier> {
   const { folder, cacheFolder, scales, onScale } = options;
@@ -100,8 +100,8 @@ export async function loadClassifier(options: ClassifierOptions): Promise<Loaded
 }
 
 /**
- * @param role what it is wanted as
- * @throws CheckpointError where the class has no classifier head, with the command that trains one
+ * @param role what the caller wants it as, for the error
+ * @throws CheckpointError if the class has no classifier head, with the command that trains one
  */
 export function readClassifier(folder: string, architecture: string, role: string): Classifier {
   const known = classOf(architecture);

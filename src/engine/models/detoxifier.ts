@@ -13,16 +13,16 @@ import { createSerialQueue } from './serial-queue.ts';
 
 export interface DetoxifierOptions extends CheckpointReference, RunsOn, StaticScales {
   /**
-   * Generation options under their Hugging Face names, which win over the checkpoint's, and `seed` (docs/generation.md).
-   * Plain greedy search, where they and the checkpoint ask for nothing else, is the fastest by far.
+   * Generation options under their Hugging Face names, which override the checkpoint's, and `seed` (docs/generation.md).
+   * Plain greedy search is the fastest by far; it is used if neither asks for another search.
    */
   readonly generation?: GenerationOverrides;
   /**
-   * Template with `{text}`, in which texts are put to the model: `paraphrase: {text}`. Default: the checkpoint's own
+   * Template with `{text}` around the text: `paraphrase: {text}`. Default: the checkpoint's own
    * (`task_specific_params.detoxification.prompt` in its config.json), or that of its alias, or the text alone.
    */
   readonly prompt?: string;
-  /** Gives `logprob` for plain greedy search too, which is then as slow as the others (default false). */
+  /** Returns `logprob` for plain greedy search, too, which makes it as slow as the other searches (default false). */
   readonly logprobs?: boolean;
   /** Tokens of a batch of the encoder (default: by the size of the model). Speed and memory only. */
   readonly maxBatchTokens?: number;
@@ -31,15 +31,15 @@ export interface DetoxifierOptions extends CheckpointReference, RunsOn, StaticSc
 }
 
 export interface LoadedDetoxifier extends Detoxifier {
-  /** Token ids of what the model reads for a text, special tokens included. */
+  /** Token ids that the model reads for a text, special tokens included. */
   encode(text: string): readonly number[];
-  /** Frees the sessions. Rewrites under way come to their end first. */
+  /** Frees the sessions after running rewrites have ended. */
   close(): Promise<void>;
 }
 
 /**
- * Loads a checkpoint of any class that generates: compiles it if the cache has no graphs of it, and opens its sessions.
- * Texts longer than `maxInputTokens` lose their end, as in transformers.
+ * Loads a checkpoint of any class that generates. It compiles the checkpoint if the cache has no graphs of it, and opens its
+ * sessions. The end of texts longer than `maxInputTokens` is cut off, as in transformers.
  */
 export async function loadDetoxifier(options: DetoxifierOptions): Promise<LoadedDetoxifier> {
   const generator = await loadGenerator({ ...options, generation: options.generation ?? {} });

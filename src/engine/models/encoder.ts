@@ -26,18 +26,18 @@ export interface LoadedEncoder {
   readonly identity: ModelIdentity;
   /** Folder of the compiled graphs. */
   readonly graphs: string;
-  /** Longest input in tokens, special tokens included. Of longer texts the end is left out. */
+  /** Longest input in tokens, special tokens included. The end of longer texts is cut off. */
   readonly maxInputTokens: number;
   countTokens(text: string): number;
-  /** One vector of unit length a text, in order. It never depends on the other texts of the call. */
+  /** One vector of unit length per text, in order. It never depends on the other texts of the call. */
   embed(texts: readonly string[]): Promise<Float32Array[]>;
-  /** Frees the session. What is under way comes to its end first. */
+  /** Frees the session after running calls have ended. */
   close(): Promise<void>;
 }
 
 /**
- * Loads a checkpoint of any encoder class for sentence embeddings, as sentence-transformers would: the mean over the
- * tokens, or what `modules.json` says. The product of two vectors is their cosine.
+ * Loads a checkpoint of any encoder class for sentence embeddings. As in sentence-transformers, an embedding is the mean over
+ * the tokens, or what `modules.json` says. The product of two vectors is their cosine.
  */
 export async function loadEncoder(options: EncoderOptions): Promise<LoadedEncoder> {
   const { folder, cacheFolder } = options;
@@ -106,6 +106,6 @@ function buildGraph(model: Encoder, source: Source, { of, dense }: PoolingConfig
 function toUnitLength(vector: Float32Array, folder: string): Float32Array {
   const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
   if (!Number.isFinite(length)) throw new CheckpointError(`${folder} gives embeddings that are not finite`);
-  // sentence-transformers too leaves a vector of zeros as it is.
+  // sentence-transformers, too, leaves a vector of zeros unchanged.
   return length === 0 ? vector.slice() : vector.map((value) => value / length);
 }

@@ -27,9 +27,9 @@ import type { StaticScales } from '../runtime/static-scales.ts';
 import { createPrompt, findTemplate, type Prompt } from './prompt.ts';
 
 export interface GeneratorOptions extends CheckpointReference, RunsOn, StaticScales {
-  /** Generation options under their Hugging Face names, which win over the checkpoint's. */
+  /** Generation options under their Hugging Face names. They override the checkpoint's options. */
   readonly generation: GenerationOverrides;
-  /** Template with `{text}`, in which texts are put to the model (default: the checkpoint's own, see `findTemplate`). */
+  /** Template with `{text}` around the text (default: the checkpoint's own, see `findTemplate`). */
   readonly prompt?: string;
   /** Tokens of a batch of the encoder (default: as tuned on this machine, else by the size of the model). Speed and memory only. */
   readonly maxBatchTokens?: number;
@@ -37,22 +37,22 @@ export interface GeneratorOptions extends CheckpointReference, RunsOn, StaticSca
   readonly maxRows?: number;
 }
 
-/** A checkpoint that generates, compiled; its sessions are opened when they are asked for. */
+/** A compiled checkpoint that generates. Its sessions open on first use. */
 export interface LoadedGenerator {
   readonly identity: ModelIdentity;
   /** Folder of the compiled graphs. */
   readonly graphs: string;
   readonly generation: Generation;
   readonly tokenizer: Tokenizer;
-  /** How texts become rows. */
+  /** Turns texts into rows. */
   readonly prompt: Prompt;
   readonly vocabulary: number;
   /** Longest input in tokens, special tokens included. */
   readonly maxInputTokens: number;
   readonly sizes: Sizes;
-  /** Greedy search with the loop inside the graph. `changes`: what a calibration tries. */
+  /** Greedy search with the loop inside the graph. `changes`: sizes that a calibration tries. */
   openGreedySearch(changes?: Partial<GreedyOptions>): Promise<(rows: readonly EncodedRow[]) => Promise<Generated[]>>;
-  /** Step by step, for every other search. */
+  /** Decoder for all other searches, step by step. */
   openDecoder(): Promise<Decoder>;
   /** Frees the sessions. */
   close(): Promise<void>;
@@ -144,6 +144,7 @@ export async function loadGenerator(options: GeneratorOptions): Promise<LoadedGe
 
 /**
  * Refuses options that a checkpoint cannot have, before anything is loaded.
+ *
  * @throws UsageError about the caller's options, CheckpointError about the checkpoint
  */
 export function checkGeneration(folder: string, architecture: string, overrides: GenerationOverrides): void {
@@ -165,12 +166,12 @@ function readModel(folder: string, architecture: string, overrides: GenerationOv
   };
 }
 
-/** What transformers begins with where there is no prompt: the start token. Without one, the end of an earlier text. */
+/** First token if there is no prompt: the start token, as in transformers; without one, the end token of an earlier text. */
 function beginning(config: Fields, generation: Generation): number {
   return config.integerOrNull('bos_token_id') ?? generation.endTokens[0] ?? generation.padToken;
 }
 
-/** Longest prompt that leaves room for the output; where `max_length` bounds both together, for one token of it. */
+/** Longest prompt that leaves room for the output. If `max_length` bounds both together, it leaves room for one token. */
 function room({ maxLength, maxNewTokens }: Generation): number {
   if (maxLength === null) return Number.POSITIVE_INFINITY;
   return maxLength - maxNewTokens > 1 ? maxLength - maxNewTokens : maxLength - 1;

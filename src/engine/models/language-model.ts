@@ -18,32 +18,35 @@ export interface LanguageModelOptions extends CheckpointReference, RunsOn {
 }
 
 export interface Likelihood {
-  /** Natural logarithm of the text's probability: the sum over its tokens, each after a start token and those before it. */
+  /**
+   * Natural logarithm of the text's probability: the sum over its tokens. Each follows a start token and the tokens before
+   * it.
+   */
   readonly logLikelihood: number;
-  /** Tokens that were counted. The perplexity is exp(-logLikelihood / tokens). */
+  /** Number of tokens in the sum. The perplexity is exp(-logLikelihood / tokens). */
   readonly tokens: number;
 }
 
 export interface LoadedLanguageModel {
   readonly identity: ModelIdentity;
-  /** Longest text in tokens. Of longer ones the end is left out. */
+  /** Longest text in tokens. The end of longer texts is cut off. */
   readonly maxInputTokens: number;
-  /** Number of tokens before any cut. */
+  /** Number of tokens before truncation. */
   countTokens(text: string): number;
-  /** The token ids that are read of a text, after the cut. */
+  /** Token ids that the model reads for a text, after truncation. */
   encode(text: string): number[];
   /** One result per text, in order. It never depends on the other texts of the call. */
   logLikelihood(texts: readonly string[]): Promise<Likelihood[]>;
-  /** Frees the session. What is under way comes to its end first. */
+  /** Frees the session after running calls have ended. */
   close(): Promise<void>;
 }
 
-/** Whether a folder holds a checkpoint that says how likely texts are. */
+/** Whether a folder holds a language model. */
 export function isLanguageModel(folder: string): boolean {
   return classOf(readArchitecture(folder))?.languageModel !== undefined;
 }
 
-/** Loads a checkpoint of a language model to ask how likely texts are. */
+/** Loads a language model, to compute the likelihood of texts. */
 export async function loadLanguageModel(options: LanguageModelOptions): Promise<LoadedLanguageModel> {
   const { folder, cacheFolder } = options;
   const identity = await identifyCheckpoint(options);
@@ -64,7 +67,7 @@ export async function loadLanguageModel(options: LanguageModelOptions): Promise<
   const maxBatchTokens = options.maxBatchTokens ?? tokensPerBatch(model.size);
   const serially = createSerialQueue();
 
-  /** What is read, and what is to be foretold: the same moved on by one. */
+  /** The inputs, and the tokens to predict: the same moved by one. */
   async function run(rows: readonly EncodedRow[], texts: readonly (readonly number[])[], results: Likelihood[]) {
     for (const batch of batchByLength(rows, maxBatchTokens)) {
       const next = batch.rows.map(({ index }) => ({ index, tokens: texts[index] ?? [] }));

@@ -5,7 +5,7 @@ import { loadClassifier } from './classifier.ts';
 import { loadEncoder } from './encoder.ts';
 import { loadGenerator } from './generator.ts';
 
-/** A checkpoint whose graphs are in the cache. */
+/** A checkpoint with its graphs in the cache. */
 export interface Prepared {
   readonly identity: ModelIdentity;
   /** Holds the graphs and their weights. */
@@ -13,7 +13,9 @@ export interface Prepared {
 }
 
 /**
- * Compiles a checkpoint of any class that the engine runs, as the first run with it would, or finds its graphs whole.
+ * Compiles a checkpoint of any class that the engine runs, as the first run with it would. If its graphs are in the cache and
+ * intact, it does nothing.
+ *
  * @throws CheckpointError
  */
 export async function prepareCheckpoint(reference: CheckpointReference): Promise<Prepared> {
@@ -22,7 +24,7 @@ export async function prepareCheckpoint(reference: CheckpointReference): Promise
   return { identity: loaded.identity, graphs: loaded.graphs };
 }
 
-/** As what it is used first: a class that generates has graphs for other uses, too, which are made when they are asked for. */
+/** Loads it for its first use. A class that generates has graphs for other uses, too; they are made on demand. */
 function load(reference: CheckpointReference): Promise<Prepared & { close(): Promise<void> }> {
   const architecture = readArchitecture(reference.folder);
   const known = classOf(architecture);

@@ -7,17 +7,17 @@ import type { Tokenizer } from '../checkpoint/tokenizer/tokenizer.ts';
 /** The template that adds nothing. */
 export const TEXT_ALONE = '{text}';
 
-/** How a text is put to a model. */
+/** How a text is given to a model. */
 export interface Prompt {
-  /** Token ids of the text in its template; of texts that are too long the end is left out, never part of the template. */
+  /** Token ids of the text in its template. If the text is too long, its end is cut off, never a part of the template. */
   encode(text: string, maxTokens: number): number[];
-  /** Number of tokens before any truncation, those of the template included. */
+  /** Number of tokens before truncation, including the template. */
   count(text: string): number;
 }
 
 /**
- * The template of a checkpoint: the caller's, or that of `task_specific_params.detoxification.prompt` in `config.json`, or
- * the one that is known for the alias; `{text}` alone if there is none.
+ * Finds the template of a checkpoint: the caller's, or `task_specific_params.detoxification.prompt` of `config.json`, or the
+ * one known for the alias, or `{text}` alone.
  */
 export function findTemplate(asked: string | undefined, config: Fields, name: string): string {
   if (asked !== undefined) {
@@ -46,7 +46,7 @@ function isTemplate(value: string): boolean {
   return value.split(TEXT_ALONE).length === 2;
 }
 
-/** @param emptyPrompt what a decoder-only model begins with where a prompt has no tokens; null for a model with an encoder */
+/** @param emptyPrompt first token of a decoder-only model if a prompt has no tokens; null for a model with an encoder */
 export function createPrompt(template: string, tokenizer: Tokenizer, emptyPrompt: number | null): Prompt {
   const [before = '', after = ''] = template.split(TEXT_ALONE);
   const fill = (text: string) => before + text + after;

@@ -6,15 +6,15 @@ import { readArchitecture } from '../checkpoint/identity.ts';
 import { type ClassifierOptions, type LoadedClassifier, loadClassifier, readClassifier } from './classifier.ts';
 
 export interface ScorerOptions extends ClassifierOptions {
-  /** Labels that mean toxic; one, for now. Default: see `findToxicLabel`. */
+  /** Labels that mean toxic; at present one. Default: see `findToxicLabel`. */
   readonly toxicLabels?: readonly string[] | undefined;
 }
 
 export interface LoadedScorer extends Scorer, Pick<LoadedClassifier, 'graphs' | 'close'> {}
 
 /**
- * Loads a classifier with a label for toxic texts: one of two labels, or one of several that do not exclude each other.
- * Texts longer than `maxInputTokens` lose their end, as in transformers.
+ * Loads a classifier with a label for toxic texts: one of two labels, or one of several independent labels. The end of texts
+ * longer than `maxInputTokens` is cut off, as in transformers.
  */
 export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> {
   const { folder } = options;
@@ -34,9 +34,9 @@ export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> 
 }
 
 /**
- * The label of a checkpoint that means toxic; see `findToxicLabel`.
+ * Finds the label of a checkpoint that means toxic; see `findToxicLabel`.
  *
- * @param asked its name, whatever the case; undefined: the one that is named so, or a guess
+ * @param asked its name, in any case; undefined: the label that is named toxic, or a guess
  * @throws UsageError, CheckpointError
  */
 export function toxicLabelOf(folder: string, asked?: string): ToxicLabel {

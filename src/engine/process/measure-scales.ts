@@ -6,15 +6,15 @@ import { loadDetoxifier } from '../models/detoxifier.ts';
 import { loadScorer } from '../models/scorer.ts';
 import { collectScales } from '../runtime/static-scales.ts';
 
-/** Nothing scores below it: every row is rewritten, and its rewrite scored. */
+/** Every score is above this threshold, so every row is rewritten and its rewrite is scored. */
 const REWRITE_ALL = 0;
 
 /**
- * Sends rows the whole way in int8, every one as if it were toxic, and keeps the largest value that came by at each place of a model.
- * It runs on the thread that it is called on.
+ * Measures activation scales. It processes rows in int8 as if all were toxic, and keeps the largest value at each place of a
+ * model. It runs on the thread of its caller.
  *
  * @param options of the run's engine processes; its precision, threshold and prefilter's threshold do not matter
- * @throws CheckpointError where a model cannot be loaded or fails
+ * @throws CheckpointError if a model cannot be loaded or fails
  */
 export async function measureScales(options: EngineOptions, rows: readonly SourceRow[]): Promise<ModelScales> {
   const { cacheFolder, generation, prompt } = options;

@@ -10,27 +10,30 @@ import { endWithSupervisor } from './end-with-supervisor.ts';
 import type { FromEngine, GroupRows, ToEngine } from './protocol.ts';
 
 /*
- * An engine process: one thread of inference, away from the queue's event loop, which a run of onnxruntime blocks.
+ * An engine process: one thread of inference. A call of onnxruntime blocks the event loop, and the queue needs its own.
  *
  *   starting ──ready──▶ idle ──group──▶ working ──group-done | group-failed──▶ idle
  *      └──refused──▶ exit        (any state) ──supervisor gone──▶ exit
  *
- * It holds no state about rows: whatever was in a group when it dies is the supervisor's to give to another.
+ * It holds no state about rows. If it dies, its supervisor gives the rows of its group to another process.
  */
 
-/** Verdicts are sent in messages of at most this many rows: one message a row would cost more than the text work. */
+/** A message holds at most this many verdicts. One message per row would cost more than the text work. */
 const VERDICTS_PER_MESSAGE = 256;
-/** Fewer where they come slowly: someone may look on. */
+/** If verdicts come slowly, a message is sent after this time, because a user may be watching. */
 const MESSAGE_EVERY_MS = 250;
-/** A row of a megabyte has tens of thousands of sentences: minutes without a verdict, and no hang. */
+/**
+ * Interval of `working` messages. A row of a megabyte has tens of thousands of sentences: it takes minutes without a verdict
+ * and does not hang.
+ */
 const ALIVE_EVERY_MS = 5_000;
 
 function send(message: FromEngine): void {
-  // The supervisor may be gone: then `disconnect` ends this process.
+  // The supervisor may be gone; `disconnect` then ends this process.
   process.send?.(message, undefined, {}, () => {});
 }
 
-/** Adds the time of a model's calls to a counter, without the model knowing. */
+/** Adds the time of a model's calls to a counter, outside the model. */
 function timed<T>(add: (ms: number) => void, call: () => Promise<T>): Promise<T> {
   const start = performance.now();
   return call().finally(() => add(performance.now() - start));
@@ -129,7 +132,7 @@ async function load(options: EngineOptions): Promise<Loaded> {
   };
 }
 
-/** Says now and then that graphs are run. A call that does not come back, and a loop that runs none, say nothing. */
+/** Reports at intervals that graphs run. A call that does not return, or a loop that runs no graph, reports nothing. */
 function tellProgress(): void {
   let toldMs = 0;
   ranGraph.subscribe(() => {

@@ -14,7 +14,7 @@ export interface Batch {
   readonly rows: readonly EncodedRow[];
 }
 
-/** A batch as a graph takes it. */
+/** A batch as input of a graph. */
 export interface InputBatch {
   readonly rows: readonly EncodedRow[];
   readonly inputs: Readonly<Record<string, Value>>;
@@ -48,8 +48,8 @@ export function batchInputs({ length, rows }: Batch) {
 }
 
 /**
- * Tokens of a batch: as many as keep the activations in the L2 cache. 256 is best for 768 features (126 rows/s
- * against 119 at 512 and 97 at 2048); small models take more, since a call has a fixed price.
+ * Tokens of a batch: as many as keep the activations in the L2 cache. 256 is best for 768 features (126 rows/s against 119 at
+ * 512 and 97 at 2048). Small models take more, because a call has a fixed cost.
  */
 export function tokensPerBatch(size: number): number {
   return Math.max(256, Math.round((256 * 768) / size));
@@ -61,12 +61,12 @@ export interface BatchSizes {
   readonly padToken: number;
   /** Longest input of the model, in tokens. */
   readonly window: number;
-  /** Tokens of a batch, padding included (default: what suits the device). */
+  /** Tokens of a batch, padding included (default: by device). */
   readonly maxBatchTokens?: number | undefined;
 }
 
 /*
- * Sizes for devices other than the CPU. They are the usual ones, and not measured here; bench/gpu.ts takes others for a
+ * Sizes for devices other than the CPU. They are the usual ones and were not measured here; bench/gpu.ts takes others for a
  * comparison.
  */
 
@@ -74,13 +74,13 @@ export interface BatchSizes {
 const DEVICE_TOKENS = 16_384;
 /** Rows of a batch: bounds the keys and values of a search, 18 KB per token and row for bart-base in fp16. */
 const DEVICE_ROWS = 256;
-/** Lengths are multiples of it, as matrix units like them. */
+/** Lengths are multiples of this, because matrix units prefer them. */
 const DEVICE_LENGTH_STEP = 8;
 
 /**
- * How rows are put into batches. On the CPU, the rows of a batch have one length, so that a row's bits depend on nothing
- * else. A device sums in another order for every shape anyway, and a call has a high fixed price there. So its batches are
- * full, of rows of about equal length, with padding at their ends.
+ * Puts rows into batches. On the CPU, all rows of a batch have the same length, so that the bits of a row depend on the row
+ * alone. A device sums in another order for every shape anyway, and its calls have a high fixed cost. So its batches are
+ * full, hold rows of about the same length, and are padded at their ends.
  */
 export function createBatcher(
   { device, portable }: { readonly device: Device; readonly portable: boolean },

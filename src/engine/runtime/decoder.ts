@@ -1,46 +1,48 @@
 import type { EncodedRow } from './batches.ts';
 
 /**
- * A generator's decoder, one step at a time: what a search (beams, sampling, processed scores) needs of an architecture,
- * and all that it may know of it. Greedy search without processors has a faster way, the loop inside the graph.
+ * A generator's decoder, one step at a time. It is all that a search (beams, sampling, processed scores) needs to know about
+ * an architecture. Greedy search without processors uses the loop inside the graph instead, which is faster.
  *
- * A hypothesis is a source row with the tokens chosen for it so far. None of the values below depends on which other
- * hypotheses are in the batch.
+ * A hypothesis is a source row with the tokens chosen for it so far. None of the values below depends on other hypotheses in
+ * the batch.
  */
 export interface Decoder {
   /**
-   * Reads the rows (encoder, or prefill of all prompt tokens but the last) and makes `copies` equal hypotheses of each:
-   * hypothesis `row * copies + copy`. Rows are read whole: truncation is the caller's.
+   * Reads the rows (with the encoder, or by prefill of all prompt tokens but the last) and makes `copies` equal hypotheses of
+   * each: hypothesis `row * copies + copy`. Rows are read whole; the caller truncates them.
    */
   open(rows: readonly EncodedRow[], copies: number): Promise<Decoding>;
 }
 
-/** Hypotheses on their way. */
+/** Hypotheses that are being decoded. */
 export interface Decoding {
   /**
-   * Feeds one token to each hypothesis and gives the scores of the next one.
+   * Feeds one token to each hypothesis and returns the scores of the next token.
    *
-   * @param order for each hypothesis from now on, which of those of the last step it continues; may be shorter, repeat and
-   *   leave out. Null keeps all in place.
+   * @param order for each new hypothesis, the hypothesis of the last step that it continues. It may be shorter, repeat some
+   *   and leave out others. Null keeps all in place.
    */
   step(request: StepRequest, order: readonly number[] | null): Promise<StepScores>;
 }
 
 export interface StepRequest {
-  /** Last token of each hypothesis, after `order`; at the first step the start token, or the prompt's last one. */
+  /**
+   * Last token of each hypothesis, after `order`. At the first step it is the start token, or the last token of the prompt.
+   */
   readonly tokens: readonly number[];
   /**
-   * For each hypothesis, tokens whose scores the search changes by itself (penalties, bans, ends): they are left out of
-   * `top` and come in `adjusted`. No token twice. Lists may differ in length and be empty.
+   * Tokens per hypothesis whose scores the search changes itself (penalties, bans, ends). They are left out of `top` and
+   * returned in `adjusted`. A list has no token twice; lists may differ in length and be empty.
    */
   readonly adjusted: readonly (readonly number[])[];
-  /** How many of the best tokens to give, at most the vocabulary less the longest list of `adjusted`. */
+  /** Number of best tokens to return: at most the vocabulary minus the longest list of `adjusted`. */
   readonly top: number;
 }
 
 /** Scores are raw logits: subtract `logSumExp` for the log-probability. */
 export interface StepScores {
-  /** [hypotheses × top], row-major; highest first, of equal ones the smaller token. */
+  /** [hypotheses × top], row-major, highest first. Of equal ones the smaller token comes first. */
   readonly topTokens: BigInt64Array;
   readonly topLogits: Float32Array;
   /** Logits of the tokens of `adjusted`, in their order. */

@@ -7,36 +7,36 @@ export interface TextEncoderOptions {
   readonly shape: DecoderShape;
   /** Tokens of a batch of the encoder. */
   readonly maxBatchTokens: number;
-  /** The last token of a row is not read here: the decoder begins with it. */
+  /** The last token of a row is not read here, because the decoder starts with it. */
   readonly decoderOnly: boolean;
   /**
-   * Reads all rows into the same memory: fresh memory costs a page fault for every 4 KiB. Then only the sources that were
-   * read last are valid.
+   * Reads all rows into the same memory, because new memory costs a page fault per 4 KiB. Only the texts that were read last
+   * are then valid.
    */
   readonly reuseMemory: boolean;
 }
 
-/** Texts that are being decoded: the keys and values that the decoder's layers read of them. */
+/** Texts that are being decoded: their keys and values, which the decoder's layers read. */
 export interface EncodedTexts {
-  /** In the order of the keys and values, which need not be that of the caller. */
+  /** In the order of the keys and values, which can differ from the caller's order. */
   readonly rows: readonly EncodedRow[];
-  /** Inputs of the decoder. `shared`: with a dimension for the hypotheses that share a text, as `searchStep` wants it. */
+  /** Inputs of the decoder. `shared`: with a dimension for hypotheses that share a text, as `searchStep` needs it. */
   inputs(shared: boolean): Record<string, Value>;
   /**
-   * Keeps the rows at the given places, in this order, without a copy of what stays in place: no row may move up, so
-   * `places[i] >= i`. The others' memory is written over.
+   * Keeps the rows at the given places, in this order. Rows that stay in place are not copied, so no row may move up:
+   * `places[i] >= i`. The memory of the other rows is overwritten.
    *
-   * @param narrowBelow gives up positions that no row needs any more if what is needed is at most this share of what is held
+   * @param narrowBelow removes positions that no row needs if the needed positions are at most this share of all
    */
   keep(places: readonly number[], narrowBelow: number): void;
 }
 
-/** The products of attention weights and values add their terms in groups of this many. */
+/** Products of attention weights and values add their terms in groups of this size. */
 const WIDTH_STEP = 4;
 
 /**
- * Positions that the keys and values of a source take, at least. The width of a batch is that of its longest source: a
- * multiple of the groups, so that masked positions add zeros in groups of their own and a row has the same bits in any batch
+ * Least number of positions for the keys and values of a text. A batch is as wide as its longest text. The width is a
+ * multiple of the groups, so that masked positions add zeros in groups of their own, and a row has the same bits in any batch
  * (docs/decisions/engine-batch-independence.md).
  */
 export function encodedWidth(tokens: number): number {
@@ -44,8 +44,8 @@ export function encodedWidth(tokens: number): number {
 }
 
 /**
- * Encodes rows in batches of equal length. The results lie side by side in one array a layer,
- * `[rows, heads, positions, head size]`, as wide as the longest row wants it; what is beyond a row's own length is masked.
+ * Encodes rows in batches of equal length. The results are side by side in one array per layer, `[rows, heads, positions,
+ * head size]`, as wide as the longest row. Positions beyond a row's own length are masked.
  */
 export function createTextEncoder(options: TextEncoderOptions): (rows: readonly EncodedRow[]) => Promise<EncodedTexts> {
   const { encoder, shape, maxBatchTokens, decoderOnly, reuseMemory } = options;
@@ -60,8 +60,9 @@ export function createTextEncoder(options: TextEncoderOptions): (rows: readonly 
   }
 
   /**
-   * Copies [rows, heads, batch length, head size] into [rows, heads, width, head size], the rest zero. It is masked, but a
-   * mask is a factor of about 1e-39: what an earlier batch left there would count, and for good if it were not finite.
+   * Copies [rows, heads, batch length, head size] into [rows, heads, width, head size] and fills the rest with zeros. The
+   * rest is masked, but the mask is a factor of about 1e-39: values that an earlier batch left would count, and infinite ones
+   * would spread.
    */
   function widen(source: Float32Array, batch: Batch, target: Float32Array, width: number): void {
     if (batch.length === width) {
@@ -76,7 +77,7 @@ export function createTextEncoder(options: TextEncoderOptions): (rows: readonly 
     }
   }
 
-  /** Tokens of a row that are read here. */
+  /** Number of a row's tokens that are read here. */
   const lengthOf = (row: EncodedRow) => (decoderOnly ? row.tokens.length - 1 : row.tokens.length);
 
   return async (all) => {
@@ -88,7 +89,7 @@ export function createTextEncoder(options: TextEncoderOptions): (rows: readonly 
     const cross = buffers(all.length * size);
     let done = 0;
     for (const batch of batches) {
-      // A prompt of one token leaves nothing to read.
+      // After a prompt of one token there is nothing to read.
       const outputs = batch.length === 0 ? null : await encoder.run(batchInputs(batch));
       parts.forEach((part, p) => {
         const target = cross[p]?.subarray(done * size, (done + batch.rows.length) * size);

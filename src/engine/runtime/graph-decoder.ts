@@ -10,7 +10,7 @@ export interface GraphDecoderOptions extends Omit<TextEncoderOptions, 'reuseMemo
   readonly step: Session;
 }
 
-/** Positions of ended texts are given up when the rest needs at most this share: moving all texts has its price. */
+/** Positions of ended texts are removed if the others need at most this share. Moving the texts has a cost. */
 const NARROW_BELOW = 0.75;
 
 /** A decoder over the compiled graphs of an encoder and of one step. Its decodings are independent of each other. */
@@ -18,7 +18,7 @@ export function createGraphDecoder(options: GraphDecoderOptions): Decoder {
   const read = createTextEncoder({ ...options, reuseMemory: false });
   return {
     async open(rows, copies) {
-      // The same row may be given twice: what stands for it here is its place in the list.
+      // The same row may occur twice, so a row is identified by its place in the list.
       const sources = await read(rows.map(({ tokens }, index) => ({ index, tokens })));
       const hypotheses = rows.flatMap((_, row) => Array.from({ length: copies }, () => row));
       return createDecoding(options.step, options.shape, sources, hypotheses);
@@ -27,19 +27,19 @@ export function createGraphDecoder(options: GraphDecoderOptions): Decoder {
 }
 
 /**
- * Hypotheses as the graph wants them: `count × width` slots, equally many for each text that still has one. Equal ones
- * share a slot. A slot that no hypothesis takes continues whatever the text had in its first slot, and no one looks at it.
+ * Hypotheses as the graph takes them: `count × width` slots, the same number for each text that still has a hypothesis. Equal
+ * hypotheses share a slot. An unused slot continues the first slot of its text, and its output is ignored.
  */
 interface Rectangle {
-  /** For each slot the hypothesis in it; where there is none, the text's first. */
+  /** Hypothesis in each slot; the text's first one in an unused slot. */
   readonly hypotheses: readonly number[];
-  /** For each hypothesis its slot. */
+  /** Slot of each hypothesis. */
   readonly slots: readonly number[];
 }
 
 /**
  * @param texts for each hypothesis the place of its text among `count` texts, each of which occurs
- * @param twins for each hypothesis the first that is equal to it
+ * @param twins for each hypothesis the first one that is equal to it
  */
 function arrange(texts: readonly number[], count: number, twins: readonly number[]): Rectangle {
   const groups: number[][] = Array.from({ length: count }, () => []);
@@ -58,8 +58,9 @@ function arrange(texts: readonly number[], count: number, twins: readonly number
 }
 
 /**
- * For each hypothesis the first that is equal to it: of the same text and past, and asked for the same. All of a text are
- * before the first step, beams still are after a forced token, and samples that have drawn the same tokens so far.
+ * Finds for each hypothesis the first one that is equal to it: the same text, the same past and the same requested tokens.
+ * All hypotheses of a text are equal before the first step; beams still are after a forced token, and samples as long as they
+ * draw the same tokens.
  *
  * @param pasts for each hypothesis the slot that it continues
  */
@@ -82,11 +83,11 @@ function createDecoding(
 ): Decoding {
   const past = createKeyValueCache(shape);
   let rowOf = initial;
-  /** What the slots of the last step have read, and the slot of each hypothesis among them. */
+  /** Tokens that the slots of the last step have read, and the slot of each hypothesis. */
   let lineages: readonly Lineage[] = [];
   let heldSlots: readonly number[] = [];
 
-  /** Drops texts without hypotheses, each one's place taken by the last; gives the places of the rest by row. */
+  /** Removes texts without hypotheses; the last text takes the place of each. Returns the places of the others by row. */
   function dropTexts(): Map<number, number> {
     const wanted = new Set(rowOf);
     const places = sources.rows.map((_, place) => place);
@@ -166,7 +167,7 @@ function nothing(): StepScores {
   };
 }
 
-/** The blocks of `size` values at the given places; the array itself where they stand in this order already. */
+/** The blocks of `size` values at the given places; the array itself if they are in this order already. */
 function gather<T extends Float32Array | BigInt64Array>(
   values: T,
   places: readonly number[],

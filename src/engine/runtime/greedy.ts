@@ -15,7 +15,9 @@ export interface GreedyOptions {
   readonly maxRows: number;
   /** Steps in one call of the decoder. */
   readonly stepsPerCall?: number;
-  /** A call of the decoder ends early when at most this share of its rows is left, so that ended rows can be dropped. */
+  /**
+   * A call of the decoder ends early when at most this share of its rows has not ended, so that ended rows can be removed.
+   */
   readonly keepGoingAbove?: number;
 }
 
@@ -27,7 +29,7 @@ export interface Generated {
 /** 4, 8 and 16 were equally fast. */
 export const STEPS_PER_CALL = 8;
 export const KEEP_GOING_ABOVE = 0.75;
-/** Not worth a call of their own. */
+/** Too few rows for a call of their own. */
 const FEW_ROWS = 4;
 /** Source positions of the rows decoded together: bounds the memory for keys and values (300 MB for bart-base). */
 const MAX_SOURCE_POSITIONS = 8192;
@@ -42,8 +44,8 @@ interface State {
 }
 
 /**
- * Greedy search over encoded rows, all results in the order of the list. Rows are sorted by length, encoded in batches
- * of equal length and decoded up to `maxRows` together; a row that has ended leaves its batch after the call.
+ * Greedy search over encoded rows; results are in the order of the list. Rows are sorted by length, encoded in batches of
+ * equal length and decoded up to `maxRows` together. A row that has ended leaves its batch after the call.
  */
 export function createGreedySearch(options: GreedyOptions): (rows: readonly EncodedRow[]) => Promise<Generated[]> {
   const { encoder, decoder, shape, generation, maxBatchTokens, maxRows } = options;
@@ -64,7 +66,7 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
     const steps = Math.min(stepsPerCall, generation.maxNewTokens - past);
     const forced = new BigInt64Array(steps).fill(-1n);
     if (past === 0 && generation.firstToken !== null) forced[0] = BigInt(generation.firstToken);
-    // Of several forced ends all have the same score, and greedy search takes the first.
+    // If several end tokens are forced, all have the same score, and greedy search takes the first.
     const [lastToken] = generation.lastTokens;
     if (past + steps === generation.maxNewTokens && lastToken !== undefined) forced[steps - 1] = BigInt(lastToken);
     const stopAlive = count <= FEW_ROWS ? 0 : Math.floor(count * keepGoingAbove);
@@ -105,7 +107,7 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
     state.caches.forEach(discard);
   }
 
-  /** Keeps the rows at the given places, and no more positions of the source than the longest of them has. */
+  /** Keeps the rows at the given places, and only as many source positions as the longest of them needs. */
   function compact({ sources, caches, past }: State, alive: readonly number[]): void {
     const size = heads * past * headSize;
     for (const cache of caches) {
@@ -128,7 +130,7 @@ export function createGreedySearch(options: GreedyOptions): (rows: readonly Enco
     }
     return rows.map((row) => {
       const tokens = results.get(row) ?? [];
-      // At the limit a forced end token says nothing: the row might have gone on.
+      // At the limit, a forced end token does not mean that the row had ended.
       const forced = tokens.length === generation.maxNewTokens && generation.lastTokens.length > 0;
       return { tokens, finished: ends.has(tokens.at(-1) ?? -1) && !forced };
     });

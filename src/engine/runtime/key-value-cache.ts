@@ -1,38 +1,40 @@
 import { cacheNames, type DecoderShape } from '../onnx/values.ts';
 import { discard, type Value } from './session.ts';
 
-/** For each token that a hypothesis has read, where its keys and values lie: an index of entries. */
+/** For each token that a hypothesis has read, the entry of its keys and values. */
 export type Lineage = readonly number[];
 
 /**
- * Keys and values of the tokens that hypotheses have read. Each is written once and stays where it is, whichever hypotheses
- * go on from it: those that share tokens share entries, and a step gathers what it needs.
+ * Keys and values of the tokens that hypotheses have read. Each entry is written once and stays in place, whichever
+ * hypotheses continue it. Hypotheses that share tokens share entries, and a step gathers the entries that it needs.
  */
 export interface KeyValueCache {
-  /** Inputs of a step (`searchStep`): `ancestors`, and the entries. All lineages are of one length. */
+  /** Inputs of a step (`searchStep`): `ancestors`, and the entries. All lineages have the same length. */
   inputs(lineages: readonly Lineage[]): Record<string, Value>;
   /**
-   * Adds an entry for each lineage and gives the longer lineages. Entries of no lineage may be given up: those given before
-   * are not valid any more.
+   * Adds an entry to each lineage and returns the longer lineages. Entries outside these lineages may be freed, so earlier
+   * lineages are no longer valid.
    *
-   * @param read keys or values of the new tokens, [lineages, heads, head size]; their memory is given back
+   * @param read keys or values of the new tokens, [lineages, heads, head size]; their memory is freed
    */
   add(lineages: readonly Lineage[], read: (part: string) => Float32Array): Lineage[];
 }
 
-/** Steps that fit before room has to be made. */
+/** Steps that fit before memory must be freed. */
 const FIRST_STEPS = 16;
 
 export function createKeyValueCache(shape: DecoderShape): KeyValueCache {
   const { heads, headSize } = shape;
   const size = heads * headSize;
   const parts = cacheNames(shape);
-  // Never empty, so that no input of the first step is.
+  // Never empty, because inputs of the first step must not be empty.
   let stores = parts.map(() => new Float32Array(size));
   let capacity = 1;
   let used = 0;
 
-  /** Room for `more` entries: what no lineage leads to is given up, and where that is too little, there is more memory. */
+  /**
+   * Makes room for `more` entries: it frees those that belong to no lineage, and allocates more memory if that is not enough.
+   */
   function makeRoom(lineages: readonly Lineage[], more: number): Lineage[] {
     const live = [...new Set(lineages.flat())].sort((a, b) => a - b);
     const before = stores;

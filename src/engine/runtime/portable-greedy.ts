@@ -11,8 +11,8 @@ export interface PortableGreedyOptions {
 }
 
 /**
- * Greedy search over encoded rows, all results in the order of the list. A batch is one call, from its source tokens to its
- * output: nothing that the model computes leaves the device before. Its rows stay together until the last has ended.
+ * Greedy search over encoded rows; results are in the order of the list. A batch is one call from source tokens to output
+ * tokens, so intermediate values never leave the device. The rows of a batch stay together until the last one has ended.
  */
 export function createPortableGreedySearch({
   search,
@@ -30,14 +30,14 @@ export function createPortableGreedySearch({
     const tokens: number[] = [];
     for (let i = row; i < generated.length && !ends.has(tokens.at(-1) ?? -1); i += count)
       tokens.push(Number(generated[i]));
-    // At the limit a forced end token says nothing: the row might have gone on.
+    // At the limit, a forced end token does not mean that the row had ended.
     const cut = tokens.length === maxNewTokens && lastToken !== undefined;
     return { tokens, finished: ends.has(tokens.at(-1) ?? -1) && !cut };
   }
 
   return async (rows) => {
     const results = new Array<Generated>(rows.length);
-    // A decoder-only model begins with the last token of its prompt, and the rest is the source.
+    // A decoder-only model starts with the last token of its prompt; the other tokens are the source.
     const sources = rows.map(({ tokens }, index) => ({
       index,
       tokens: startToken === null ? tokens.slice(0, -1) : tokens,

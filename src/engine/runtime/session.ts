@@ -12,7 +12,7 @@ export type Value =
   | { readonly type: 'int32'; readonly data: Int32Array; readonly dims: readonly number[] }
   | { readonly type: 'float32'; readonly data: Float32Array; readonly dims: readonly number[] };
 
-/** A loaded graph. `run` blocks the thread it is called on: use it in an engine process only. */
+/** A loaded graph. `run` blocks its thread, so use it in an engine process only. */
 export interface Session {
   run(inputs: Readonly<Record<string, Value>>): Promise<Outputs>;
   close(): Promise<void>;
@@ -24,16 +24,16 @@ export interface Outputs {
 }
 
 /**
- * Gives the memory of an output back at once. The values are gone after it. Left to the garbage collector, outputs of some
- * megabytes each make it run over the whole heap again and again, and the next ones are fresh memory, a page fault for
- * every 4 KiB. (Node 20 cannot: there it is left to the collector.)
+ * Frees the memory of an output at once; the values are gone afterwards. With outputs of some megabytes each, the garbage
+ * collector would scan the whole heap again and again, and the next outputs would be new memory, with a page fault per 4 KiB.
+ * (Node 20 cannot do this; there the collector frees them.)
  */
 export function discard(values: Float32Array): void {
   const buffer: ArrayBufferLike & { transfer?(length: number): ArrayBuffer } = values.buffer;
   buffer.transfer?.(0);
 }
 
-/** Told after each call of a graph: how an engine process knows that it gets on, however long a row takes. */
+/** Published after each call of a graph. An engine process uses it to report progress, however long a row takes. */
 export const ranGraph = channel('detoxq:ran-graph');
 
 const CONFIG = { intra_op: { allow_spinning: '0' } };
@@ -51,8 +51,8 @@ const OPTIONS: InferenceSession.SessionOptions = {
 };
 
 /**
- * onnxruntime-node, loaded on first use. Since 1.29 it sends telemetry and writes a device id below the home folder
- * unless this variable is there before the library is (decision 13 of the design).
+ * Loads onnxruntime-node on first use. Since 1.29 it sends telemetry and writes a device id below the home folder, unless
+ * this variable is set before the library loads. detoxq contacts only what the user names (SECURITY.md).
  */
 async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
   // biome-ignore lint/style/noProcessEnv: not a setting of ours, and written, not read
@@ -83,10 +83,10 @@ export interface SessionOptions extends StaticScales {
 }
 
 /**
- * Where the device is not the CPU, operators that it does not have run on the CPU all the same; where it is not there at
- * all, the session cannot be opened.
+ * Opens a graph. On a device other than the CPU, operators that the device lacks run on the CPU. If the device is missing,
+ * the session cannot be opened.
  *
- * @param model path of an ONNX file, its weights beside it, or a whole model in memory
+ * @param model path of an ONNX file with its weights beside it, or a whole model in memory
  */
 export async function openSession(
   model: string | Uint8Array,

@@ -2,18 +2,18 @@ import { CheckpointError } from '../../contract/errors.ts';
 import type { ActivationScales } from '../../contract/models.ts';
 import { SCALE } from '../onnx/values.ts';
 
-/** How activations become bytes, beside a precision of int8 or int8-static. */
+/** Activation scales, in addition to a precision of int8 or int8-static. */
 export interface StaticScales {
-  /** For `int8-static`, which cannot do without. */
+  /** Required for `int8-static`. */
   readonly scales?: ActivationScales | undefined;
   /**
-   * With `int8`: told, call after call, which scale each place would do with (docs/decisions/engine-static-scales.md). For that the graphs
-   * are others, with the same results, and slower.
+   * With `int8`: called with the activation scale that each place of the model would need
+   * (docs/decisions/engine-static-scales.md). Such graphs give the same results, but are different graphs and slower.
    */
   readonly onScale?: ((site: string, scale: number) => void) | undefined;
 }
 
-/** Keeps the largest scale of each place. */
+/** Keeps the largest scale per place. */
 export function collectScales(): {
   readonly onScale: NonNullable<StaticScales['onScale']>;
   scales(): ActivationScales;
@@ -27,12 +27,12 @@ export function collectScales(): {
   };
 }
 
-/** Five digits are plenty, and settings that people can read. Upwards, so that nothing that was seen is cut off. */
+/** Five digits are precise enough and keep the settings readable. Rounded up, so that no measured value is cut off. */
 function shorten(scale: number): number {
   return Number((scale * (1 + 5e-5)).toPrecision(5));
 }
 
-/** What the inputs of a graph are that are scales, by their names. @throws CheckpointError where one was not measured */
+/** Inputs of a graph that are scales, by name. @throws CheckpointError if a scale was not measured */
 export function scaleInputs(
   inputNames: readonly string[],
   scales: ActivationScales | undefined,

@@ -1,18 +1,18 @@
 import type { Generation } from '../checkpoint/config/generation.ts';
 
-/** Changes to the scores of one step of one hypothesis; all other tokens keep theirs. */
+/** Changes to the scores of one step of one hypothesis. All other tokens keep their scores. */
 export interface Adjustment {
-  /** Tokens that it concerns, each once. */
+  /** Tokens whose scores change, each once. */
   readonly tokens: readonly number[];
-  /** Nothing but `tokens` may come, and all of those are equal. */
+  /** Only `tokens` may come next, and all have the same score. */
   readonly forced: boolean;
-  /** The new score of the token at a place of `tokens`, -Infinity if it is banned. Scores are fp32. */
+  /** New score of the token at a place of `tokens`; -Infinity bans it. Scores are fp32. */
   rescore(place: number, score: number): number;
 }
 
-/** What the rules look at. */
+/** State that the rules depend on. */
 export interface Context {
-  /** Start token or prompt, and what was generated after it. */
+  /** Start token or prompt, and the tokens generated after it. */
   readonly sequence: readonly number[];
   readonly generated: number;
   /** Input of the encoder, or the prompt. */
@@ -26,8 +26,8 @@ const separator = ',';
 
 /**
  * The processors of transformers, in its order: repetition penalty, n-grams, n-grams of the source, bad words, shortest
- * length, forced tokens, suppressed tokens. Each changes a few tokens that are known before the scores are, or leaves
- * only a few: the scores of the whole vocabulary never have to be seen.
+ * length, forced tokens, suppressed tokens. Each changes a few tokens that are known before the scores, or leaves only a few.
+ * So the scores of the whole vocabulary are never needed.
  */
 export function createAdjust(generation: Generation): Adjust {
   const { firstToken, lastTokens, endTokens, repetitionPenalty, suppressedFirst } = generation;
@@ -93,7 +93,7 @@ function banRepeats(banned: Set<number>, size: number, text: readonly number[], 
   }
 }
 
-/** Last tokens of bad words by the tokens before, for each length of a word. */
+/** Last tokens of bad words by the tokens before them, for each length of a word. */
 type Completions = ReadonlyMap<number, ReadonlyMap<string, readonly number[]>>;
 
 function indexBadWords(words: readonly (readonly number[])[]): Completions {
@@ -110,7 +110,7 @@ function indexBadWords(words: readonly (readonly number[])[]): Completions {
 
 function banCompletions(banned: Set<number>, completions: Completions, sequence: readonly number[]): void {
   for (const [length, index] of completions) {
-    // transformers does not look before the sequence is as long as the whole word.
+    // transformers checks a bad word only when the sequence is as long as the whole word.
     if (sequence.length < length) continue;
     for (const token of index.get(sequence.slice(1 - length).join(separator)) ?? []) banned.add(token);
   }

@@ -7,18 +7,18 @@ interface Beam {
   readonly logprob: number;
 }
 
-/** Score of a place that nothing real has taken, as in transformers. */
+/** Score of an unused place, as in transformers. */
 const EMPTY = -1e9;
 
 /**
- * Beam search for one row, step by step as transformers 4.57 does it, scores in fp32 like there:
+ * Beam search for one row, step by step as in transformers 4.57, with scores in fp32:
  *
- * - All beams begin equal; all but the first at -1e9, so that the first step takes different tokens of one beam.
- * - A step keeps (1 + end tokens, at least 2) × beams continuations: enough that as many as beams go on.
+ * - All beams start equal. All but the first have the score -1e9, so that the first step takes different tokens of one beam.
+ * - A step keeps (1 + end tokens, at least 2) × beams continuations, so that enough of them continue.
  * - A continuation that ends counts only if it is among the best `beams` of them. Its score is then the sum of
- *   log-probabilities divided by (generated tokens) ^ `length_penalty`; the best `beams` such are kept.
- * - Once `beams` are kept, `early_stopping` true ends the row; false ends it when the best running beam, at its present
- *   length, is no better than the worst kept; "never" takes for a positive penalty the longest possible length instead.
+ *   log-probabilities divided by (generated tokens) ^ `length_penalty`. The best `beams` of them are kept.
+ * - Once `beams` are kept, `early_stopping` true ends the row. False ends it when the best running beam, at its present
+ *   length, is no better than the worst kept one. For a positive penalty, "never" takes the longest possible length instead.
  */
 export function createBeams(search: BeamSearch, endTokens: number, limits: RowLimits): RowSearch {
   const { beams, earlyStopping } = search;
@@ -61,7 +61,7 @@ export function createBeams(search: BeamSearch, endTokens: number, limits: RowLi
       .filter(({ ends }) => ends)
       .map(({ tokens, score, logprob }) => ({ tokens, score: Math.fround(score / lengthPenalty(length)), logprob }))
       .filter(({ score }) => score > EMPTY);
-    // Stable: of equal scores the older one stays.
+    // The sort is stable: of equal scores the older one stays.
     kept = [...kept, ...ended].sort((a, b) => b.score - a.score).slice(0, beams);
   }
 
@@ -88,7 +88,7 @@ export function createBeams(search: BeamSearch, endTokens: number, limits: RowLi
   };
 }
 
-/** How many continuations of all beams a step has to look at. */
+/** Number of continuations that a step needs, over all beams. */
 export function continuations(beams: number, endTokens: number): number {
   return Math.max(2, 1 + endTokens) * beams;
 }

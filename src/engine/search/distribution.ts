@@ -8,10 +8,10 @@ export interface Distribution {
 }
 
 /**
- * What `temperature`, `top_k` and `top_p` leave, in this order as in transformers. At the edge of `top_k` the smaller of
- * equal tokens stays; of `top_p` at least one token stays.
+ * Applies `temperature`, `top_k` and `top_p`, in this order as in transformers. At the edge of `top_k`, the smaller of equal
+ * tokens stays. `top_p` keeps at least one token.
  *
- * @param candidates best first; at least `topK` of them where there are so many
+ * @param candidates best first; at least `topK` of them, if there are so many
  */
 export function distribution(
   candidates: readonly Candidate[],
@@ -23,7 +23,7 @@ export function distribution(
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let count = best.length;
   if (topP < 1) {
-    // A token goes if it and all that are worse have no more than 1 - top_p together.
+    // A token is removed if it and all worse tokens have at most 1 - top_p together.
     let tail = 0;
     while (count > 1) {
       tail += weights[count - 1] ?? 0;
@@ -35,7 +35,7 @@ export function distribution(
   return { candidates: best.slice(0, count), probabilities: weights.slice(0, count).map((weight) => weight / left) };
 }
 
-/** The candidate at a place of the cumulated distribution. @param place from 0 to below 1 */
+/** Returns the candidate at a place of the cumulated distribution. @param place from 0 to below 1 */
 export function draw({ candidates, probabilities }: Distribution, place: number): Candidate | undefined {
   let sum = 0;
   for (const [i, candidate] of candidates.entries()) {

@@ -1,6 +1,6 @@
 import { type Candidate, type Hypothesis, isFinished, type RowLimits, type RowSearch } from './hypothesis.ts';
 
-/** Chooses the next token of a sample. @param step tokens that it has already */
+/** Chooses the next token of a sample. @param step number of tokens that it has already */
 export type Choose = (candidates: readonly Candidate[], sample: number, step: number) => Candidate | undefined;
 
 interface Sample {
@@ -9,7 +9,9 @@ interface Sample {
   readonly logprob: number;
 }
 
-/** Independent outputs of one row, each one token at a time: sampling, and greedy search if the best is always chosen. */
+/**
+ * Independent outputs of one row, each one token at a time: sampling, or greedy search if the best token is always chosen.
+ */
 export function createSamples(count: number, choose: Choose, limits: RowLimits): RowSearch {
   let running: Sample[] = Array.from({ length: count }, (_, number) => ({ number, tokens: [], logprob: 0 }));
   const done: Hypothesis[] = [];
@@ -34,7 +36,7 @@ export function createSamples(count: number, choose: Choose, limits: RowLimits):
       running = next;
       return parents;
     },
-    // Of equal ones the one that ended first.
+    // Of equal scores, the sample that ended first comes first.
     results: () => [...done].sort((a, b) => b.score - a.score),
   };
 }

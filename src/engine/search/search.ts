@@ -14,16 +14,16 @@ export interface SearchOptions {
   readonly decoder: Decoder;
   readonly generation: Generation;
   readonly vocabulary: number;
-  /** Hypotheses decoded together, those of all rows counted. */
+  /** Hypotheses decoded together, over all rows. */
   readonly maxHypotheses: number;
 }
 
-/** Source positions of the rows decoded together: bounds the memory for keys and values, as in greedy search. */
+/** Source positions of the rows decoded together. This bounds the memory for keys and values, as in greedy search. */
 const MAX_SOURCE_POSITIONS = 8192;
-/** Candidates of all hypotheses in one step: matters where sampling looks at the whole vocabulary. */
+/** Candidates of all hypotheses in one step. This matters if sampling reads the whole vocabulary. */
 const MAX_CANDIDATES = 1 << 20;
 
-/** A row on its way. */
+/** A row that is being decoded. */
 interface Job {
   readonly row: EncodedRow;
   /** Start token or prompt. */
@@ -33,9 +33,9 @@ interface Job {
 }
 
 /**
- * Search over encoded rows with all options of generation, one step of the decoder after the other; results in the order
- * of the list, for each row best first. Rows are sorted by length and decoded together within the limits; a row that is
- * done leaves, and so does a sample. A row's result never depends on the others.
+ * Search over encoded rows with all options of generation, one step of the decoder at a time. Results are in the order of the
+ * list, best first per row. Rows are sorted by length and decoded together within the limits. A finished row leaves, as does
+ * a finished sample. A row's result never depends on other rows.
  */
 export function createSearch(options: SearchOptions): (rows: readonly EncodedRow[]) => Promise<Hypothesis[][]> {
   const { decoder, generation, vocabulary, maxHypotheses } = options;
@@ -105,7 +105,7 @@ export function createSearch(options: SearchOptions): (rows: readonly EncodedRow
     }
   }
 
-  /** Candidates of a hypothesis that are possible at all, best first, of equal ones the smaller token. */
+  /** Possible candidates of a hypothesis, best first. Of equal ones the smaller token comes first. */
   function candidatesOf(
     scores: StepScores,
     place: number,
@@ -152,7 +152,7 @@ export function createSearch(options: SearchOptions): (rows: readonly EncodedRow
   };
 }
 
-/** How many of the best tokens, beside those whose scores are adjusted, decide a step. */
+/** Number of best tokens, besides those with adjusted scores, that decide a step. */
 function candidatesNeeded({ search, endTokens }: Generation, vocabulary: number): number {
   if (search.kind === 'greedy') return 1;
   if (search.kind === 'beam') return continuations(search.beams, endTokens.length);

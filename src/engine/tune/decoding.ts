@@ -14,35 +14,35 @@ const CANDIDATES: Readonly<Record<DecodingSize, readonly number[]>> = {
   keepGoingAbove: [0.5, 0.75, 0.9],
   maxHypotheses: [32, 64, 128, 192, 256],
 };
-/** Words of the texts that are rewritten: with longer ones most of the time would go into reading them. */
+/** Words per text. With longer texts, most of the time would go into reading them. */
 const [SHORTEST, LONGEST] = [4, 13];
-/** How much fits is decided by the caches of the processor: a few steps show it. */
+/** The caches of the processor limit how much fits; a few steps show it. */
 const FEW_TOKENS = 4;
-/** Where rows are to end at different steps, as they do. */
+/** Rows end at different steps, as in real work. */
 const MORE_TOKENS = 24;
 
 export interface DecodingRequest {
   readonly folder: string;
   readonly generator: LoadedGenerator;
-  /** The default, but for what was chosen for the encoder. */
+  /** Defaults, except for the sizes chosen for the encoder. */
   readonly standard: Sizes;
   readonly budgetMs: number;
   readonly begin: (size: keyof Sizes) => void;
 }
 
-/** The sizes of the search that the checkpoint's own options ask for. */
+/** Sizes of the search that the checkpoint's own options need. */
 export function decodingSizes({ generation, maxInputTokens }: LoadedGenerator): readonly DecodingSize[] {
   const greedy = isPlainGreedy(generation, maxInputTokens);
   return greedy ? ['maxRows', 'stepsPerCall', 'keepGoingAbove'] : ['maxHypotheses'];
 }
 
-/** Tunes them one after the other, each with those chosen before. */
+/** Tunes the sizes one after the other, each with the sizes chosen before it. */
 export async function tuneDecoding(request: DecodingRequest): Promise<TunedSize[]> {
   const { folder, generator, standard, budgetMs, begin } = request;
   const { generation, vocabulary } = generator;
   const makeText = createTexts(folder);
   const rows = Array.from({ length: Math.max(...CANDIDATES.maxRows) }, (_, index): EncodedRow => {
-    // Any first so many of them are of all lengths: 7 and the number of lengths have no common factor.
+    // The first N texts have all lengths for any N, because 7 and the number of lengths have no common factor.
     const words = SHORTEST + ((index * 7) % (LONGEST - SHORTEST + 1));
     return { index, tokens: generator.prompt.encode(makeText(words), generator.maxInputTokens) };
   });

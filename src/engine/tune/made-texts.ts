@@ -1,11 +1,11 @@
 import { surfaceVocabulary } from '../inspect/vocabulary.ts';
 
-/** Vocabularies begin with what is frequent: later words are rarer than those of a comment. */
+/** Vocabularies start with frequent words. Later words are rarer than those of a comment. */
 const WORDS = 2000;
 
 /**
- * Texts of the tokenizer's own words, one token each: a calibration needs lengths, no meaning, in the language of the model.
- * The same texts each time.
+ * Texts of the tokenizer's own words, one token each. A calibration needs texts of given lengths in the model's language, but
+ * no meaning. The texts are the same each time.
  */
 export function createTexts(folder: string): (words: number) => string {
   const found = [...surfaceVocabulary(folder)].filter((token) => /^ \p{Ll}{2,}$/u.test(token)).slice(0, WORDS);

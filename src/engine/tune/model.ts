@@ -7,12 +7,12 @@ import { defaultSizes } from '../machine/sizes.ts';
 import { readTuning } from '../machine/tuning.ts';
 import { readClassifier } from '../models/classifier.ts';
 
-/** What a calibration has to know of a checkpoint of any class. */
+/** What a calibration needs to know about a checkpoint of any class. */
 export interface TunableModel {
   /** File of the graph that reads texts. */
   readonly graph: string;
   readonly generates: boolean;
-  /** The sizes that it has. */
+  /** The sizes that apply to it. */
   readonly sizes: readonly (keyof Sizes)[];
   readonly features: number;
   readonly vocabulary: number;
@@ -43,10 +43,10 @@ export function readModel(folder: string): TunableModel {
   return { graph, generates: false, sizes: ['maxBatchTokens'], features, vocabulary, window };
 }
 
-/** The sizes that a checkpoint is run with on this machine. */
+/** The sizes that a checkpoint runs with on this machine. */
 export interface CheckpointSizes {
   readonly sizes: Partial<Sizes>;
-  /** Those that a calibration has chosen; the others are defaults. */
+  /** Sizes that a calibration has chosen. The others are defaults. */
   readonly tuned: readonly (keyof Sizes)[];
 }
 

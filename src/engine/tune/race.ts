@@ -1,6 +1,6 @@
-/** A candidate has to be faster than the default by so much: less is noise, and not worth another size. */
+/** Least advantage over the default. Smaller differences are noise and do not justify another size. */
 const WORTH = 1.03;
-/** After the first two rounds, what is slower than the default by so much is tried no more. */
+/** After the first two rounds, candidates that are slower than the default by this much are dropped. */
 const HOPELESS = 0.9;
 const LEAST_ROUNDS = 2;
 const MOST_ROUNDS = 7;
@@ -8,11 +8,11 @@ const CONFIRMING_ROUNDS = 3;
 
 export interface RaceOptions<T> {
   readonly candidates: readonly T[];
-  /** What wins unless another is faster beyond doubt. One of the candidates, or one more. */
+  /** Wins unless another candidate is clearly faster. It is one of the candidates, or an additional one. */
   readonly standard: T;
-  /** Does the work with a candidate and gives its rate: more is better. */
+  /** Does the work with a candidate and returns its rate; higher is better. */
   measure(candidate: T): Promise<number>;
-  /** No round is started after so much time. */
+  /** No round starts after this time. */
   readonly budgetMs: number;
 }
 
@@ -20,14 +20,14 @@ export interface RaceResult<T> {
   readonly chosen: T;
   readonly standardRate: number;
   readonly chosenRate: number;
-  /** The other candidates, with their rate to that of the default, median over the rounds that they took part in. */
+  /** Rate of the other candidates relative to the default: the median over their rounds. */
   readonly tried: readonly { readonly candidate: T; readonly ratio: number }[];
 }
 
 /**
- * Finds the fastest of some candidates on a machine that may do other things at the same time: they take turns, each is
- * compared with the default before and after the others of its round, the median counts, and the winner has to win again, against the default alone:
- * of many candidates one is always lucky.
+ * Finds the fastest candidate on a machine that may do other work at the same time. Candidates take turns, and each is
+ * compared with the default before and after the others of its round. The median counts. The winner must win again, against
+ * the default alone, because of many candidates one is always lucky.
  */
 export async function race<T>({ candidates, standard, measure, budgetMs }: RaceOptions<T>): Promise<RaceResult<T>> {
   const startMs = performance.now();
@@ -49,7 +49,7 @@ export async function race<T>({ candidates, standard, measure, budgetMs }: RaceO
     });
   }
 
-  // Memory is taken and code compiled the first time.
+  // The first time allocates memory and compiles code.
   await measure(standard);
   for (let rounds = 1; runners.length > 0 && rounds <= MOST_ROUNDS; rounds++) {
     if (rounds > LEAST_ROUNDS && performance.now() - startMs > budgetMs) break;

@@ -23,7 +23,10 @@ export interface ReadingRequest {
   readonly budgetMs: number;
 }
 
-/** How many tokens a batch of an encoder or classifier should have: the best for full batches of all lengths alike. */
+/**
+ * Tokens that a batch of an encoder or classifier should have: the best size for full batches, with all lengths weighted
+ * equally.
+ */
 export async function tuneReading(request: ReadingRequest): Promise<TunedSize> {
   const { folder, graph, features, vocabulary, window, budgetMs } = request;
   const tokenizer = loadTokenizer(folder, vocabulary);
@@ -33,7 +36,7 @@ export async function tuneReading(request: ReadingRequest): Promise<TunedSize> {
 
   const texts = Array.from({ length: TEXTS }, () => makeText(Math.max(...lengths)));
 
-  /** Tokens per second. Rows have exactly this length, as a batch wants them. */
+  /** Tokens per second. Rows have exactly this length, as a batch requires. */
   async function rateAt(length: number, count: number): Promise<number> {
     const cut = texts.slice(0, count).map((text) => tokenizer.encode(text, length));
     const rows = Array.from({ length: count }, (_, index) => ({ index, tokens: cut[index % cut.length] ?? [] }));

@@ -11,25 +11,25 @@ import { readModel } from './model.ts';
 import { tuneReading } from './reading.ts';
 
 export interface TuneRequest extends CheckpointReference {
-  /** Time for one size, beyond the two rounds that are measured in any case (default 10 s). */
+  /** Time for one size, after the two rounds that are always measured (default 10 s). */
   readonly budgetMs?: number;
-  /** Told before each size is measured. */
+  /** Called before each size is measured. */
   readonly onProgress: (size: keyof Sizes, number: number, of: number) => void;
 }
 
 export interface Tuned {
   readonly identity: ModelIdentity;
   readonly measured: readonly TunedSize[];
-  /** Share of the time that the calibration had its processor. Where it is not near 1, rates are other programs' affair, too. */
+  /** Share of time that the calibration had its processor. If it is far below 1, other programs affected the rates. */
   readonly processorShare: number;
 }
 
-/** With it, a base-size model is done in a minute or two. */
+/** With this time, a base-size model takes a minute or two. */
 const DEFAULT_BUDGET_MS = 10_000;
 
 /**
- * Measures the sizes of the work for a checkpoint on this machine, one after the other, each with those chosen before, and
- * keeps them for all that load it. Blocks the thread for seconds at a time.
+ * Measures the sizes of the work for a checkpoint on this machine, one after the other, each with the sizes chosen before it.
+ * It stores them for every process that loads the checkpoint. It blocks the thread for seconds at a time.
  */
 export async function tuneCheckpoint(request: TuneRequest): Promise<Tuned> {
   const { identity, graphs } = await prepareCheckpoint(request);
