@@ -151,7 +151,7 @@ function findCandidates(systems: readonly ComparedSystem[]): { candidates: Candi
     const role = (['detoxifier', 'scorer'] as const).find((known) => use.roles.includes(known));
     const also = standIn === null ? '' : `, nor ${checkpoint} in its place`;
     const judges = `it judges ${use.roles.join(' and ')}, and neither rewrites nor scores`;
-    const why = use.roles.length > 0 ? judges : use.advice.join('; ');
+    const why = use.roles.length > 0 ? judges : use.advice.map(({ text }) => text).join('; ');
     if (role === undefined) idle.push(`${name} was not measured${also}: ${why}.`);
     else candidates.push({ checkpoint, standsFor: standIn === null ? null : name, role });
   }

@@ -148,10 +148,10 @@ async function requireOneInstallation({ schema, found, others }: Place, pool: Da
   const [other] = others;
   if (found || other === undefined) return;
   const free = await freeSchema(pool, schema);
-  const setting = free === schema ? '' : `DETOXQ_SCHEMA=${free} `;
   throw new ServiceError(
     `the schema ${schema} of this database has no tables of detoxq; there is an installation in ${others.join(', ')}: ` +
-      `to use it, set DETOXQ_SCHEMA=${other}; to make another one in ${free}, run \`${setting}detoxq migrate\``,
+      `to use it, set DETOXQ_SCHEMA=${other}`,
+    { code: 'schema_elsewhere', data: { schema, installations: others, free } },
   );
 }
 

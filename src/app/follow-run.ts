@@ -61,7 +61,8 @@ export async function followRun(
       if (newer !== null && state !== null && state !== 'cancelled') {
         throw new DetoxqError(
           `the schema of this database has become newer (${newer}) than this detoxq, which stopped reading: run ${runId} ` +
-            `keeps what was read; upgrade detoxq and go on: detoxq resume ${runId}`,
+            'keeps what was read; upgrade detoxq and go on',
+          { code: 'version_outdated', data: { run: runId } },
         );
       }
       throw new DetoxqError(

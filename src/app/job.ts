@@ -87,9 +87,10 @@ export async function doJob(context: Context, job: Job): Promise<JobEnd> {
       const outdated = worker.outdated();
       if (outdated === null) return;
       drainMs = config.drainDeadlineMs;
-      throw new DetoxqError(
-        `${outdated}. The rows that are done are kept; go on with the newer version: detoxq resume ${run.id}`,
-      );
+      throw new DetoxqError(`${outdated}. The rows that are done are kept; go on with the newer version`, {
+        code: 'version_outdated',
+        data: { run: run.id },
+      });
     };
     const state = await follow(context, run.id, reading, signal, show, requireCurrent);
     if (state === 'cancelled') await reading;

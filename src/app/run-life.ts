@@ -1,5 +1,5 @@
 import type { Run, RunProgress } from '../contract/run.ts';
-import { findTrouble, unableWorkers } from '../report/index.ts';
+import { findTrouble, type Trouble, unableWorkers } from '../report/index.ts';
 import { readChunkFaults } from '../store/chunk-faults.ts';
 import type { Connection } from '../store/database.ts';
 import { readProgress } from '../store/progress.ts';
@@ -15,7 +15,7 @@ export interface RunLife {
   readonly progress: RunProgress;
   readonly workers: readonly WorkerLife[];
   /** Why it does not come to its end by itself. */
-  readonly trouble: readonly string[];
+  readonly trouble: readonly Trouble[];
   /** Workers that leave the run to others, and why. */
   readonly unable: readonly { readonly worker: string; readonly reason: string }[];
 }

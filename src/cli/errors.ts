@@ -1,6 +1,7 @@
 import { readConfig } from '../config.ts';
 import { DetoxqError } from '../contract/errors.ts';
 import { fileFault, isSystemError, type SystemError } from '../contract/file-errors.ts';
+import { messageWithAdvice } from './advice.ts';
 import { asCalled } from './as-called.ts';
 import { ReaderGone } from './terminal/standard-streams.ts';
 import { visible } from './terminal/visible.ts';
@@ -22,9 +23,9 @@ function visibleLines(message: string): string {
   return shown.split('\n').map(visible).join('\n');
 }
 
-/** What detoxq throws on purpose says it all; so does the operating system. Anything else is a fault of the program. */
+/** What detoxq throws on purpose is said with the command that helps. Anything but that and the operating system's errors is a fault of the program. */
 export function failureText(error: unknown, version: string): string {
-  if (error instanceof DetoxqError) return error.message;
+  if (error instanceof DetoxqError) return messageWithAdvice(error);
   if (isSystemError(error)) return systemText(error);
   const name = error instanceof Error ? error.name : 'an error without a name';
   return (

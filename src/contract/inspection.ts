@@ -120,6 +120,12 @@ export type Role = 'detoxifier' | 'scorer' | 'similarity' | 'fluency';
 /** What can be done with a checkpoint here. */
 export interface Use {
   readonly roles: readonly Role[];
-  /** Sentences for people: what to type, or why not and what to do. */
-  readonly advice: readonly string[];
+  readonly advice: readonly UseAdvice[];
+}
+
+export interface UseAdvice {
+  /** For people, without a command: what it can be used as, or why it cannot and what to do. */
+  readonly text: string;
+  /** What the command line has a command for; null for the rest. */
+  readonly command: Role | 'perplexity' | 'pull' | null;
 }

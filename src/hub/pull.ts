@@ -78,10 +78,10 @@ function pullOffline(request: PullRequest, id: string): Pulled {
     return { ...there, bytes: recordedBytes(there.folder), fetched: false, movedTo: null };
   }
   const revision = request.revision === null ? '' : `@${request.revision}`;
-  throw new HubError(
-    `${id}${revision} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it. On a machine with a network: ` +
-      `detoxq models pull ${id}${revision}; then copy DETOXQ_HOME/models/${id} to the same place here.`,
-  );
+  throw new HubError(`${id}${revision} is not on this machine, and HF_HUB_OFFLINE forbids to fetch it.`, {
+    code: 'hub_offline',
+    data: { checkpoint: `${id}${revision}`, id },
+  });
 }
 
 /** What broke is kept for the next try. */

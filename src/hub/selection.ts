@@ -35,9 +35,11 @@ export function selectFiles({ id, files, baseModels }: Repository): Selection {
   const weights = form && byName.get(form.file);
   if (!form || !weights) {
     if (files.some(({ name }) => name.endsWith('.onnx'))) {
-      const source = baseModels.length > 0 ? `: detoxq models pull ${baseModels[0]}` : ', which its card does not name';
+      const [baseModel = null] = baseModels;
       throw new CheckpointError(
-        `${id} is an ONNX export for transformers.js and has no weights. detoxq compiles graphs of its own; pull the model that it was made from${source}`,
+        `${id} is an ONNX export for transformers.js and has no weights. detoxq compiles graphs of its own; pull the model that it was made from` +
+          (baseModel === null ? ', which its card does not name' : ''),
+        { code: 'checkpoint_is_export', data: { baseModel } },
       );
     }
     throw new CheckpointError(

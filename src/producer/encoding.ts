@@ -96,10 +96,10 @@ export function parseEncoding(value: string): Encoding {
     ENCODINGS.find((encoding) => plainOf(encoding) === plain.replace(/^(?:cp|win)(?=125\d$)/, 'windows')) ??
     ENCODINGS.find((encoding) => plainOf(encoding) === plain.replace(/^(?:cs)?iso8859(?=\d)|^8859(?=\d)/, 'iso8859'));
   if (found === undefined) {
-    throw new UsageError(
-      `It must be one of ${ENCODINGS.join(', ')}. Convert others first: ` +
-        'iconv -f NAME -t UTF-8 FILE | detoxq run - --format csv',
-    );
+    throw new UsageError(`It must be one of ${ENCODINGS.join(', ')}. Convert others first.`, {
+      code: 'encoding_unknown',
+      data: { encoding: value },
+    });
   }
   return found;
 }

@@ -23,5 +23,5 @@ export { joinSystems, type RowTally, type SystemInput, type SystemRow } from './
 export { type ExportRow, exportFormat, exportToFile, mergeByRow } from './export.ts';
 export { checkOutput, isWithin, type Kept } from './output-place.ts';
 export { type RunReport, reportRun } from './summary.ts';
-export { findTrouble, seconds, unableWorkers } from './trouble.ts';
+export { findTrouble, seconds, type Trouble, unableWorkers } from './trouble.ts';
 export { writeWholeFile } from './whole-file.ts';

@@ -6,7 +6,22 @@ import { type ProducerLife, SILENT_MS, type WorkerLife } from '../store/workers.
 /** A run that was made just now has no producer for a moment. */
 const YOUNG_MS = 10_000;
 
-/** Why a run does not come to its end by itself, with what to do; empty when nothing is in its way. */
+/**
+ * Why a run does not come to its end by itself.
+ * - `paused`: by the user
+ * - `not_read`: its source was not read to its end, and no producer reads it
+ * - `no_worker`: no worker is alive
+ * - `workers_unable`: no worker that is alive can work on it
+ * - `chunks_missing`: the ledger lacks chunks that it had
+ * - `chunks_failed`: chunks failed, and will be tried again
+ */
+export interface Trouble {
+  readonly code: 'paused' | 'not_read' | 'no_worker' | 'workers_unable' | 'chunks_missing' | 'chunks_failed';
+  /** For people, without a command. */
+  readonly message: string;
+}
+
+/** What is in the way of a run; empty when it comes to its end by itself. */
 export function findTrouble(
   run: Pick<Run, 'id' | 'rowsTotal' | 'chunksTotal' | 'requires'>,
   progress: Pick<RunProgress, 'state' | 'chunksQueued' | 'chunksActive' | 'chunksDone'>,
@@ -14,47 +29,49 @@ export function findTrouble(
   producer: ProducerLife | null,
   faults: readonly ChunkFaults[] = [],
   now: Date = new Date(),
-): string[] {
+): Trouble[] {
   if (progress.state === 'cancelled') return [];
-  const found: string[] = [];
+  const found: Trouble[] = [];
+  const note = (code: Trouble['code'], message: string): void => {
+    found.push({ code, message });
+  };
   const missing = (run.chunksTotal ?? 0) - (progress.chunksQueued + progress.chunksActive + progress.chunksDone);
-  if (missing > 0) found.push(gapReason(run.id, missing, run.chunksTotal ?? 0));
+  if (missing > 0) note('chunks_missing', gapReason(missing, run.chunksTotal ?? 0));
   if (progress.state === 'done') return found;
-  if (progress.state === 'paused') found.push(`it is paused; go on: detoxq resume ${run.id} --detach`);
+  if (progress.state === 'paused') note('paused', 'it is paused');
   const lost = producer === null || producer.silentMs === null || producer.silentMs > SILENT_MS;
   if (run.rowsTotal === null && lost && (producer?.ageMs ?? YOUNG_MS) >= YOUNG_MS) {
     const who = producer?.producer ?? null;
     const when = producer?.silentMs == null ? 'stopped' : `was last heard of ${seconds(producer.silentMs)} ago`;
-    found.push(
-      `its source was not read to its end, and no one is reading it${who === null ? '' : ` (${who} ${when})`}; ` +
-        `go on: detoxq resume ${run.id}`,
+    note(
+      'not_read',
+      `its source was not read to its end, and no one is reading it${who === null ? '' : ` (${who} ${when})`}`,
     );
   }
   if (progress.state === 'paused' || progress.chunksQueued + progress.chunksActive === 0) return found;
   const alive = workers.filter(({ silentMs }) => silentMs <= SILENT_MS);
   const unable = unableWorkers(run, alive);
   if (alive.length === 0) {
-    found.push(
-      `no worker is alive; start one: detoxq worker (with the same DATABASE_URL, DETOXQ_SCHEMA, REDIS_URL and DETOXQ_QUEUE as the producer), or work on it here: detoxq resume ${run.id}`,
-    );
+    note('no_worker', 'no worker is alive');
   } else if (unable.length === alive.length) {
     const reasons = [...new Set(unable.map(({ reason }) => reason))];
-    found.push(`no worker that is alive gets on with it: ${reasons.join('; ')}`);
+    note('workers_unable', `no worker that is alive gets on with it: ${reasons.join('; ')}`);
   }
   for (const { chunks, reason, lastAt } of faults) {
     const ago = seconds(Math.max(0, now.getTime() - lastAt.getTime()));
-    found.push(
+    note(
+      'chunks_failed',
       `${chunks} chunk${chunks === 1 ? '' : 's'} failed (the last time ${ago} ago), and will be tried again: ${reason}`,
     );
   }
   return found;
 }
 
-/** Why rows have no outcome although a run has come to its end, and what helps. */
-export function gapReason(runId: string, missing: number, chunksTotal: number): string {
+/** Why rows have no outcome although a run has come to its end. */
+function gapReason(missing: number, chunksTotal: number): string {
   return (
     `${missing} of its ${chunksTotal} chunks are no longer in the ledger: someone removed them, or Postgres was restored to ` +
-    `an earlier moment; to read these rows again: detoxq resume ${runId}, or begin a new run where the source is gone`
+    'an earlier moment'
   );
 }
 

@@ -55,9 +55,10 @@ async function remove(connection: Connection, id: string, mayBeGone: boolean): P
   if (run === undefined && mayBeGone) return;
   if (run === undefined) throw new UsageError(`there is no run ${id} any more`);
   if (!DELETABLE.includes(run.state)) {
-    throw new UsageError(
-      `run ${id} is ${run.state}: only a run that is done or cancelled can be deleted; first: detoxq cancel ${id}`,
-    );
+    throw new UsageError(`run ${id} is ${run.state}: only a run that is done or cancelled can be deleted`, {
+      code: 'run_not_ended',
+      data: { run: id, state: run.state },
+    });
   }
   const [partition] = await connection.query<{ name: string }>(
     `SELECT format('%I.%I', nspname, relname) AS name

@@ -127,17 +127,14 @@ export async function requireCurrentSchema(connection: Connection, folder: strin
     if (sqlState(error) === UNDEFINED_TABLE) return [];
     if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) throw error;
     throw new DetoxqError(
-      `this user may not read the tables of detoxq (${reasonOf(error)}): their owner runs \`detoxq migrate --roles\` ` +
-        'and gives the user one of the roles (SECURITY.md)',
-      { cause: error },
+      `this user may not read the tables of detoxq (${reasonOf(error)}): their owner gives the user one of the roles (SECURITY.md)`,
+      { cause: error, code: 'rights_missing', data: {} },
     );
   });
   if (pendingMigrations(migrations, applied).length === 0) return;
-  throw new ServiceError(
-    applied.length === 0
-      ? 'this database has no detoxq schema yet: run `detoxq migrate`'
-      : 'the schema of this database is older than this detoxq: run `detoxq migrate`',
-  );
+  throw applied.length === 0
+    ? new ServiceError('this database has no detoxq schema yet', { code: 'schema_missing', data: {} })
+    : new ServiceError('the schema of this database is older than this detoxq', { code: 'schema_outdated', data: {} });
 }
 
 /** The version of the schema that this detoxq has: the number of its migrations. */

@@ -124,10 +124,10 @@ export function translatePostgresError(error: unknown, where: string, hadValues:
     error.stack = '';
   }
   const place = [error.table, error.column, error.constraint].filter((part) => part !== undefined).join(', ');
-  const advice = code === INSUFFICIENT_PRIVILEGE ? `: ${rightsAdvice(error.message)}` : '';
-  return new DetoxqError(`Postgres refused a statement: ${error.message} (${code}${place && `; ${place}`})${advice}`, {
-    cause: error,
-  });
+  const advice = code === INSUFFICIENT_PRIVILEGE ? rightsAdvice(error.message) : '';
+  const shown = `Postgres refused a statement: ${error.message} (${code}${place && `; ${place}`})${advice && `: ${advice}`}`;
+  const lacksRole = advice === ROLE_ADVICE;
+  return new DetoxqError(shown, { cause: error, ...(lacksRole && { code: 'rights_missing', data: {} }) });
 }
 
 const IN_FUNCTION = 'a trigger or function refuses it';
@@ -147,6 +147,10 @@ function refusedSession({ severity, code, message }: pg.DatabaseError): string |
   return 'this user may not connect to that database: its owner can allow it (GRANT CONNECT ON DATABASE … TO …)';
 }
 
+const ROLE_ADVICE =
+  'the owner of the tables gives this user a role: detoxq_producer to enqueue, detoxq_worker to work, detoxq_reader to ' +
+  "read (SECURITY.md); all the rest is the owner's";
+
 function rightsAdvice(message: string): string {
   const database = /^permission denied for database (.+)$/.exec(message)?.[1];
   if (database !== undefined) {
@@ -156,10 +160,7 @@ function rightsAdvice(message: string): string {
     );
   }
   if (message.startsWith('must be owner')) return 'run the command as the user who owns it';
-  return (
-    'the owner of the tables runs `detoxq migrate --roles` and gives this user a role: detoxq_producer to enqueue, ' +
-    "detoxq_worker to work, detoxq_reader to read (SECURITY.md); all the rest is the owner's"
-  );
+  return ROLE_ADVICE;
 }
 
 function quoteWhereNeeded(name: string): string {

@@ -16,7 +16,8 @@ export async function readProgress(connection: Connection, runId: string): Promi
      FROM detoxq.run_progress WHERE run_id = $1`,
     [runId],
   );
-  if (row === undefined) throw new UsageError(`there is no run ${runId}: \`detoxq status\` lists the runs`);
+  if (row === undefined)
+    throw new UsageError(`there is no run ${runId}`, { code: 'run_not_found', data: { run: runId } });
   const { clean, detoxified, still_toxic, unchanged, rejected, ...counts } = row;
   return { ...counts, outcomes: { clean, detoxified, still_toxic, unchanged, rejected } };
 }

@@ -93,9 +93,8 @@ function explained(error: unknown): unknown {
   if (state === INVALID_CURSOR_DEFINITION || state === READ_ONLY_SQL_TRANSACTION || state === ACTIVE_SQL_TRANSACTION) {
     return new UsageError(
       'query runs one SQL statement that only reads: SELECT, WITH, VALUES, TABLE, EXPLAIN or SHOW. ' +
-        'This one is of another kind, is several statements, or writes; nothing was changed. ' +
-        'To remove a run: detoxq delete RUN. To change tables by hand: psql',
-      { cause: error },
+        'This one is of another kind, is several statements, or writes; nothing was changed.',
+      { cause: error, code: 'query_not_read_only', data: {} },
     );
   }
   return error;

@@ -64,9 +64,8 @@ export async function createRoles(database: Database): Promise<void> {
   } catch (error) {
     if (sqlState(error) !== INSUFFICIENT_PRIVILEGE) throw error;
     throw new DetoxqError(
-      'this user may not make roles or grant rights: run `detoxq migrate --roles` as a superuser, ' +
-        'or as the owner of the tables with CREATEROLE',
-      { cause: error },
+      'this user may not make roles or grant rights: a superuser may, and the owner of the tables with CREATEROLE',
+      { cause: error, code: 'roles_refused', data: {} },
     );
   }
 }

@@ -78,7 +78,7 @@ const RUNS_SHOWN = 5;
 export async function getRun(connection: Connection, reference: string): Promise<Run> {
   if (reference === LATEST) {
     const [run] = await listRuns(connection, 1);
-    if (run === undefined) throw new UsageError('there is no run yet: `detoxq enqueue` or `detoxq run` makes one');
+    if (run === undefined) throw new UsageError('there is no run yet', { code: 'no_runs', data: {} });
     return run;
   }
   if (RUN_ID.test(reference)) {
@@ -87,7 +87,8 @@ export async function getRun(connection: Connection, reference: string): Promise
   }
   const named = await runsNamed(connection, reference);
   const [run, ...others] = named;
-  if (run === undefined) throw new UsageError(`there is no run ${reference}: \`detoxq status\` lists the runs`);
+  if (run === undefined)
+    throw new UsageError(`there is no run ${reference}`, { code: 'run_not_found', data: { run: reference } });
   if (others.length === 0) return run;
   const shown = named
     .slice(0, RUNS_SHOWN)

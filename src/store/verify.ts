@@ -21,9 +21,20 @@ export interface Finding {
   /** The first of them. */
   readonly numbers: readonly number[];
   readonly message: string;
-  /** What helps. */
-  readonly advice: string;
+  readonly remedy: Remedy;
 }
+
+/**
+ * What helps against a finding.
+ * - `resume`: going on with the run, which is paused
+ * - `read_again`: going on with the run, which reads what the ledger lacks
+ * - `wait`: the run is under way
+ * - `workers`: workers settle the chunks
+ * - `chunks`: the rows come with the chunks that are not done
+ * - `new_run`: a cancelled run stays as it is
+ * - `none`: rows were changed by hand, or a backup was restored in part; only a new run helps
+ */
+export type Remedy = 'resume' | 'read_again' | 'wait' | 'workers' | 'chunks' | 'new_run' | 'none';
 
 export interface Verification {
   /** Every row of the source has exactly one result or row error, and the ledger says so too. */
@@ -48,7 +59,7 @@ export function verifyRun(database: Database, runId: string): Promise<Verificati
     const gaps = run.chunksTotal !== null && ledger.chunks < run.chunksTotal;
     const findings: Finding[] = [];
     const note = (kind: FindingKind, count: number, numbers: readonly number[], message: string) => {
-      if (count > 0) findings.push({ kind, count, numbers, message, advice: adviceFor(kind, run, gaps) });
+      if (count > 0) findings.push({ kind, count, numbers, message, remedy: remedyFor(kind, run, gaps) });
     };
 
     note('not_finished', run.state === 'done' ? 0 : 1, [], `it is ${run.state}`);
@@ -82,29 +93,24 @@ export function verifyRun(database: Database, runId: string): Promise<Verificati
   });
 }
 
-const CHANGED_BY_HAND =
-  'no command mends that: rows were changed by hand, or a backup was restored in part; begin a new run, and delete this one';
-
-function adviceFor(kind: FindingKind, { id, state, rowsTotal }: Run, gaps: boolean): string {
-  const goOn = `detoxq resume ${id}`;
-  // Whatever the ledger lacks is read again.
-  const read = `to have these rows read again: ${goOn}`;
+function remedyFor(kind: FindingKind, { state, rowsTotal }: Run, gaps: boolean): Remedy {
   switch (kind) {
     case 'not_finished':
-      if (state === 'cancelled') return 'a cancelled run stays as it is: begin a new run';
-      return state === 'paused' ? `to go on: ${goOn} --detach` : `what it waits for: detoxq status ${id}`;
+      if (state === 'cancelled') return 'new_run';
+      return state === 'paused' ? 'resume' : 'wait';
     case 'chunks_not_done':
-      if (state === 'done') return CHANGED_BY_HAND;
-      return state === 'cancelled' ? 'a cancelled run stays as it is' : 'workers settle them (detoxq worker)';
+      if (state === 'done') return 'none';
+      return state === 'cancelled' ? 'new_run' : 'workers';
     case 'ledger':
-      return gaps || rowsTotal === null ? read : CHANGED_BY_HAND;
+      // Whatever the ledger lacks is read again.
+      return gaps || rowsTotal === null ? 'read_again' : 'none';
     case 'missing':
-      if (state !== 'done') return 'they come with the chunks that are not done';
-      return gaps ? read : CHANGED_BY_HAND;
+      if (state !== 'done') return 'chunks';
+      return gaps ? 'read_again' : 'none';
     case 'doubled':
     case 'outside':
     case 'counts':
-      return CHANGED_BY_HAND;
+      return 'none';
   }
 }
 

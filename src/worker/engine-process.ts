@@ -80,7 +80,7 @@ export function startEngineProcess(
         break;
       case 'refused':
         refused = true;
-        settleReady.reject(new CheckpointError(message.message));
+        settleReady.reject(new CheckpointError(message.message, message.details));
         break;
       case 'alive':
         listener.onAlive();

@@ -143,7 +143,7 @@ describe('retry', () => {
         await readWorkers(database),
         await readProducer(database, run.id),
       );
-    expect(await trouble()).toEqual([expect.stringContaining('no worker is alive; start one: detoxq worker')]);
+    expect(await trouble()).toEqual([{ code: 'no_worker', message: 'no worker is alive' }]);
     const openEngines = (): Engines => {
       throw new CheckpointError('this machine has no checkpoint nano-bart');
     };
@@ -153,7 +153,9 @@ describe('retry', () => {
     reconciler.start();
     while ((await readWorkers(database))[0]?.problem == null) await new Promise(setImmediate);
     expect(await readWorkers(database)).toMatchObject([{ name: 'test/1', pid: process.pid }]);
-    expect(await trouble()).toEqual([expect.stringContaining('this machine has no checkpoint nano-bart')]);
+    expect(await trouble()).toEqual([
+      { code: 'workers_unable', message: expect.stringContaining('this machine has no checkpoint nano-bart') },
+    ]);
     await reconciler.close();
     await worker.drain(10_000);
     expect(await readWorkers(database)).toEqual([]);
@@ -178,7 +180,10 @@ describe('delete', () => {
     const { database } = fixture;
     const run = await enqueuedRun(database, 10, 4);
     const claim = await claimOf(database, run.id, 0);
-    await expect(deleteRun(database, run.id)).rejects.toThrow(`detoxq cancel ${run.id}`);
+    await expect(deleteRun(database, run.id)).rejects.toMatchObject({
+      code: 'run_not_ended',
+      data: { run: run.id, state: 'running' },
+    });
     await changeRun(database, run.id, 'pause');
     await expect(deleteRun(database, run.id)).rejects.toThrow(UsageError);
     await changeRun(database, run.id, 'cancel');

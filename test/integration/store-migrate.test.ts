@@ -2,7 +2,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { DetoxqError, ServiceError } from '../../src/contract/errors.ts';
+import { DetoxqError } from '../../src/contract/errors.ts';
 import { migrate, requireCurrentSchema } from '../../src/store/migrate.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { dumpSchema } from '../support/schema-dump.ts';
@@ -27,8 +27,7 @@ async function emptyDatabase(): Promise<TestDatabase> {
 
 test('an empty database gets the schema that schema.sql shows', async () => {
   const { database } = await emptyDatabase();
-  await expect(requireCurrentSchema(database)).rejects.toThrow(ServiceError);
-  await expect(requireCurrentSchema(database)).rejects.toThrow('detoxq migrate');
+  await expect(requireCurrentSchema(database)).rejects.toMatchObject({ name: 'ServiceError', code: 'schema_missing' });
   expect(await migrate(database)).toContain('001_initial');
   await requireCurrentSchema(database);
   // `npx vitest run test/integration/store-migrate.test.ts -u` writes it after a new migration.
@@ -46,7 +45,7 @@ test('a new migration is applied alone, and until then a worker is told so', asy
   const { database } = await emptyDatabase();
   await migrate(database, folder);
   await addMigration('CREATE TABLE later (id integer); CREATE INDEX ON later (id);');
-  await expect(requireCurrentSchema(database, folder)).rejects.toThrow('detoxq migrate');
+  await expect(requireCurrentSchema(database, folder)).rejects.toMatchObject({ code: 'schema_outdated' });
   expect(await migrate(database, folder)).toEqual([expect.stringMatching(/_later$/)]);
   await database.query('SELECT id FROM later');
 });

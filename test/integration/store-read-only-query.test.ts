@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DetoxqError, UsageError } from '../../src/contract/errors.ts';
+import { DetoxqError } from '../../src/contract/errors.ts';
 import type { Database } from '../../src/store/database.ts';
 import { createPool } from '../../src/store/pool.ts';
 import { readOnlyQuery } from '../../src/store/read-only-query.ts';
@@ -201,8 +201,8 @@ describe.each([
 
 test('a statement of the wrong kind is refused with what is allowed', async () => {
   for (const sql of ['delete from results', 'commit; delete from results', '-- nothing', 'set role x']) {
-    await expect(lines(superuser, sql)).rejects.toThrow(/only reads.*detoxq delete RUN/s);
-    await expect(lines(superuser, sql)).rejects.toBeInstanceOf(UsageError);
+    await expect(lines(superuser, sql)).rejects.toThrow('only reads');
+    await expect(lines(superuser, sql)).rejects.toMatchObject({ name: 'UsageError', code: 'query_not_read_only' });
   }
   await expect(lines(superuser, 'selec 1')).rejects.toThrow(/syntax error at or near "selec"/);
   await expect(lines(superuser, "select 'abc'::integer")).rejects.toThrow(/invalid input syntax.*"abc"/);

@@ -74,7 +74,7 @@ describe('a run', () => {
     'that does not exist is not found: %s',
     async (id) => {
       await expect(getRun(database, id)).rejects.toThrow(UsageError);
-      await expect(getRun(database, id)).rejects.toThrow('detoxq status');
+      await expect(getRun(database, id)).rejects.toMatchObject({ code: 'run_not_found', data: { run: id } });
     },
   );
 
@@ -92,7 +92,7 @@ describe('a run', () => {
     await expect(refused).rejects.toThrow(UsageError);
     await expect(refused).rejects.toThrow(base.id);
     await expect(refused).rejects.toThrow(second.id);
-    await expect(getRun(database, 'Base')).rejects.toThrow('detoxq status');
+    await expect(getRun(database, 'Base')).rejects.toMatchObject({ code: 'run_not_found', data: { run: 'Base' } });
   });
 
   test('several made at once have ids and partitions of their own', async () => {

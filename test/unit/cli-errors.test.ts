@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { failureText } from '../../src/cli/errors.ts';
 import { readConfig } from '../../src/config.ts';
-import { UsageError } from '../../src/contract/errors.ts';
+import { CheckpointError, ServiceError, UsageError } from '../../src/contract/errors.ts';
 
 function thrownBy(work: () => unknown): unknown {
   try {
@@ -16,6 +16,33 @@ function thrownBy(work: () => unknown): unknown {
 describe('an error', () => {
   test('of ours says what it says', () => {
     expect(failureText(new UsageError('no such run'), '1.2.3')).toBe('no such run');
+  });
+
+  test.each([
+    [
+      new UsageError('there is no run x', { code: 'run_not_found', data: { run: 'x' } }),
+      'there is no run x: `detoxq status` lists the runs',
+    ],
+    [
+      new ServiceError('this database has no detoxq schema yet', { code: 'schema_missing', data: {} }),
+      'this database has no detoxq schema yet: run `detoxq migrate`',
+    ],
+    [
+      new UsageError('bart-base-detox is not on this machine yet.', {
+        code: 'checkpoint_not_pulled',
+        data: { checkpoint: 'bart-base-detox' },
+      }),
+      'bart-base-detox is not on this machine yet. Fetch it first: detoxq models pull bart-base-detox',
+    ],
+    [
+      new CheckpointError('it has no weights, which its card does not name', {
+        code: 'checkpoint_is_export',
+        data: { baseModel: null },
+      }),
+      'it has no weights, which its card does not name',
+    ],
+  ])('with a code comes with the command that helps: %s', (error, expected) => {
+    expect(failureText(error, '1.2.3')).toBe(expected);
   });
 
   test('of the system is put into words', () => {

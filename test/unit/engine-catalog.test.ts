@@ -35,13 +35,17 @@ describe('what a name means', () => {
 
   test('an alias, its hub id and an old name of it mean what was pulled, under the name that was given', () => {
     expect(() => find('bart-base-detox')).toThrow(UsageError);
-    expect(() => find('bart-base-detox')).toThrow('Fetch it first: detoxq models pull bart-base-detox');
+    expect(() => find('bart-base-detox')).toThrow(
+      expect.objectContaining({ code: 'checkpoint_not_pulled', data: { checkpoint: 'bart-base-detox' } }),
+    );
     const folder = place('s-nlp/bart-base-detox', A, 'main');
     const names = ['bart-base-detox', 's-nlp/bart-base-detox', 'SkolkovoInstitute/bart-base-detox'];
     for (const name of names.flatMap((known) => [known, `${known}@main`, `${known}@${A}`])) {
       expect(find(name)).toEqual({ name, folder });
     }
-    expect(() => find('bart-base-detox@v2')).toThrow('Fetch it first: detoxq models pull bart-base-detox@v2');
+    expect(() => find('bart-base-detox@v2')).toThrow(
+      expect.objectContaining({ code: 'checkpoint_not_pulled', data: { checkpoint: 'bart-base-detox@v2' } }),
+    );
   });
 
   test('a revision means the commit that it was when it was pulled', () => {
@@ -51,7 +55,9 @@ describe('what a name means', () => {
     expect(find('owner/model@release/1').folder).toBe(tag);
     expect(find(`owner/model@${B}`).folder).toBe(tag);
     expect(find('owner/model@bbbbbbb').folder).toBe(tag);
-    expect(() => find('owner/model@v2')).toThrow('fetch it first: detoxq models pull owner/model@v2');
+    expect(() => find('owner/model@v2')).toThrow(
+      expect.objectContaining({ code: 'checkpoint_not_found', data: { checkpoint: 'owner/model@v2', hub: true } }),
+    );
   });
 
   test('a folder is known by its absolute path', () => {

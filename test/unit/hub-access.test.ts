@@ -54,7 +54,7 @@ describe('repositories without weights that can be read', () => {
     pulls.hub.repositories.set('owner/model', { commit: COMMIT, files: onnx, baseModel: 'source/model' });
     const failure = pulls.fetched();
     await expect(failure).rejects.toThrow(CheckpointError);
-    await expect(failure).rejects.toThrow('pull the model that it was made from: detoxq models pull source/model');
+    await expect(failure).rejects.toMatchObject({ code: 'checkpoint_is_export', data: { baseModel: 'source/model' } });
     pulls.hub.repositories.set('owner/model', { commit: COMMIT, files: onnx });
     await expect(pulls.fetched()).rejects.toThrow('which its card does not name');
   });

@@ -96,7 +96,7 @@ group('what a checkpoint is', () => {
     const found = await inspect(folder);
     expect(found).toMatchObject({ tree: null, parameters: null, weights: { tensors: 41, check: null } });
     expect(found.treeReason).toContain('LlamaForCausalLM');
-    expect(found.use.advice[0]).toContain('LlamaForCausalLM');
+    expect(found.use.advice[0]?.text).toContain('LlamaForCausalLM');
   });
 
   it('of weights that do not fit the config names every tensor', async () => {

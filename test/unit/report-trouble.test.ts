@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { troubleLines } from '../../src/cli/advice.ts';
 import { findTrouble } from '../../src/report/trouble.ts';
 import type { ProducerLife, WorkerLife } from '../../src/store/workers.ts';
 
@@ -37,7 +38,14 @@ test.each([
     { ...producer, silentMs: 90_000 },
     ['host/1 was last heard of 90 s'],
   ],
-  ['a producer that stopped', half, reading, [worker], { ...producer, silentMs: null }, ['detoxq resume rabcdefg']],
+  [
+    'a producer that stopped',
+    half,
+    reading,
+    [worker],
+    { ...producer, silentMs: null },
+    ['; go on: detoxq resume rabcdefg'],
+  ],
   ['a run made just now', half, reading, [worker], { producer: null, silentMs: null, ageMs: 300 }, []],
   ['a paused run', run, { ...busy, state: 'paused' as const }, [], null, ['resume rabcdefg --detach']],
   [
@@ -65,5 +73,7 @@ test.each([
     ['to read these rows again: detoxq resume rabcdefg'],
   ],
 ])('%s', (_, of, progress, workers, by, expected) => {
-  expect(findTrouble(of, progress, workers, by)).toEqual(expected.map((part) => expect.stringContaining(part)));
+  expect(troubleLines(of.id, findTrouble(of, progress, workers, by))).toEqual(
+    expected.map((part) => expect.stringContaining(part)),
+  );
 });

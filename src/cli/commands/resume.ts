@@ -5,6 +5,7 @@ import { openRun } from '../../app/run-handle.ts';
 import { UsageError } from '../../contract/errors.ts';
 import type { Run } from '../../contract/run.ts';
 import { getRun, lacksChunks } from '../../store/runs.ts';
+import { troubleLines } from '../advice.ts';
 import { asCalled } from '../as-called.ts';
 import { addEngineOptions, type EngineProcessOptions } from '../options/options.ts';
 import { visible } from '../terminal/visible.ts';
@@ -64,7 +65,7 @@ and one whose chunks are no longer all in the ledger from the first that is miss
 async function detach(context: Context, found: Run, { json }: Options): Promise<number> {
   const handle = openRun(context, found.id);
   const run = await handle.resume();
-  const { trouble } = await handle.life();
+  const trouble = troubleLines(run.id, (await handle.life()).trouble);
   if (json) process.stdout.write(`${JSON.stringify({ run: run.id, state: run.state, trouble })}\n`);
   else {
     process.stdout.write(`Run ${run.id} is ${run.state}.\n`);

@@ -5,6 +5,7 @@ import { DetoxqError, UsageError } from '../../contract/errors.ts';
 import { reportRun } from '../../report/index.ts';
 import { readProgress, readSummary } from '../../store/progress.ts';
 import { getRun, listRuns } from '../../store/runs.ts';
+import { messageWithAdvice, troubleLines } from '../advice.ts';
 import { asCalled } from '../as-called.ts';
 import { summaryText } from '../terminal/summary.ts';
 import { outputTable } from '../terminal/table.ts';
@@ -59,7 +60,7 @@ async function warnOfRedis(context: Context): Promise<void> {
     await context.openQueue();
   } catch (error) {
     if (!(error instanceof DetoxqError)) throw error;
-    process.stderr.write(`Warning: ${error.message}\n`);
+    process.stderr.write(`Warning: ${asCalled(messageWithAdvice(error))}\n`);
   }
 }
 
@@ -101,14 +102,15 @@ async function show(context: Context, reference: string, { json }: StatusOptions
   const report = reportRun(run, summary);
   const { chunksQueued, chunksActive, chunksDone } = summary.progress;
   const { workers, trouble, unable } = await readLife(context.database, run);
+  const said = troubleLines(run.id, trouble);
   if (json) {
     process.stdout.write(
-      `${JSON.stringify({ ...report, chunksQueued, chunksActive, chunksDone, workers, trouble, unable }, null, 2)}\n`,
+      `${JSON.stringify({ ...report, chunksQueued, chunksActive, chunksDone, workers, trouble: said, unable }, null, 2)}\n`,
     );
     return;
   }
   const chunks = `  chunks      ${chunksDone} done, ${chunksActive} in work, ${chunksQueued} waiting`;
-  const stuck = trouble.map((reason) => `  stuck       ${visible(asCalled(reason))}\n`).join('');
+  const stuck = said.map((reason) => `  stuck       ${visible(asCalled(reason))}\n`).join('');
   const left = reasonsToLeave({ trouble, unable }).map((reason) => `  left        ${visible(asCalled(reason))}\n`);
   process.stdout.write(`${summaryText(report, describeResults(context, run.id))}\n${chunks}\n${left.join('')}${stuck}`);
 }

@@ -7,6 +7,7 @@ import type { Run } from '../../contract/run.ts';
 import { seconds } from '../../report/index.ts';
 import { SILENT_MS } from '../../store/workers.ts';
 import { formatCount } from '../../util/format.ts';
+import { troubleLines } from '../advice.ts';
 import { asCalled } from '../as-called.ts';
 import { listenForStop } from '../signals.ts';
 import { createProgressDisplay } from '../terminal/progress.ts';
@@ -37,7 +38,9 @@ export async function watchRun(context: Context, run: Run): Promise<void> {
       }
       seenMs = performance.now();
       if (!terminal.redraws) {
-        const trouble = life.trouble.map((reason) => `Run ${run.id}: ${visible(asCalled(reason))}\n`).join('');
+        const trouble = troubleLines(run.id, life.trouble)
+          .map((reason) => `Run ${run.id}: ${visible(asCalled(reason))}\n`)
+          .join('');
         if (trouble !== saidTrouble) process.stderr.write(trouble);
         saidTrouble = trouble;
       }
@@ -71,13 +74,17 @@ export function detailLines({ progress, workers, trouble, unable }: RunLife): st
     ),
   ];
   const left = reasonsToLeave({ trouble, unable }).map((reason) => `  left     ${visible(asCalled(reason))}`);
-  return [...lines, ...left, ...trouble.map((reason) => `  stuck    ${visible(asCalled(reason))}`)];
+  return [
+    ...lines,
+    ...left,
+    ...troubleLines(progress.runId, trouble).map((reason) => `  stuck    ${visible(asCalled(reason))}`),
+  ];
 }
 
 /** Why some workers leave the run to others, but for what is said as its trouble: that no worker can work on it. */
 export function reasonsToLeave({ trouble, unable }: Pick<RunLife, 'trouble' | 'unable'>): string[] {
   const reasons = [...new Set(unable.map(({ reason }) => reason))];
-  return reasons.filter((reason) => !trouble.some((said) => said.includes(reason)));
+  return reasons.filter((reason) => !trouble.some(({ message }) => message.includes(reason)));
 }
 
 function plural(count: number, what: string): string {

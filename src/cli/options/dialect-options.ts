@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { UsageError } from '../../contract/errors.ts';
 import { type Dialect, parseDelimiter, parseEscape, parseQuote } from '../../producer/dialect.ts';
 import { parseEncoding } from '../../producer/encoding.ts';
+import { messageWithAdvice } from '../advice.ts';
 import { wholeNumber } from './whole-number.ts';
 
 /** How files are written, for every verb that reads files of rows. */
@@ -49,7 +50,7 @@ function parsed<T>(parse: (value: string) => T): (value: string) => T {
     try {
       return parse(value);
     } catch (error) {
-      if (error instanceof UsageError) throw new InvalidArgumentError(error.message);
+      if (error instanceof UsageError) throw new InvalidArgumentError(messageWithAdvice(error));
       throw error;
     }
   };

@@ -1,6 +1,7 @@
 import type { HeaderCheck, Inspection, TokenizerFacts, WeightFacts } from '../../contract/inspection.ts';
 import { PRINTED_BY } from '../../engine/index.ts';
 import { formatCount } from '../../util/format.ts';
+import { useLines } from '../advice.ts';
 import { formatPercent } from './format.ts';
 import { visible } from './visible.ts';
 
@@ -44,7 +45,7 @@ export function inspectionText(inspection: Inspection): string {
     ]);
   }
   lines.push(...weightLines(inspection.weights));
-  for (const [index, line] of inspection.use.advice.entries()) lines.push([index === 0 ? 'use' : '', line]);
+  for (const [index, line] of useLines(inspection).entries()) lines.push([index === 0 ? 'use' : '', line]);
   for (const note of inspection.notes) lines.push(['note', note]);
   const width = Math.max(...lines.map(([key]) => key.length));
   const facts = lines

@@ -43,9 +43,10 @@ export function findCheckpoint(name: string, packageRoot: string, home: string):
 
   const folder = resolve(name);
   if (hubName && findAlias(name.split('@')[0] ?? '')) {
-    throw new UsageError(
-      `${name} (${hubName.id}) is not on this machine yet. Fetch it first: detoxq models pull ${name}`,
-    );
+    throw new UsageError(`${name} (${hubName.id}) is not on this machine yet.`, {
+      code: 'checkpoint_not_pulled',
+      data: { checkpoint: name },
+    });
   }
   if (existsSync(folder)) {
     if (statSync(folder).isDirectory() && existsSync(join(folder, 'config.json'))) return { name: folder, folder };
@@ -54,13 +55,10 @@ export function findCheckpoint(name: string, packageRoot: string, home: string):
         'pytorch_model.bin) and tokenizer files, as Hugging Face publishes them.',
     );
   }
-  const pull =
-    hubName && name.includes('/')
-      ? ` If it is the name of a model on a hub, fetch it first: detoxq models pull ${name}.`
-      : '';
   throw new UsageError(
-    `There is no checkpoint ${JSON.stringify(name)} on this machine.${pull} Give a bundled one ` +
+    `There is no checkpoint ${JSON.stringify(name)} on this machine. Give a bundled one ` +
       `(${bundledNames(packageRoot).join(', ')}), an alias (${ALIASES.map((known) => known.name).join(', ')}), ` +
       "a hub's owner/name, or the path of a folder with config.json, weights and tokenizer files.",
+    { code: 'checkpoint_not_found', data: { checkpoint: name, hub: hubName !== null && name.includes('/') } },
   );
 }

@@ -36,23 +36,30 @@ export function readPullRecord(folder: string): PullRecord {
     // The folder was copied here by hand, perhaps from another machine.
     return { check() {} };
   }
-  const again = (id: unknown): string =>
-    `Remove ${folder}, and pull it again: detoxq models pull ${typeof id === 'string' ? `${id}@${basename(folder)}` : '…'}`;
+  const again = `Remove ${folder}, and pull the checkpoint again.`;
   let id: unknown;
   let files: Readonly<Record<string, { readonly sha256?: unknown } | null>>;
   try {
     ({ id, files } = JSON.parse(text));
     Object.keys(files);
   } catch (cause) {
-    throw new CheckpointError(`${file} is damaged, so its checkpoint cannot be checked. ${again(null)}`, { cause });
+    throw new CheckpointError(`${file} is damaged, so its checkpoint cannot be checked. ${again}`, {
+      cause,
+      code: 'checkpoint_damaged',
+      data: { checkpoint: null },
+    });
   }
   return {
     check(name, sha256) {
       const pulled = Object.hasOwn(files, name) ? files[name]?.sha256 : undefined;
       if (typeof pulled !== 'string' || pulled === sha256) return;
       throw new CheckpointError(
-        `${join(folder, name)} is not what was pulled: it is damaged, or was changed. ${again(id)}. ` +
-          'To use changed files, copy them to a folder with a name of its own.',
+        `${join(folder, name)} is not what was pulled: it is damaged, or was changed. ` +
+          `To use changed files, copy them to a folder with a name of its own. ${again}`,
+        {
+          code: 'checkpoint_damaged',
+          data: { checkpoint: typeof id === 'string' ? `${id}@${basename(folder)}` : null },
+        },
       );
     },
   };

@@ -1,4 +1,4 @@
-import type { Inspection, Role, Use } from '../../contract/inspection.ts';
+import type { Inspection, Role, Use, UseAdvice } from '../../contract/inspection.ts';
 import { classOf, rolesOf } from '../architectures/registry.ts';
 
 type Known = Pick<Inspection, 'name' | 'architecture' | 'traits' | 'weights' | 'tokenizer'>;
@@ -21,13 +21,15 @@ const AS: Readonly<Record<Role, string>> = {
 export function useOf(checkpoint: Known, refusal: (role: Role) => string | null): Use {
   const { architecture, traits, weights, tokenizer } = checkpoint;
   const name = /^[\w./@-]+$/.test(checkpoint.name) ? checkpoint.name : `'${checkpoint.name}'`;
-  const nothing = (why: string): Use => ({ roles: [], advice: [`nothing${why}`] });
+  const nothing = (why: string, command: UseAdvice['command'] = null): Use => ({
+    roles: [],
+    advice: [{ text: `nothing${why}`, command }],
+  });
   const known = classOf(architecture);
   if (architecture === '') return nothing(': its config names no class');
   if (known === undefined) return nothing(`: ${architecture} is no class that detoxq knows`);
   const roles = rolesOf(known);
-  if (weights === null)
-    return nothing(` yet: its weights are not here${isAlias(name) ? `; detoxq models pull ${name}` : ''}`);
+  if (weights === null) return nothing(' yet: its weights are not here', isAlias(name) ? 'pull' : null);
   const lacks = weights.check?.missing ?? [];
   const headless = lacks.some((tensor) => tensor.startsWith('classifier.'));
   // A headless checkpoint of the family has no pooler, or one that is not used.
@@ -41,28 +43,34 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
   const refusals = new Map(roles.map((role) => [role, refusal(role)]));
   const can = headless ? [] : roles.filter((role) => refusals.get(role) === null);
   const untrained = architecture.endsWith('Model') ? '' : ' (it was not trained for that)';
-  const advice = can.map((role) => `${adviceFor(role, name)}${role === 'similarity' ? untrained : ''}`);
+  const advice: UseAdvice[] = can.map((role) => ({
+    text: `${USES[role]}${role === 'similarity' ? untrained : ''}`,
+    command: role,
+  }));
+  const note = (text: string): void => {
+    advice.push({ text, command: null });
+  };
   if (known.languageModel !== undefined && can.length > 0) {
-    advice.push(`perplexity of texts: detoxq models score ${name} TEXT`);
+    advice.push({ text: 'perplexity of texts', command: 'perplexity' });
   }
   const [first] = roles;
-  if (headless) advice.push(`not as a scorer: it has no trained classifier head. ${training('classify', name)}`);
-  else if (can.length === 0 && first !== undefined) advice.push(`not as ${AS[first]}: ${refusals.get(first)}`);
+  if (headless) note(`not as a scorer: it has no trained classifier head. ${training('classify', name)}`);
+  else if (can.length === 0 && first !== undefined) note(`not as ${AS[first]}: ${refusals.get(first)}`);
   if (traits?.family === 'encoder' && !roles.includes('scorer')) {
-    advice.push(`not as a scorer: ${architecture} has no classifier head. ${training('classify', name)}`);
+    note(`not as a scorer: ${architecture} has no classifier head. ${training('classify', name)}`);
   }
   if (PUBLISHED_GPT2.test(checkpoint.name) && can.includes('detoxifier')) {
-    advice.push(`as published it has never seen a detoxified sentence. ${training('detoxify', name)}`);
+    note(`as published it has never seen a detoxified sentence. ${training('detoxify', name)}`);
   }
   return { roles: can, advice };
 }
 
-function adviceFor(role: Role, name: string): string {
-  if (role === 'detoxifier') return `detoxifier: detoxq run FILE --detoxifier ${name}`;
-  if (role === 'scorer') return `scorer: detoxq run FILE --scorer ${name}`;
-  if (role === 'similarity') return `similarity of two texts: detoxq evaluate FILE --judge-sim ${name}`;
-  return `judge of fluency: detoxq evaluate FILE --judge-fl ${name}`;
-}
+const USES: Readonly<Record<Role, string>> = {
+  detoxifier: 'detoxifier',
+  scorer: 'scorer',
+  similarity: 'similarity of two texts',
+  fluency: 'judge of fluency',
+};
 
 function training(task: 'classify' | 'detoxify', name: string): string {
   return `Train it: python -m training.finetune --task ${task} --base ${name} --out FOLDER`;

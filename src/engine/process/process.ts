@@ -1,5 +1,6 @@
 import { CPU } from '../../contract/device.ts';
 import type { EngineOptions, EngineTimings } from '../../contract/engine.ts';
+import { DetoxqError } from '../../contract/errors.ts';
 import type { Detoxifier, Scorer } from '../../contract/models.ts';
 import { createPolicy } from '../../detox/policy.ts';
 import { loadDetoxifier } from '../models/detoxifier.ts';
@@ -151,7 +152,8 @@ function main(): void {
     if (message.type === 'start') {
       loaded = load(message.options);
       loaded.catch((error: unknown) => {
-        send({ type: 'refused', message: error instanceof Error ? error.message : String(error) });
+        const details = error instanceof DetoxqError ? error.details : undefined;
+        send({ type: 'refused', message: error instanceof Error ? error.message : String(error), details });
         process.disconnect?.();
       });
     } else {

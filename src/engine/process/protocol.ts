@@ -1,4 +1,5 @@
 import type { EngineIdentities, EngineOptions, EngineTimings } from '../../contract/engine.ts';
+import type { ErrorDetails } from '../../contract/errors.ts';
 import type { JsonObject, RowFault } from '../../contract/row.ts';
 
 /** The program of an engine process, for `fork`. */
@@ -42,7 +43,7 @@ export type ToEngine =
 export type FromEngine =
   | ({ readonly type: 'ready'; readonly loadMs: number } & EngineIdentities)
   /** The models cannot be loaded: another process would fail the same way. */
-  | { readonly type: 'refused'; readonly message: string }
+  | { readonly type: 'refused'; readonly message: string; readonly details?: ErrorDetails | undefined }
   /** At work on a group, and getting on: now and then while no verdict is due. */
   | { readonly type: 'alive' }
   | { readonly type: 'verdicts'; readonly groupId: number; readonly verdicts: GroupVerdicts }

@@ -5,6 +5,7 @@ import { UsageError } from '../../../contract/errors.ts';
 import type { Inspection } from '../../../contract/inspection.ts';
 import type { Precision } from '../../../contract/models.ts';
 import { describeMachine, inspectCheckpoint, publishedConfig, sizesOfCheckpoint } from '../../../engine/index.ts';
+import { useLines } from '../../advice.ts';
 import { deviceText, type NamedSizes, sizesText } from '../../terminal/device.ts';
 import { inspectionText } from '../../terminal/inspection.ts';
 import { localCheckpoints } from '../../with-context.ts';
@@ -50,7 +51,7 @@ known by their published configs also where they are not on disk.`,
       }
       if (name === undefined) throw new UsageError('Name a checkpoint, or give --device.');
       const inspection = await inspectByName(name);
-      process.stdout.write(`${json ? JSON.stringify(inspection, null, 2) : inspectionText(inspection)}\n`);
+      process.stdout.write(`${json ? JSON.stringify(asPrinted(inspection), null, 2) : inspectionText(inspection)}\n`);
     });
 }
 
@@ -59,6 +60,11 @@ async function sizesByName(name: string, precision: Precision): Promise<NamedSiz
   const { folder, name: known } = find(name);
   const reference = { folder, name: known, precision, cacheFolder };
   return { name: known, precision, ...(await sizesOfCheckpoint(reference)) };
+}
+
+/** With the commands that the text names. */
+function asPrinted(inspection: Inspection): object {
+  return { ...inspection, use: { ...inspection.use, advice: useLines(inspection) } };
 }
 
 /** @throws UsageError when nothing is known by this name */

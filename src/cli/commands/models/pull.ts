@@ -108,7 +108,7 @@ function explain(error: unknown, name: string, endpoint: string): unknown {
         ALIASES.flatMap((alias) => [alias.name, alias.hub]),
       );
   const meant = similar.length > 0 ? ` Did you mean ${similar.join(' or ')}?` : '';
-  if (error instanceof UsageError) return new UsageError(error.message + meant);
+  if (error instanceof UsageError) return new UsageError(error.message + meant, { cause: error, ...error.details });
   if (error instanceof Unreachable) {
     return new HubError(
       `${error.message}, in several tries. Is there a network, or is a proxy needed (HTTPS_PROXY)? A mirror of ${endpoint} can ` +

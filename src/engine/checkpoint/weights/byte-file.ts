@@ -29,7 +29,8 @@ export function openByteFile(path: string): ByteFile {
     const start = file.read(0, Math.min(LFS_POINTER.length, file.size));
     if (Buffer.from(start.buffer).toString('latin1') === LFS_POINTER) {
       throw new CheckpointError(
-        `${path} is a Git LFS pointer and not the weights: run "git lfs pull" in its folder, or detoxq models pull`,
+        `${path} is a Git LFS pointer and not the weights: run "git lfs pull" in its folder, or pull the checkpoint again`,
+        { code: 'checkpoint_is_pointer', data: {} },
       );
     }
     return file;

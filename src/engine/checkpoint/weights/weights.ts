@@ -56,7 +56,8 @@ function findForm(folder: string): (typeof WEIGHT_FORMS)[number] {
     const source = baseModel(folder);
     throw new CheckpointError(
       `${folder} is an ONNX export for transformers.js and has no weights. detoxq compiles graphs of its own from the model ` +
-        `that it was made from${source === null ? ', which its card does not name' : `: detoxq models pull ${source}`}`,
+        `that it was made from${source === null ? ', which its card does not name' : ''}`,
+      { code: 'checkpoint_is_export', data: { baseModel: source } },
     );
   }
   throw new CheckpointError(
