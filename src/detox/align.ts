@@ -8,17 +8,17 @@ export interface Region {
 
 const WORD_WEIGHT = 4;
 const POINT_WEIGHT = 1;
-/** Matches that follow each other are worth more than the same ones apart: blocks stay whole. */
+/** Adjacent matches count more than the same matches apart, so that blocks stay whole. */
 const ADJACENT_BONUS = 1;
-/** Beyond this many cells (a few thousand tokens a side) the middle counts as rewritten: no rewrite is that long. */
+/** Beyond this many cells (a few thousand tokens per side), the middle counts as rewritten. No rewrite is that long. */
 const MAX_CELLS = 4_000_000;
 const WORDY = /[\p{L}\p{N}]/u;
 
 /**
- * Where `after` differs from `before`, in order. What lies between the regions is equal in both and matched so that
- * the sum of matched tokens is largest: words count more than punctuation, unbroken blocks more than scattered tokens.
+ * Finds where `after` differs from `before`, in order. Text between these regions is equal in both. The sum of matched tokens
+ * is as large as possible; words count more than punctuation, and unbroken blocks more than scattered tokens.
  *
- * Dynamic programming over what is left between the common start and end: O(n·m) there.
+ * It uses dynamic programming between the common start and end: O(n·m) there.
  */
 export function differences(before: readonly string[], after: readonly string[]): Region[] {
   let start = 0;
@@ -44,7 +44,7 @@ export function differences(before: readonly string[], after: readonly string[])
   return regions;
 }
 
-/** The matched pairs (index in `a`, index in `b`) of a best alignment, rising in both. */
+/** The matched pairs (index in `a`, index in `b`) of a best alignment, in ascending order. */
 function matchMiddle(a: readonly string[], b: readonly string[]): (readonly [number, number])[] {
   if (a.length === 0 || b.length === 0 || a.length * b.length > MAX_CELLS) return [];
   const width = b.length + 1;

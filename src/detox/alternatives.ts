@@ -5,26 +5,26 @@ import type { Guard } from './guards.ts';
 import type { Reading, ReadText } from './reading.ts';
 import type { Segment } from './sentences.ts';
 
-/** One output of the model for a segment, and what can be made of it. */
+/** One output of the model for a segment, and the candidates from it. */
 interface Alternative extends Candidates {
-  /** Mean log-probability of its tokens, natural; null where the model did not say. */
+  /** Mean log-probability of its tokens (natural logarithm); null if the model did not give it. */
   readonly logprob: number | null;
 }
 
-/** The outputs of the model for a segment, likeliest first. */
+/** Outputs of the model for a segment, the likeliest first. */
 export interface Proposal {
   readonly segment: Segment;
   readonly alternatives: readonly Alternative[];
 }
 
-/** What `meta` keeps of an alternative: its scores, or why it is missing. */
+/** What `meta` stores about an alternative: its scores, or why it is missing. */
 export interface AlternativeScores {
   readonly toxicity?: number;
   /** chrF of the new segment and the old, 0 to 1. */
   readonly similarity?: number;
   /** Mean probability of a token (geometric), 0 to 1. */
   readonly fluency?: number;
-  /** `same` for one that changes nothing. */
+  /** `same` for an alternative that changes nothing. */
   readonly guard?: Guard | 'same';
 }
 
@@ -33,9 +33,9 @@ export interface Choice {
   readonly reading: Reading | null;
   /** Its place among the alternatives. */
   readonly place: number | null;
-  /** Why there is none. */
+  /** Why there is no new segment. */
   readonly guards: readonly Guard[];
-  /** One an alternative; empty where there was but one. */
+  /** One per alternative; empty if there was only one. */
   readonly scores: readonly AlternativeScores[];
 }
 
@@ -56,19 +56,19 @@ export function propose(
   };
 }
 
-/** The texts that the scorer has to be asked about for a proposal. */
+/** Texts of a proposal that the scorer must score. */
 export function readingsOf({ alternatives }: Proposal): Reading[] {
   return alternatives.flatMap(({ list }) => list.map(({ reading }) => reading));
 }
 
-/** The words that it has to be asked about by themselves. */
+/** Words that the scorer must score by themselves. */
 export function namesOf({ alternatives }: Proposal): string[] {
   return alternatives.flatMap(({ list }) => list.flatMap(({ lostNames }) => lostNames));
 }
 
 /**
- * The best of the alternatives: of each the candidate that `chooseCandidate` takes, and of these the one with the largest
- * product of harmlessness, likeness to the source and fluency; of equal ones the likelier.
+ * Chooses the best alternative. `chooseCandidate` chooses one candidate per alternative. Of these, it takes the one with the
+ * largest product of harmlessness, similarity to the source and fluency; of equal ones the likelier.
  */
 export function chooseAlternative(text: string, { segment, alternatives }: Proposal, toxicity: Toxicities): Choice {
   const source = text.slice(segment.start, segment.end);

@@ -1,14 +1,14 @@
 import type { Memory } from './memory.ts';
 
-/** The answers of a model to the texts of one call of the policy: every text is asked once, in as few calls as there are phases. */
+/** Answers of a model to the texts of one call of the policy. Each text is asked once, with one call per phase. */
 export interface Answers<T> {
-  /** Asks the model about those of `forms` that were not asked before, in one call. Rejects as the model does. */
+  /** Asks the model about those `forms` that were not asked before, in one call. It rejects if the model does. */
   ask(forms: Iterable<string>): Promise<void>;
-  /** The answer to a form that was asked. */
+  /** Answer to a form that was asked. */
   of(form: string): T;
 }
 
-/** @param memory answers of earlier calls, which need not be asked again: a model's answer depends on the text alone */
+/** @param memory answers of earlier calls, which are reused: a model's answer depends on the text alone */
 export function createAnswers<T>(
   model: (forms: readonly string[]) => Promise<readonly T[]>,
   memory?: Memory<T>,

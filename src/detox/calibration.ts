@@ -1,31 +1,31 @@
-/** What a prefilter may clear, and how sure that is. */
+/** The rows that a prefilter may clear, with the confidence. */
 export interface Clearance {
-  /** Rows below this (probability by the prefilter) are clean without a look of the scorer; 0 clears nothing. */
+  /** Rows below this (probability by the prefilter) are clean without the scorer; 0 clears nothing. */
   readonly clearBelow: number;
   readonly sampledRows: number;
-  /** Rows of the sample that would be cleared, and how many of them are toxic by the scorer. */
+  /** Number of rows of the sample that would be cleared, and how many of them the scorer calls toxic. */
   readonly clearedRows: number;
   readonly missedRows: number;
-  /** With 95 % confidence, at most this share of all rows is toxic by the scorer and cleared by the prefilter. */
+  /** With 95 % confidence, at most this share of all rows is toxic by the scorer and yet cleared by the prefilter. */
   readonly missBound: number;
 }
 
 export const CONFIDENCE = 0.95;
 
-/** Rows that the scorer is asked about at a time: full batches for a few engine processes. */
+/** Rows per call of the scorer: full batches for a few engine processes. */
 const ROWS_AT_A_TIME = 512;
 
 /**
- * The highest threshold below which a prefilter may clear rows, so that with 95 % confidence at most `maxMiss` of all rows
- * (toxic and clean together) are toxic by the scorer and cleared all the same.
+ * Finds the highest threshold below which a prefilter may clear rows. With 95 % confidence, at most `maxMiss` of all rows
+ * (toxic and clean together) are then toxic by the scorer and yet cleared.
  *
- * It is the score of the sample's (k + 1)-th lowest toxic row, k being the most misses that a sample of this size allows.
- * As for any order statistic the bound holds whatever the scores are like (Wilks 1941); it supposes that the sample was
- * drawn at random from the rows of the run. The scorer is asked in the order of the prefilter's scores and no further than
- * to that row: what lies above is never cleared, and is scored in the run itself.
+ * The threshold is the score of the sample's (k + 1)-th lowest toxic row. k is the largest number of misses that a sample of
+ * this size allows. As for any order statistic, the bound holds for every distribution of scores (Wilks 1941). It assumes
+ * that the sample was drawn at random from the rows of the run. The scorer sees rows in the order of the prefilter's scores,
+ * up to that row. Rows above it are never cleared; the run itself scores them.
  *
  * @param scores of the sampled rows by the prefilter (probability of the toxic label)
- * @param areToxic by the scorer that decides, for places in `scores`
+ * @param areToxic verdicts of the scorer that decides, for places in `scores`
  * @param maxMiss share of all rows, 0 to 1. A sample of n rows without a miss bounds it at about 3 / n.
  */
 export async function calibrate(
@@ -36,7 +36,7 @@ export async function calibrate(
   const allowed = mostMisses(scores.length, maxMiss);
   const rising = scores.map((score, place) => ({ score, place })).sort((a, b) => a.score - b.score);
   const toxicScores: number[] = [];
-  // With fewer toxic rows than misses allowed, everything that scores as the sample does may go.
+  // With fewer toxic rows than allowed misses, every row with scores like the sample's may be cleared.
   for (let at = 0; allowed !== null && at < rising.length && toxicScores.length <= allowed; at += ROWS_AT_A_TIME) {
     const asked = rising.slice(at, at + ROWS_AT_A_TIME);
     const toxic = await areToxic(asked.map(({ place }) => place));
@@ -52,17 +52,17 @@ export async function calibrate(
   };
 }
 
-/** The fewest rows of which `misses` still bound the share of misses at `maxMiss`, 0 < maxMiss <= 1. */
+/** Least number of rows for which `misses` still bound the share of misses at `maxMiss`, 0 < maxMiss <= 1. */
 export function smallestSample(misses: number, maxMiss: number): number {
   let rows = misses + 1;
   let step = 1;
   while (upperBound(misses, rows) > maxMiss) rows += step *= 2;
-  // Found between the last two steps by halving.
+  // The last two steps are narrowed down by bisection.
   for (; step >= 1; step /= 2) if (upperBound(misses, rows - step) <= maxMiss) rows -= step;
   return rows;
 }
 
-/** The most misses among `rows` that still bound their share at `maxMiss`; null when not even none does. */
+/** Largest number of misses among `rows` that still bounds their share at `maxMiss`; null if even zero misses do not. */
 function mostMisses(rows: number, maxMiss: number): number | null {
   let allowed: number | null = null;
   for (let misses = 0; misses <= rows && upperBound(misses, rows) <= maxMiss; misses++) allowed = misses;

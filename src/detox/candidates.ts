@@ -9,16 +9,16 @@ import { repairWords } from './repair.ts';
 import type { Segment } from './sentences.ts';
 import { renderPieces } from './surface.ts';
 
-/** A new text for a segment, which passes the guards. */
+/** A new text for a segment that passes the guards. */
 interface Candidate {
   readonly reading: Reading;
-  /** With every change of the model; the others leave some out. */
+  /** Contains every change of the model. Other candidates leave some out. */
   readonly isWhole: boolean;
-  /** Words that may be names, and are in the source only. */
+  /** Words that may be names and occur in the source only. */
   readonly lostNames: readonly string[];
 }
 
-/** What can be made of a model's rewrite of a segment. */
+/** All candidates from a model's rewrite of a segment. */
 export interface Candidates {
   readonly segment: Segment;
   readonly list: readonly Candidate[];
@@ -26,15 +26,16 @@ export interface Candidates {
   readonly guard: Guard | null;
 }
 
-/** A rewrite with more changes than this is a new sentence: it is taken as it is or not at all. */
+/** A rewrite with more changes than this is a new sentence. It is accepted as a whole or not at all. */
 const MOST_CHANGES = 4;
 
-/** A rewrite that leaves a sentence toxic must at least lower its toxicity by this much, or it only does damage. */
+/** A rewrite that leaves a sentence toxic must lower its toxicity by at least this much. Otherwise it only does damage. */
 const LEAST_GAIN = 0.02;
 
 /**
- * The rewrite of a segment in the form of its source, and, where the model made several changes apart from each other,
- * the same with only one of them and with all but one: what is not needed to make a text harmless need not be changed.
+ * Makes candidates from the rewrite of a segment, in the surface form of its source. If the model made several separate
+ * changes, there are also candidates with only one of them, and with all but one. Changes that are not needed to make a text
+ * harmless should not be made.
  */
 export function findCandidates(
   text: string,
@@ -90,9 +91,9 @@ function selections({ tokens }: Segment, words: readonly string[]): (readonly st
   ];
 }
 
-/** What the scorer says, and where the line is. */
+/** Verdicts of the scorer, and the threshold. */
 export interface Toxicities {
-  /** Of the segment as it was. */
+  /** Of the segment before the rewrite. */
   readonly before: number;
   readonly threshold: number;
   of(reading: Reading): number;
@@ -101,9 +102,9 @@ export interface Toxicities {
 }
 
 /**
- * The candidate to take: of those that are harmless beyond doubt (below half the threshold, or at most as toxic as the
- * model's whole rewrite) the one most like the source; else the least toxic one. Or the guard that left none, or null
- * where the model changed nothing.
+ * Chooses a candidate. A candidate is clearly harmless if its score is below half the threshold, or at most that of the
+ * model's whole rewrite. Of the clearly harmless ones it takes the one most similar to the source; without any, the least
+ * toxic one. The result is the guard if no candidate passed, and null if the model changed nothing.
  */
 export function chooseCandidate(
   text: string,
@@ -111,7 +112,7 @@ export function chooseCandidate(
   toxicity: Toxicities,
 ): { readonly chosen: Reading } | { readonly guard: Guard } | null {
   const source = text.slice(segment.start, segment.end);
-  // What the scorer finds as harmless as this is no swear word, whatever its case.
+  // If the scorer finds a word this harmless, it is not a swear word, in any case.
   const isName = (form: string): boolean => toxicity.ofForm(form) < toxicity.threshold / 2;
   const named = list.filter(({ lostNames }) => !lostNames.some(isName));
   const better = named

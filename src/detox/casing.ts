@@ -7,12 +7,12 @@ const TWO_LETTERS = /\p{L}.*\p{L}/u;
 const FIRST_LETTER = /\p{L}/u;
 const FIRST_PERSON = /^i(?:'|$)/;
 
-/** Shorthand that is written in capitals without being shouted. */
+/** Abbreviations that are written in capitals without shouting. */
 const ACRONYMS: ReadonlySet<string> = new Set(
   'wtf stfu gtfo lmao lmfao rofl omg omfg ffs fu bs pos af mf sob tbh imo imho lol'.split(' '),
 );
 
-/** Words that begin sentences and are no names: they go back to lower case when something is put before them. */
+/** Words that start sentences and are not names. They become lower case when other words precede them. */
 const SENTENCE_STARTS: ReadonlySet<string> = new Set(
   (
     "you you're you've your yours he he's she she's it it's its we we're we've they they're they've their this that " +
@@ -38,7 +38,7 @@ export function capitalized(word: string): string {
   return word.replace(FIRST_LETTER, (letter) => letter.toUpperCase());
 }
 
-/** A word that stood first and no longer does: lower case, unless it may be a name. */
+/** A word that was first and no longer is: lower case, unless it may be a name. */
 export function uncapitalized(raw: string): string {
   return SENTENCE_STARTS.has(raw.toLowerCase().replaceAll('’', "'")) && caseOf(raw) === 'title'
     ? raw.toLowerCase()
@@ -51,7 +51,7 @@ export interface CaseStyle {
   readonly shouts: boolean;
   /** Writes `i` for `I`. */
   readonly lowersI: boolean;
-  /** How a form is written elsewhere in the segment, not counting the first word of a sentence. */
+  /** How a form is written elsewhere in the segment, except as the first word of a sentence. */
   readonly spelled: ReadonlyMap<string, string>;
 }
 
@@ -74,8 +74,8 @@ export function caseStyle(raws: readonly string[], tokens: readonly Token[], sta
 }
 
 /**
- * A new word in the case that its place asks for.
- * `replaced` are the words of the source that stood there, `count` how many new words took their place.
+ * Writes a new word in the case that its place needs. `replaced` are the words of the source at that place, `count` is the
+ * number of new words in their place.
  */
 export function recase(
   form: string,

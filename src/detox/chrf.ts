@@ -35,7 +35,7 @@ interface Characters {
   readonly text: string;
   /** In code points. */
   readonly count: number;
-  /** Where code point `i` begins in `text`. */
+  /** Offset of code point `i` in `text`. */
   offset(i: number): number;
 }
 
@@ -52,7 +52,7 @@ function characters(original: string): Characters {
 }
 
 interface ChangedSpan {
-  /** Characters that both begin with, and that both end with (the two do not overlap). */
+  /** Lengths of the common start and the common end (they do not overlap). */
   readonly start: number;
   readonly end: number;
 }
@@ -67,7 +67,10 @@ function changedSpan(a: Characters, b: Characters): ChangedSpan {
   return { start, end };
 }
 
-/** How many n-grams `a` has more than `b`, summed over the n-grams. Those inside the common start or end cancel out. */
+/**
+ * Number of n-grams that `a` has more often than `b`, summed over the n-grams. N-grams inside the common start or end cancel
+ * out.
+ */
 function surplus(a: Characters, b: Characters, { start, end }: ChangedSpan, n: number): number {
   const counts = new Map<string, number>();
   const add = ({ text, count, offset }: Characters, step: 1 | -1): void => {

@@ -1,6 +1,6 @@
 /*
- * What stands between two tokens of a text: white space, emoji, Markdown marks, invisible characters. Around tokens that
- * stay it is copied; these functions decide what is left of it where tokens went or came.
+ * Gaps between two tokens of a text: white space, emoji, Markdown marks, invisible characters. Gaps beside tokens that stay
+ * are copied. These functions make the gaps where tokens were deleted or added.
  */
 
 const LINE_BREAK = /[\n\r\u2028\u2029]/u;
@@ -13,7 +13,10 @@ interface Chunk {
   readonly spaceAfter: boolean;
 }
 
-/** The white space at the two ends of a gap, and what is between. No pattern: one takes time in the square of a run of spaces. */
+/**
+ * White space at both ends of a gap, and the rest between. It uses no pattern, which would take quadratic time on a run of
+ * spaces.
+ */
 function parts(gap: string): { before: string; inner: string; after: string } {
   const rest = gap.trimStart();
   const inner = rest.trimEnd();
@@ -28,7 +31,7 @@ function chunks(gap: string): Chunk[] {
   }));
 }
 
-/** Drops Markdown marks that open and close within the gaps: what they enclosed is gone. */
+/** Removes Markdown marks that open and close within the gaps, because the text that they enclosed is gone. */
 function withoutClosedMarks(list: readonly Chunk[]): Chunk[] {
   const closed = new Set<Chunk>();
   const openMarks = new Map<string, Chunk[]>();
@@ -42,15 +45,15 @@ function withoutClosedMarks(list: readonly Chunk[]): Chunk[] {
   return list.filter((chunk) => !closed.has(chunk));
 }
 
-/** White space for a seam: a line break if there was one, else the first that is not empty, else `fallback`. */
+/** White space at a seam: a line break if there was one, else the first part that is not empty, else `fallback`. */
 function seamSpace(gaps: readonly string[], fallback: string): string {
   return gaps.find((gap) => LINE_BREAK.test(gap)) ?? gaps.find((gap) => gap !== '') ?? fallback;
 }
 
 /**
- * The gap where tokens were deleted. `gaps` are those before, between and after the deleted tokens; `atStart` and
- * `atEnd` say that nothing of the segment is left on that side, `tightLeft` that the left neighbour is an opening
- * bracket or the like, `tightRight` that the right one is a comma or the like.
+ * Makes the gap where tokens were deleted. `gaps` are those before, between and after the deleted tokens. `atStart` and
+ * `atEnd` mean that nothing of the segment remains on that side. `tightLeft` means that the left neighbour is an opening
+ * bracket or similar, `tightRight` that the right one is a comma or similar.
  */
 export function closeGap(
   gaps: readonly string[],
@@ -84,8 +87,8 @@ export function closeGap(
 }
 
 /**
- * The gaps before and after new words that took the place of tokens. Emoji from between the old tokens go behind the
- * new words; Markdown that opened or closed between them opens before or closes behind.
+ * Makes the gaps before and after new words that replace tokens. Emoji between the old tokens go after the new words.
+ * Markdown that opened between them opens before the new words; Markdown that closed closes after them.
  */
 export function openGap(gaps: readonly string[]): { before: string; after: string } {
   let before = gaps[0] ?? '';

@@ -11,22 +11,22 @@ export function isArticle(form: string): boolean {
   return form === 'a' || form === 'an';
 }
 
-/** `a` or `an`, as the next word asks for. */
+/** `a` or `an`, as the next word requires. */
 export function articleBefore(next: string): 'a' | 'an' {
   if (VOWEL_SOUND.test(next)) return 'an';
   const startsWithVowel = /^[aeiou]/.test(next);
   return startsWithVowel && !(CONSONANT_SOUND.test(next) && !PLAIN_U.test(next)) ? 'an' : 'a';
 }
 
-/** Words that need a noun behind them. `his`, `that` and the like can stand alone; see also `OFTEN_MISSPELT`. */
+/** Words that need a noun after them. `his`, `that` and similar words can stand alone; see also `OFTEN_MISSPELT`. */
 const DETERMINERS: ReadonlySet<string> = new Set('a an the my our every'.split(' '));
-/** Adjectives that mostly stand before a swear word, and need a noun as well. */
+/** Adjectives that often precede a swear word and need a noun, too. */
 const INTENSIFIERS: ReadonlySet<string> = new Set('such complete total utter absolute'.split(' '));
-/** Words that do not end a clause, unless they did so in the source. */
+/** Words that do not end a clause, unless they did in the source. */
 const NEED_MORE: ReadonlySet<string> = new Set(
   'a an the my your our their every and or but than because very as of if while although unless how such'.split(' '),
 );
-/** The same for words that a deletion has left there, while a rewrite may well end with them. */
+/** The same for words that a deletion has left at the end. A rewrite may well end with them. */
 const NEED_MORE_LEFT: ReadonlySet<string> = new Set(
   "is are was were am be being been isn't aren't i'm you're he's she's it's we're they're full".split(' '),
 );
@@ -48,10 +48,10 @@ const RELATIVES: ReadonlySet<string> = new Set(['who', 'whose']);
 const DEGREES: ReadonlySet<string> = new Set(['so', 'very', 'too']);
 const TO_BE: ReadonlySet<string> = new Set('is are was were am be'.split(' '));
 const CONJUNCTIONS: ReadonlySet<string> = new Set(['and', 'or', 'but']);
-/** `your not`, `their a`: these stand for `you're` and `they're` so often that not everything behind them is a fault. */
+/** `your not`, `their a`: these mean `you're` and `they're` so often that text after them is not always a fault. */
 const OFTEN_MISSPELT: ReadonlySet<string> = new Set(['your', 'their']);
 const AFTER_MISSPELT: ReadonlySet<string> = new Set('a an the not in on at so just why how what'.split(' '));
-/** What small models like to put for a swear word, noun or not: `what a bad...`, `that is total bad` */
+/** Words that small models often write in place of a swear word, noun or not: `what a bad...`, `that is total bad` */
 const LONE_ADJECTIVES: ReadonlySet<string> = new Set(
   'bad good nice silly very not mean wrong rude unpleasant unkind naive unwise careless'.split(' '),
 );
@@ -60,8 +60,8 @@ const DEMONSTRATIVES: ReadonlySet<string> = new Set(['this', 'these', 'those']);
 const CLAUSE_END = /^(?:[.,!?;:)\]]|\.\.\.)$/;
 
 /**
- * Whether a rewrite has a phrase that lost its head: `such a , kevin`, `what an !`, `you are the .`, `boring as .`
- * Only places that the rewrite made are looked at. A small check of English, not a parser.
+ * Whether a rewrite has a phrase without its head: `such a , kevin`, `what an !`, `you are the .`, `boring as .` It checks
+ * only the places that the rewrite changed. It is a small check of English, not a parser.
  */
 export function hasLostHead(pieces: readonly Piece[], source: readonly { readonly form: string }[]): boolean {
   return pieces.some((piece, at) => {
@@ -80,12 +80,12 @@ export function hasLostHead(pieces: readonly Piece[], source: readonly { readonl
   });
 }
 
-/** A new word that cannot stand before `next`. */
+/** A new word that cannot precede `next`. */
 function clashesAsNew(word: string, next: string): boolean {
   return (PREDICATES.has(word) && RELATIVES.has(next)) || (DEGREES.has(word) && isArticle(next));
 }
 
-/** A word of the source that cannot stand before `next`, which the rewrite has moved up to it. */
+/** A word of the source that cannot precede `next`, to which the rewrite has moved it. */
 function clashesAsLeft(word: string, next: string): boolean {
   if (DEMONSTRATIVES.has(word)) return DETERMINERS.has(next);
   if (INTENSIFIERS.has(word)) return NO_NOUN.has(next) && !isArticle(next);
@@ -93,7 +93,7 @@ function clashesAsLeft(word: string, next: string): boolean {
   return OFTEN_MISSPELT.has(word) && NO_NOUN.has(next) && !AFTER_MISSPELT.has(next);
 }
 
-/** A determiner or the like with no noun behind it. */
+/** A determiner or similar word without a noun after it. */
 function lacksNoun(piece: Piece, next: Piece, afterNext: Piece | undefined): boolean {
   const isDeterminer = DETERMINERS.has(piece.form);
   if (!isDeterminer && !INTENSIFIERS.has(piece.form)) return false;
@@ -102,7 +102,7 @@ function lacksNoun(piece: Piece, next: Piece, afterNext: Piece | undefined): boo
   return isDeterminer && (NO_NOUN.has(next.form) || (isArticle(piece.form) && next.form === 'next'));
 }
 
-/** The word stood behind a comma or the like in the source: `such an idiot, Kevin` -> `such an Kevin`. */
+/** In the source, the word followed a comma or similar: `such an idiot, Kevin` -> `such an Kevin`. */
 function beginsClause({ source: at }: Piece, source: readonly { readonly form: string }[]): boolean {
   return at !== null && CLAUSE_END.test(source[at - 1]?.form ?? '');
 }

@@ -6,30 +6,33 @@ import { isWordyForm, type Piece } from './plan.ts';
 import type { Segment } from './sentences.ts';
 
 /**
- * Why a rewrite was thrown away.
+ * Reasons to reject a rewrite.
  * - `empty`: no word is left
- * - `runaway`: the model did not come to an end, wrote far more than it read, or stammers
- * - `name`: a word that looks like a name is gone, and the scorer finds no harm in it
- * - `link`, `number`: a link or mention, or a number, of the source is gone, or another one came
- * - `grammar`: the rewrite leaves a determiner or conjunction without what belongs to it (`such an, Kevin`)
- * - `meaning`: hardly anything of the source is left, or nothing but a negation has changed
- * - `window`: a single word is toxic that is longer than what the models read at once: it is not rewritten
+ * - `runaway`: the model did not finish, wrote far more than it read, or repeats itself
+ * - `name`: a word that looks like a name is gone, and the scorer finds it harmless
+ * - `link`, `number`: a link, mention or number of the source is gone, or a new one appeared
+ * - `grammar`: the rewrite leaves a determiner or conjunction without its phrase (`such an, Kevin`)
+ * - `meaning`: hardly anything of the source is left, or only a negation has changed
+ * - `window`: a single toxic word is longer than the models' windows, so it is not rewritten
  * - `not_better`: the scorer finds the rewrite about as toxic as the source, or more
  */
 export type Guard = 'empty' | 'runaway' | 'link' | 'number' | 'name' | 'grammar' | 'meaning' | 'window' | 'not_better';
 
-/** A rewrite may have this many times the words of its source, and a few more. */
+/** A rewrite may have at most this many times the words of its source, plus a few. */
 const MOST_WORDS_RATIO = 1.5;
 const MOST_WORDS_EXTRA = 6;
 const LONGEST_NEW_WORD = 30;
-/** From this many words on a rewrite must have some length; shorter sources (`Shut up.`) may change altogether. */
+/** From this many words on, a rewrite must have some length. Shorter sources (`Shut up.`) may change completely. */
 const MEANING_WORDS = 6;
 const LEAST_WORDS_RATIO = 0.25;
-/** From this many words on it must be like its source. `Go to hell, you piece of trash` may become `Please leave me alone`. */
+/**
+ * From this many words on, a rewrite must resemble its source. `Go to hell, you piece of trash` may become `Please leave me
+ * alone`.
+ */
 const LIKENESS_WORDS = 10;
 const LEAST_SIMILARITY = 0.12;
 const NUMBER = /^#?[0-9]+(?:[.,:/][0-9]+)*%?$/;
-/** `u r 2 stupid 4 this`: digits that stand for words, and what a rewrite makes of them. */
+/** `u r 2 stupid 4 this`: digits that stand for words, and the words that rewrites make of them. */
 const SPOKEN_DIGITS: ReadonlyMap<string, readonly string[]> = new Map([
   ['2', ['to', 'too', 'two']],
   ['4', ['for', 'four']],
@@ -37,8 +40,8 @@ const SPOKEN_DIGITS: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /**
- * The first guard that the rewrite of a segment fails, or null. `text` is the source, `rewritten` the new segment;
- * `isSound` is false for a rewrite that did not finish or stammers.
+ * Returns the first guard that rejects the rewrite of a segment, or null. `text` is the source, `rewritten` the new segment.
+ * `isSound` is false for a rewrite that is unfinished or repeats itself.
  */
 export function failedGuard(
   text: string,
@@ -60,7 +63,7 @@ export function failedGuard(
   if (wordsBefore >= MEANING_WORDS) {
     if (wordsAfter < LEAST_WORDS_RATIO * wordsBefore) return 'meaning';
     if (wordsBefore < LIKENESS_WORDS) return null;
-    // What half of the words is left of cannot be that unlike: no need to look.
+    // A rewrite that keeps half of the words cannot be too different, so the comparison is skipped.
     const kept = pieces.filter(({ source: from, form }) => from !== null && isWordyForm(form)).length;
     const isLike =
       2 * kept >= wordsBefore || chrf(rewritten, text.slice(segment.start, segment.end)) >= LEAST_SIMILARITY;
@@ -70,8 +73,8 @@ export function failedGuard(
 }
 
 /**
- * Whether a model's output says one word three times running, or a phrase of two to four words twice running, which its
- * source does not, or writes an endless word.
+ * Whether a model's output repeats one word three times, or a phrase of two to four words twice, where its source does not;
+ * or contains an endless word.
  */
 export function stammers(source: readonly string[], output: readonly string[]): boolean {
   const repeats = (forms: readonly string[]): boolean =>
@@ -81,7 +84,7 @@ export function stammers(source: readonly string[], output: readonly string[]): 
   return isEndless || (repeats(output) && !repeats(source)) || (repeatsPhrase(output) && !repeatsPhrase(source));
 }
 
-/** `i do not like this i do not like this`; not `no no no no`, which is a word. */
+/** Matches `i do not like this i do not like this`, but not `no no no no`, which counts as one word. */
 function repeatsPhrase(forms: readonly string[]): boolean {
   const words = forms.filter(isWordyForm);
   return [2, 3, 4].some((length) =>

@@ -24,7 +24,7 @@ const SIGNS = '[_*@$#%&]';
 const SIGNS_INSIDE = `${SIGNS}+(?=[${LN}])`; // f*ck, f@ck, fu#k, snake_case, at&t
 const WORD_INNER = [
   String.raw`[${LN}\p{M}]`,
-  // From the first sign of a run only: what lies in it would be looked at once for each of its signs.
+  // From the first sign of a run only. Otherwise the run would be scanned once for each of its signs.
   `(?<!${SIGNS})${SIGNS_INSIDE}`,
   String.raw`['’\-](?=[${LN}])`, // don't, half-assed
   String.raw`(?<!\p{Ll})[.!](?=${L})|[.!](?=[\p{Ll}\p{N}])`, // sh!t, U.S, utils.py; not `it.Then`
@@ -57,27 +57,27 @@ const ASCII: ReadonlyMap<string, string> = new Map(
 );
 const MAPPED = new RegExp(`[${[...ASCII.keys()].join('')}]`, 'gu');
 const SPACE = /[\p{Z}\p{Cc}]+/gu;
-/** More marks in a row than any script has; the two halfwidth ones become marks. */
+/** More marks in a row than any script has. The two halfwidth marks become normal marks. */
 const MARK_RUN = /[\p{M}\uFF9E\uFF9F]{31}/u;
 const MARK_RUN_PARTS = /\P{M}*\p{M}{0,30}/gu;
 const PLAIN_LOWER = /^[a-z0-9'.,:/-]*$/;
 
 export type TokenKind = 'url' | 'user' | 'dots' | 'number' | 'word' | 'point';
 
-/** What the models see in place of a link and of a mention. */
+/** Replacements of links and mentions in the model form. */
 export const LINK_FORM = 'urlx';
 export const MENTION_FORM = '@userx';
 
 export interface Token {
   /** As the models see it; without white space. */
   readonly form: string;
-  /** The half-open span of the source that it stands for, in UTF-16 units. */
+  /** The half-open span in the source, in UTF-16 units. */
   readonly start: number;
   readonly end: number;
   readonly kind: TokenKind;
 }
 
-/** The tokens of `text` in order. Emoji, control characters and Markdown marks have none. Time is linear in the text. */
+/** The tokens of `text` in order. Emoji, control characters and Markdown marks are not tokens. Time is linear in the text. */
 export function lex(text: string): Token[] {
   const tokens: Token[] = [];
   let at = 0;
@@ -115,7 +115,7 @@ export function joinForms(tokens: readonly Token[]): string {
   return tokens.map((token) => token.form).join(' ');
 }
 
-/** `text` as the models see it: the forms of its tokens with single spaces between. */
+/** `text` as the models see it: the forms of its tokens, separated by single spaces. */
 export function toModelForm(text: string): string {
   return joinForms(lex(text));
 }
@@ -127,13 +127,16 @@ function wordForm(raw: string): string {
   return compatible(ascii).toLowerCase().replace(SPACE, '');
 }
 
-/** NFKC. Runs of marks are put in order 30 at a time, as in Unicode's stream-safe format: the order takes time in their square. */
+/**
+ * NFKC. At most 30 marks in a row are sorted at a time, as in Unicode's stream-safe format, because sorting takes quadratic
+ * time.
+ */
 function compatible(text: string): string {
   if (!MARK_RUN.test(text)) return text.normalize('NFKC');
   return (text.match(MARK_RUN_PARTS) ?? []).map((part) => part.normalize('NFKC')).join('');
 }
 
-/** One character of punctuation -> its ASCII or compatibility form. */
+/** Maps one character of punctuation to its ASCII or compatibility form. */
 function pointForm(raw: string): string {
   const ascii = ASCII.get(raw);
   if (ascii !== undefined) return ascii;

@@ -3,25 +3,25 @@ import { differences } from './align.ts';
 import { upperBound } from './calibration.ts';
 import { lex } from './model-form.ts';
 
-/** How far results of the same rows lie apart. */
+/** How far results of the same rows differ. */
 export interface Moved {
   readonly checkedRows: number;
-  /** Rows that are toxic in one and not in the other. */
+  /** Rows that are toxic in one result and not in the other. */
   readonly movedLabels: number;
-  /** With 95 % confidence, at most this share of all rows moves so. */
+  /** With 95 % confidence, at most this share of all rows changes its label. */
   readonly labelBound: number;
   /** Rows that are toxic in both and rewritten in at least one. */
   readonly rewrittenRows: number;
-  /** Words and signs of those rows' texts as they came out first, and how many are others. */
+  /** Number of words and signs in the first output of those rows, and how many of them differ in the second. */
   readonly words: number;
   readonly movedWords: number;
 }
 
-/** What is looked at of a row; null for a row that has no result. */
+/** The part of a row's result that is compared; null for a row without a result. */
 export type Judged = Pick<RowResult, 'text' | 'detoxified' | 'toxicityBefore'> | null;
 
 /**
- * Compares results of the same rows, in the same order. A row with a result in one and none in the other counts as a label that moved.
+ * Compares results of the same rows, in the same order. A row with a result in only one of them counts as a changed label.
  *
  * @param threshold toxic from here on (probability, 0 to 1)
  */

@@ -8,9 +8,9 @@ const OPENS = /^["'([{:*]$/;
 const POSSESSIVE = /'s$/;
 
 /**
- * Forms of the words that look like names in the source of a segment and are not in its rewrite: written with a capital
- * where no sentence begins, in a segment where most words are not. Swear words are written so, too: whether a lost word
- * was one, the scorer has to say.
+ * Forms of words that look like names in the source of a segment and are missing in its rewrite. Such words have a capital
+ * but do not start a sentence, in a segment where most words have none. Swear words may look like this, too; the scorer
+ * decides whether a lost word was one.
  */
 export function lostNames(text: string, { tokens }: Segment, pieces: readonly Piece[]): string[] {
   const surface = ({ start, end }: Token): string => text.slice(start, end);

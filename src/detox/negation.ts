@@ -29,12 +29,14 @@ function withoutNegation(forms: readonly string[]): string {
     .join(' ');
 }
 
-/** Edits this close together (matched tokens between them) belong to one change of the sentence. */
+/** Edits that are this close (matched tokens between them) belong to one change of the sentence. */
 const CLOSE = 3;
 
 /**
- * The changes that a rewrite makes to a sentence: regions of difference, those close to each other taken together
- * (`is | not | a | nice person` for `is a complete idiot` is one change).
+ * The changes of a rewrite to a sentence: regions of difference, with close ones joined (`is
+ * not
+ * a
+ * nice person` for `is a complete idiot` is one change).
  */
 export function changesOf(before: readonly string[], after: readonly string[]): Region[] {
   const changes: Region[] = [];
@@ -47,7 +49,7 @@ export function changesOf(before: readonly string[], after: readonly string[]): 
   return changes;
 }
 
-/** Whether a rewrite changes a place of the sentence in nothing but its negation: `she is a liar` -> `she is not a liar`. */
+/** Whether a rewrite changes nothing but the negation at a place: `she is a liar` -> `she is not a liar`. */
 export function turnsMeaning(before: readonly string[], after: readonly string[]): boolean {
   return changesOf(before, after).some(({ from, to, newFrom, newTo }) => {
     const [old, now] = [before.slice(from, to), after.slice(newFrom, newTo)];

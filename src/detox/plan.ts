@@ -3,8 +3,8 @@ import { LINK_FORM, lex, MENTION_FORM, type Token } from './model-form.ts';
 import { isWordy } from './sentences.ts';
 
 /**
- * One token of a rewritten segment: a token of the source that stayed in its place, or a new one. `moved` is the token
- * of the source that a new link or mention stands for.
+ * One token of a rewritten segment: a token of the source that stayed in place, or a new one. `moved` is the token of the
+ * source that a new link or mention stands for.
  */
 export type Piece =
   | { readonly form: string; readonly source: number }
@@ -17,14 +17,14 @@ export function isEndMark(form: string): boolean {
   return END_MARK.test(form);
 }
 
-/** True for a form that says something: all but punctuation. */
+/** True for a form with meaning: all but punctuation. */
 export function isWordyForm(form: string): boolean {
   return WORDY.test(form);
 }
 
 /**
- * The tokens of a model's output. Those that the source has are taken as they are; the rest goes through the lexer,
- * since not every checkpoint sets its punctuation apart.
+ * The tokens of a model's output. Tokens that the source has are taken unchanged. The others go through the lexer, because
+ * not every checkpoint separates its punctuation.
  */
 export function outputForms(output: string, source: readonly Token[]): string[] {
   const known = new Set(source.map(({ form }) => form));
@@ -46,12 +46,12 @@ export function outputForms(output: string, source: readonly Token[]): string[] 
 }
 
 /**
- * Which tokens of the source stay, and which words are new, in the order of the result.
+ * Decides which tokens of the source stay and which words are new, in the order of the result.
  *
- * The model decides about words only. Punctuation follows them: marks at the ends of the segment, around a replaced
- * word and at the end of a sentence stay; a comma goes with the deleted words beside it; quotes and brackets go in
- * pairs; new punctuation is not taken, but for a comma between new words. Links and mentions at the ends of a segment
- * stay; a link or mention that the model moved is moved; one that it made up is dropped.
+ * The model decides about words only; punctuation follows them. Marks at the ends of the segment, around a replaced word and
+ * at the end of a sentence stay. A comma goes with the deleted words beside it. Quotes and brackets go in pairs. New
+ * punctuation is ignored, except for a comma between new words. Links and mentions at the ends of a segment stay. A link or
+ * mention that the model moved is moved; one that it invented is dropped.
  */
 export function planPieces(source: readonly Token[], output: readonly string[]): Piece[] {
   const forms = source.map(({ form }) => form);
@@ -80,7 +80,7 @@ export function planPieces(source: readonly Token[], output: readonly string[]):
   return withoutOrphans(pieces, source.length);
 }
 
-/** How many tokens at the start, and from where on to the end, stay whatever the model says: punctuation, links, mentions. */
+/** Number of tokens at the start, and first token at the end, that stay in any case: punctuation, links, mentions. */
 function fixedEnds(source: readonly Token[]): { leading: number; trailing: number } {
   const isFixed = (token: Token | undefined): boolean =>
     token !== undefined && (!isWordy(token) || token.kind === 'url' || token.kind === 'user');
@@ -91,7 +91,7 @@ function fixedEnds(source: readonly Token[]): { leading: number; trailing: numbe
   return { leading, trailing };
 }
 
-/** Links and mentions of the source that are not matched where they stand, by form, in order. */
+/** Links and mentions of the source that are not matched in place, by form, in order. */
 function placeholdersIn(source: readonly Token[], regions: readonly Region[]): Map<string, number[]> {
   const found = new Map<string, number[]>([
     [LINK_FORM, []],
@@ -123,7 +123,7 @@ function newWords(output: readonly string[], region: Region, moved: Map<string, 
   return pieces;
 }
 
-/** Decides about the tokens of a changed region; returns the index of the source before which its new words go. */
+/** Decides about the tokens of a changed region. Returns the index of the source token before which the new words go. */
 function keepPunctuation(source: readonly Token[], region: Region, words: readonly Piece[], keep: boolean[]): number {
   const { from, to } = region;
   let first = from;
@@ -158,7 +158,7 @@ const CLOSERS = new Map([
   ['{', '}'],
 ]);
 
-/** Quotes and brackets stay in pairs where words are left between them, and go in pairs where none are. */
+/** Quotes and brackets stay in pairs if words remain between them, and are removed in pairs otherwise. */
 function pairUp(source: readonly Token[], keep: boolean[], inserts: ReadonlyMap<number, readonly Piece[]>): void {
   for (const [open, close] of pairsOf(source)) {
     let isFilled = false;
@@ -204,8 +204,8 @@ const AFTER_LIGHT = /^(?:[,;:)\]}]|[.!?]|\.\.\.)$/;
 const MAY_REPEAT = /[0-9]|^(?:urlx|@userx|that|had)$/;
 
 /**
- * Drops what only a deletion has brought to its place: a comma or dash at the start, beside another mark or before
- * the end; an end mark at the start or after another; a word that repeats the one before it.
+ * Removes tokens that only a deletion has moved to their place: a comma or dash at the start, beside another mark or before
+ * the end; an end mark at the start or after another one; a word that repeats the word before it.
  */
 function withoutOrphans(pieces: readonly Piece[], length: number): Piece[] {
   const isSeam = (left: Piece | undefined, right: Piece | undefined): boolean => {

@@ -28,7 +28,7 @@ import type { Segment } from './sentences.ts';
 /** A rewrite that is still toxic is rewritten once more. */
 const PASSES = 2;
 
-/** Answers that are kept from call to call, for sentences that come again: about 100,000 short ones each. */
+/** Answers that are kept from call to call, for repeated sentences: about 100,000 short ones each. */
 const MEMORY_BYTES = 48 * 2 ** 20;
 
 export interface PolicyOptions {
@@ -41,20 +41,20 @@ export interface PolicyOptions {
 
 export interface Policy {
   /**
-   * Calls `emit` once for each row, in no particular order. A result depends on the row alone, never on the others.
-   * A row on which our own text code fails is emitted with its fault. Rejects with what a model rejects with; rows
-   * that were emitted until then stand.
+   * Calls `emit` once per row, in any order. A result depends on the row alone, never on other rows. If our own text code
+   * fails on a row, the row is emitted with its fault. If a model rejects, this rejects with its error; rows emitted before
+   * remain valid.
    */
   process(rows: readonly SourceRow[], emit: (item: RowVerdict) => void): Promise<void>;
 }
 
-/** A row with words to judge. */
+/** A row with words to score. */
 interface WordedRow {
   readonly row: SourceRow;
   readonly reading: Reading;
 }
 
-/** A toxic row on its way. */
+/** A toxic row that is being rewritten. */
 interface Job {
   readonly row: SourceRow;
   readonly toxicityBefore: number;
@@ -62,9 +62,9 @@ interface Job {
   current: Reading;
   toxicity: number;
   readonly guards: Set<Guard>;
-  /** How the candidates of its segments did, where the model gave several. */
+  /** Scores of the candidates for its segments, if the model gave several. */
   readonly candidates: CandidateNote[];
-  /** What the models were asked about for this row. */
+  /** Texts that the models were asked about for this row. */
   readonly scored: Set<string>;
   readonly rewritten: Set<string>;
 }
@@ -76,8 +76,8 @@ export function createPolicy({ scorer, detoxifier, threshold, prefilter }: Polic
   const knownRewrites = createMemory<Rewrite>(MEMORY_BYTES, ({ candidates }) => 1 + candidates.length);
 
   /**
-   * The segments to rewrite: the toxic ones; if only the text as a whole is toxic, its most toxic segment. One that no
-   * window holds is left as it is: a rewrite of a part of it would lose the rest.
+   * The segments to rewrite: the toxic ones. If only the text as a whole is toxic, its most toxic segment. A segment that is
+   * longer than the window is left unchanged, because a rewrite of a part would lose the rest.
    */
   function targets({ current, guards }: Job, scores: Answers<Score>): Segment[] {
     const toxicity = (segment: Segment): number => mostToxic(scoredForms(segment, scorer), scores.of);
@@ -91,7 +91,7 @@ export function createPolicy({ scorer, detoxifier, threshold, prefilter }: Polic
     return open(toxic);
   }
 
-  /** The text with the best candidates put in, or null if there are none. */
+  /** The text with the best candidates inserted, or null if there are none. */
   function accept(job: Job, proposals: readonly Proposal[], scores: Answers<Score>): Reading | null {
     const { text } = job.current;
     let changed = '';
@@ -178,7 +178,7 @@ export function createPolicy({ scorer, detoxifier, threshold, prefilter }: Polic
 
 const clearNothing: Clear = async (readings) => readings.map(() => null);
 
-/** Runs a step of our own code for each item; an item on which it throws is emitted as failed and leaves. */
+/** Runs a step of our own code per item. If it throws on an item, the item is emitted as failed and leaves. */
 function createAttempt(emit: (item: RowVerdict) => void) {
   return <In extends { readonly row: SourceRow }, Out>(
     stage: RowFault['stage'],
@@ -214,7 +214,7 @@ function newJob(row: SourceRow, current: Reading, toxicity: number, scored: Set<
   };
 }
 
-/** Goes on with a changed text, unless it is more toxic as a whole than it was. */
+/** Continues with a changed text, unless the whole text became more toxic. */
 function take(job: Job, next: Reading, scores: Answers<Score>): void {
   addAll(job.scored, askedForms(next, scores.of));
   const toxicity = toxicityOf(next, scores.of);

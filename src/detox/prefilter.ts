@@ -3,10 +3,10 @@ import { createAnswers } from './answers.ts';
 import { createMemory } from './memory.ts';
 import { fitsWindow, mostToxic, type Reading } from './reading.ts';
 
-/** A small scorer that clears rows which are surely clean, so that the large one need not look at them. */
+/** A small scorer that clears rows that are surely clean, so that the large scorer does not read them. */
 export interface Prefilter {
   readonly scorer: Scorer;
-  /** Clear below this (probability of the toxic label, 0 to 1): see calibration.ts. */
+  /** Clears rows below this (probability of the toxic label, 0 to 1): see calibration.ts. */
   readonly clearBelow: number;
 }
 
@@ -17,17 +17,17 @@ export interface Cleared {
   readonly tokensIn: number;
 }
 
-/** For each reading what clears it, or null: it is for the scorer to decide. */
+/** For each reading the score that clears it, or null: then the scorer decides. */
 export type Clear = (readings: readonly Reading[]) => Promise<(Cleared | null)[]>;
 
-/** @param memoryBytes for answers that are kept from call to call */
+/** @param memoryBytes memory for answers that are kept from call to call */
 export function createClear({ scorer, clearBelow }: Prefilter, memoryBytes: number): Clear {
   const known = createMemory<Score>(memoryBytes);
-  // It is asked about every whole: it costs little, and what is doubtful to the scorer need not be so to a prefilter.
+  // The prefilter scores every whole text. It costs little, and a prefilter can be sure where a scorer is in doubt.
   const formsOf = ({ parts, whole }: Reading): readonly string[] => (whole === null ? parts : [...parts, whole]);
   return async (readings) => {
     const scores = createAnswers((forms) => scorer.score(forms), known);
-    // What its window does not hold, it has not read.
+    // It has not read text beyond its window.
     const readable = readings
       .map(formsOf)
       .map((forms) => (forms.every((form) => fitsWindow(form, scorer)) ? forms : null));

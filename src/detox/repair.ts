@@ -2,18 +2,21 @@ import { differences } from './align.ts';
 import type { Token } from './model-form.ts';
 import { isWordyForm } from './plan.ts';
 
-/** A new word this close to a word of the source (see `likeness`) is a slip of the pen for it. Below, it was meant to replace it. */
+/**
+ * A new word that is this similar to a word of the source (see `likeness`) is a misspelling of it. A less similar word was
+ * meant to replace it.
+ */
 const SLIP = 0.4;
 const LONGEST_COMPARED = 40;
 const CLITIC = /'(?:s|re|ll|ve|d|m|t)?$/;
 
 /**
- * Puts right what a small model misspells: a new word that neither the source nor `knownWords` has. If a word that the
- * rewrite took out at the same place is much like it (`flyingests` for `requests`), that word comes back. Else the new
- * word is dropped: what it was to replace is what the rewrite was about. But where nothing else is new and the
- * checkpoint vouches for all that was taken out, there was no reason to take it out, and it comes back.
+ * Corrects misspellings of a small model: new words that neither the source nor `knownWords` has. If a similar word was
+ * removed at the same place (`flyingests` for `requests`), that word returns. Otherwise the new word is dropped, because the
+ * word that it replaces was the reason for the rewrite. But if nothing else is new and the checkpoint knows all removed
+ * words, there was no reason to remove them, and they return.
  *
- * `output` is in model form, one entry a token, and so is the result.
+ * `output` is in model form, one entry per token, and so is the result.
  */
 export function repairWords(
   source: readonly Token[],
@@ -54,7 +57,7 @@ export function repairWords(
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** A word, its plural or its possessive, or a compound of such, that the checkpoint or the source knows. */
+/** A word, its plural or possessive, or a compound of them, that the checkpoint or the source knows. */
 function isKnown(word: string, knownWords: ReadonlySet<string>, own: ReadonlySet<string>): boolean {
   const has = (part: string): boolean => knownWords.has(part) || own.has(part);
   const base = word.replace(CLITIC, '');

@@ -1,17 +1,17 @@
 const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
 
 /**
- * UTF-16 units that the segmenter of the platform is given at once. In Node 20 it takes time in the square of the
+ * Number of UTF-16 units that the platform's segmenter gets at once. In Node 20 its time grows with the square of the
  * sentences in a text: 64,000 lines take 64 s there and 30 ms in Node 24. At this size both are linear.
  */
 const WINDOW_CHARS = 1024;
 
 /**
- * Where sentences begin in `text` by Unicode (UAX 29), but for the first one, in rising order. Time is linear.
+ * Offsets of sentence starts in `text` by Unicode (UAX 29), without the first one, in ascending order. Time is linear.
  *
- * The text is read in windows that begin where a sentence begins. That is exact: no rule looks back over such a place,
- * and what a rule looks ahead for is found before the next one. So the last start that a window shows is not believed,
- * since the text behind the window may undo it; it is looked at again in the next window.
+ * The text is read in windows that start where a sentence starts. This is exact: no rule looks back over a sentence start,
+ * and every rule finds what it looks ahead for before the next start. The last start in a window is uncertain, because the
+ * text after the window may undo it. So the next window checks it again.
  *
  * @param windowChars for tests
  */
@@ -32,7 +32,7 @@ export function* sentenceStarts(text: string, windowChars = WINDOW_CHARS): Gener
       if (last > 0) yield from + last;
       return;
     }
-    // A window with a single start shows nothing for sure: a sentence that is longer takes a longer window.
+    // A window with a single start is not conclusive. A longer sentence needs a longer window.
     size = known > 0 ? windowChars : 2 * size;
     from += known;
   }

@@ -2,31 +2,34 @@ import { joinForms, type Token } from './model-form.ts';
 import { sentenceStarts } from './sentence-starts.ts';
 
 /**
- * A stretch of a text that goes through the models on its own: a sentence, or a part of a long one.
+ * A part of a text that goes through the models on its own: a sentence, or a part of a long one.
  *
- * Segments are in order and do not overlap; what stands between them (white space, emoji and punctuation without a
- * word) is never touched, so a text with some segments replaced is byte for byte the same elsewhere.
+ * Segments are in order and do not overlap. Text between them (white space, emoji and punctuation without a word) is never
+ * changed. So a text with some segments replaced is byte for byte the same elsewhere.
  */
 export interface Segment {
   /** The half-open span in the source, in UTF-16 units, without white space at its ends. */
   readonly start: number;
   readonly end: number;
-  /** The tokens in that span; at least one of them is a word, link, mention or number. */
+  /** The tokens in that span. At least one of them is a word, link, mention or number. */
   readonly tokens: readonly Token[];
-  /** What the models are given. */
+  /** The text that the models get. */
   readonly form: string;
   /** False for a single token that is longer than a model's window: it cannot be rewritten. */
   readonly fits: boolean;
 }
 
 /**
- * Longest segment in tokens. The bundled models are trained on sentences of up to 24 tokens and lose words of much
- * longer ones; whole sentences beyond this length are split at clause borders.
+ * Longest segment in tokens. The bundled models were trained on sentences of up to 24 tokens and lose words of much longer
+ * ones. Longer sentences are split at clause borders.
  */
 const MAX_TOKENS = 30;
-/** A clause border is looked for from here on, so that no part is a mere stub. */
+/** A clause border is searched from here on, so that no part is too short. */
 const MIN_CLAUSE_TOKENS = 8;
-/** A line of at least this many characters that goes on in lower case was wrapped by an editor, not ended by its writer. */
+/**
+ * If a line has at least this many characters and the next one starts in lower case, an editor wrapped it; the writer did not
+ * end it.
+ */
 const WRAPPED_LINE_CHARS = 50;
 
 const ABBREVIATIONS: ReadonlySet<string> = new Set(
@@ -45,16 +48,15 @@ const CLAUSE_ENDS: ReadonlySet<string> = new Set([',', ';', ':', '...', '-', ')'
 const NOT_SPACE = /\S/u;
 const LINE_BREAK = /[\n\r\u2028\u2029]/u;
 const LOWER_START = /^\p{Ll}/u;
-/** `I` goes on a sentence as a lower-case word does. */
+/** `I` continues a sentence like a lower-case word. */
 const WRAPPED_START = /^(?:\p{Ll}|I\P{L})/u;
 const INITIALS = /^(?:\p{L}{1,2}\.)+\p{L}{1,2}$/u;
 const SINGLE_CAPITAL = /^\p{Lu}$/u;
 
 /**
- * Splits `text` into segments. `tokens` are those of `lex(text)`; `fits` says whether a model form is within the
- * windows of the models. Sentence ends are those of Unicode (UAX 29) with the common mistakes put right:
- * abbreviations, initials, decimals, links and ellipses do not end a sentence; a full stop before a lower-case word
- * does, where no abbreviation explains it.
+ * Splits `text` into segments. `tokens` are those of `lex(text)`. `fits` says whether a model form fits the windows of the
+ * models. Sentence ends are those of Unicode (UAX 29), with common mistakes corrected: abbreviations, initials, decimals,
+ * links and ellipses do not end a sentence. A full stop before a lower-case word does, unless an abbreviation explains it.
  */
 export function splitSegments(text: string, tokens: readonly Token[], fits: (form: string) => boolean): Segment[] {
   const segments: Segment[] = [];
@@ -72,7 +74,7 @@ export function splitSegments(text: string, tokens: readonly Token[], fits: (for
   return segments;
 }
 
-/** True for tokens that say something: all but punctuation. */
+/** True for tokens with meaning: all but punctuation. */
 export function isWordy(token: Token): boolean {
   return token.kind !== 'point' && token.kind !== 'dots';
 }
@@ -81,7 +83,7 @@ export function isWordy(token: Token): boolean {
 function sentenceBorders(text: string, tokens: readonly Token[]): number[] {
   const borders: number[] = [];
   let next = 0;
-  // All borders in one gap are judged alike but for the first of a text; a gap may have a million line breaks.
+  // All borders in one gap get the same verdict, except for the first one of a text. A gap may have a million line breaks.
   let judged = { next: -1, isFar: false, ends: false };
   for (const index of sentenceStarts(text)) {
     while (next < tokens.length && (tokens[next]?.start ?? index) < index) next++;
@@ -102,7 +104,7 @@ function sentenceBorders(text: string, tokens: readonly Token[]): number[] {
   return borders;
 }
 
-/** Whether the border that Unicode sees before token `next` is one for us; `isFar`: it is not at the beginning of the text. */
+/** Whether Unicode's border before token `next` counts; `isFar`: it is not at the start of the text. */
 function endsSentence(text: string, tokens: readonly Token[], next: number, isFar: boolean): boolean {
   const mark = tokens[next - 1];
   const after = tokens[next];
@@ -166,7 +168,7 @@ function clauseBorder(tokens: readonly Token[], start: number, to: number): numb
   return to - start < 2 * MAX_TOKENS ? start + Math.ceil((to - start) / 2) : start + MAX_TOKENS;
 }
 
-/** Adds tokens `from` to `to` as one segment, or as several where they do not fit the windows. */
+/** Adds tokens `from` to `to` as one segment, or as several if they do not fit the windows. */
 function addFitting(
   segments: Segment[],
   text: string,

@@ -11,8 +11,8 @@ const OPENING_QUOTES = new Set(['“', '‘', '«', '„', '‹', '¿', '¡']);
 const CLOSING_QUOTES = new Set(['”', '’', '»', '›']);
 
 /**
- * The text of a rewritten segment: `pieces` in the form of the source. Tokens that stayed are copied with the gaps
- * between them; new words are put in the case and spacing of the words that they replace.
+ * Builds the text of a rewritten segment from `pieces`, in the surface form of the source. Tokens that stayed are copied with
+ * the gaps between them. New words get the case and spacing of the words that they replace.
  *
  * If every token stayed, the result is the source, byte for byte.
  */
@@ -22,7 +22,7 @@ export function renderPieces(text: string, segment: Segment, pieces: readonly Pi
   const starts = sentenceStarts(tokens);
   const style = caseStyle(raws, tokens, starts);
   const quoteSides = sidesOfQuotes(tokens, raws);
-  /** What stands before token `i`; for `i` = number of tokens, what stands after the last. */
+  /** The gap before token `i`; for `i` = number of tokens, the gap after the last token. */
   const gapBefore = (i: number): string =>
     text.slice(tokens[i - 1]?.end ?? segment.start, tokens[i]?.start ?? segment.end);
 
@@ -40,7 +40,7 @@ export function renderPieces(text: string, segment: Segment, pieces: readonly Pi
     return CLOSING.test(form) || CLOSING_QUOTES.has(raw);
   };
 
-  /** Writes what is between the last written token and token `i`: new words, and the gaps around them. */
+  /** Writes the text between the last written token and token `i`: new words, and the gaps around them. */
   const writeSeam = (i: number): void => {
     const gaps: string[] = [];
     for (let g = last + 1; g <= i; g++) gaps.push(gapBefore(g));
@@ -106,7 +106,7 @@ export function renderPieces(text: string, segment: Segment, pieces: readonly Pi
   return out;
 }
 
-/** Whether a new word may stand at the left or the right of an undivided gap. */
+/** Whether a new word may be at the left or the right of an undivided gap. */
 function splitGap(gap: string, tightLeft: boolean, tightRight: boolean): { before: string; after: string } {
   if (tightLeft) return { before: gap, after: tightRight ? '' : ' ' };
   if (tightRight) return { before: ' ', after: gap };
@@ -119,12 +119,12 @@ function inCaseOf(raw: string, form: string, shouts: boolean): string {
   return caseOf(raw) === 'lower' ? form : capitalized(form);
 }
 
-/** A word that a sentence can begin with: a mention or link before it does not count. */
+/** A word that a sentence can start with. A mention or link before it does not count. */
 function isOpeningWord(form: string): boolean {
   return isWordyForm(form) && form !== LINK_FORM && form !== MENTION_FORM;
 }
 
-/** Which straight quotes open and which close, in alternation; curly ones say so themselves. */
+/** Which straight quotes open and which close, by alternation. Curly quotes show it themselves. */
 function sidesOfQuotes(tokens: readonly Token[], raws: readonly string[]): Map<number, 'open' | 'close'> {
   const sides = new Map<number, 'open' | 'close'>();
   let isOpen = false;
@@ -139,7 +139,7 @@ function sidesOfQuotes(tokens: readonly Token[], raws: readonly string[]): Map<n
   return sides;
 }
 
-/** For each token: is it the first word of the segment or of a sentence in it? */
+/** For each token: whether it is the first word of the segment or of a sentence in it. */
 function sentenceStarts(tokens: readonly Token[]): boolean[] {
   let isStart = true;
   return tokens.map(({ form }) => {

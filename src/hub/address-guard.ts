@@ -3,11 +3,11 @@ import { isIP, type LookupFunction } from 'node:net';
 import { HubError } from '../contract/errors.ts';
 import { type AddressKind, addressKind } from './address-kind.ts';
 
-/** Says no to addresses that a hub has no business to point to. */
+/** Refuses addresses that a hub has no reason to point to. */
 export interface AddressGuard {
-  /** An address that is written as such. @throws HubError */
+  /** Checks an address that is written as an IP address. @throws HubError */
   check(url: URL): void;
-  /** For names: looks them up at the time of the connection, so that no second answer can differ from the one that was checked. */
+  /** Looks names up when it connects, so that the address that was checked is the one that is used. */
   readonly lookup: LookupFunction;
 }
 
@@ -18,10 +18,10 @@ type AllLookup = (
 ) => void;
 
 /**
- * A hub may redirect to the public internet. Only where the endpoint itself is on this machine, or in a private network,
- * may it redirect to such addresses: else a hub could have this machine ask services that only it can reach.
+ * A hub may redirect to the public internet. It may redirect to this machine or a private network only if the endpoint itself
+ * is there. Otherwise a hub could make this machine call services that only this machine can reach.
  *
- * @param endpoint whose own address is always allowed: the user named it
+ * @param endpoint its own address is always allowed, because the user named it
  */
 export function createAddressGuard(endpoint: URL, resolve: AllLookup = lookup): AddressGuard {
   const home = hostOf(endpoint);

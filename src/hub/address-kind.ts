@@ -1,8 +1,8 @@
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Where an address lies: `loopback` is this machine, `private` its organization's network, `special` what no hub has as
- * its address: link-local ones (the metadata service of a cloud among them), multicast, unspecified and reserved ones.
+ * Kind of an address: `loopback` is this machine, `private` the network of an organization, `special` an address that no hub
+ * has: link-local (with the metadata service of a cloud), multicast, unspecified and reserved ones.
  */
 export type AddressKind = 'public' | 'private' | 'loopback' | 'special';
 
@@ -12,7 +12,7 @@ const RANGES: Readonly<Record<Exclude<AddressKind, 'public'>, readonly string[]>
   special: [
     ...['0.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '192.0.2.0/24', '198.18.0.0/15', '198.51.100.0/24'],
     ...['203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4', '::/128', '100::/64', '2001:db8::/32', 'fe80::/10', 'ff00::/8'],
-    // Alibaba's and Oracle's metadata services, and Amazon's over IPv6, lie in ranges that are otherwise private or public.
+    // Metadata services of Alibaba and Oracle, and Amazon's over IPv6. Their ranges are otherwise private or public.
     ...['100.100.100.200/32', '192.0.0.192/32', 'fd00:ec2::254/128'],
   ],
 };
@@ -27,7 +27,7 @@ const LISTS = Object.entries(RANGES).map(([kind, ranges]) => {
 });
 const SPECIAL_FIRST = LISTS.reverse();
 
-/** @param address an IP address, an IPv6 one without brackets */
+/** @param address an IP address; IPv6 without brackets */
 export function addressKind(address: string): AddressKind {
   const [plain = ''] = address.split('%');
   const inner = isIP(plain) === 6 ? carriedIpv4(plain) : null;
@@ -36,20 +36,20 @@ export function addressKind(address: string): AddressKind {
   return SPECIAL_FIRST.find(({ list }) => list.check(tried, family))?.kind ?? 'public';
 }
 
-/** The IPv4 address within one of IPv6: mapped, compatible, of NAT64, 6to4; null where it has none. */
+/** The IPv4 address inside an IPv6 address: mapped, compatible, NAT64 or 6to4; null if there is none. */
 function carriedIpv4(address: string): string | null {
   const groups = ipv6Groups(address);
   const text = (high = 0, low = 0): string => [high >> 8, high & 255, low >> 8, low & 255].join('.');
   const zeros = (from: number, to: number): boolean => groups.slice(from, to).every((group) => group === 0);
   if (zeros(0, 5) && groups[5] === 0xffff) return text(groups[6], groups[7]);
-  // `::` and `::1` have a meaning of their own.
+  // `::` and `::1` have their own meaning.
   if (zeros(0, 6) && groups[6] !== 0) return text(groups[6], groups[7]);
   if (groups[0] === 0x64 && groups[1] === 0xff9b && zeros(2, 6)) return text(groups[6], groups[7]);
   if (groups[0] === 0x2002) return text(groups[1], groups[2]);
   return null;
 }
 
-/** The parser of addresses writes every form in hexadecimal groups. */
+/** The URL parser writes every form in hexadecimal groups. */
 function ipv6Groups(address: string): number[] {
   const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
   const parse = (part: string): number[] =>

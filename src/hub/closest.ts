@@ -1,4 +1,4 @@
-/** Names that someone may have meant: those within a third of the letters of the given one, the nearest first. */
+/** Names that the user may have meant: those that differ in at most a third of the letters, the nearest first. */
 export function closest(name: string, known: readonly string[]): string[] {
   const wanted = name.toLowerCase();
   return known
@@ -9,7 +9,7 @@ export function closest(name: string, known: readonly string[]): string[] {
     .map(({ candidate }) => candidate);
 }
 
-/** Levenshtein's distance. */
+/** Levenshtein distance. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

@@ -13,31 +13,32 @@ export interface DownloadRequest {
   readonly endpoint: string;
   readonly repository: Repository;
   readonly file: HubFile;
-  /** Where the file is put, under its own name; beside it `<name>.part` while it is not whole. */
+  /** Folder of the file. Until the file is whole, it is named `<name>.part`. */
   readonly folder: string;
-  /** What the file may take at most, whatever the hub says of its size. */
+  /** Largest size that the file may have, whatever size the hub gives. */
   readonly mostBytes: number;
-  /** Bytes that came (positive), or that were there and are of no use (negative). */
+  /** Bytes that came (positive), or bytes on the disk that are useless (negative). */
   readonly onBytes: (count: number) => void;
 }
 
 export interface Downloaded {
   readonly size: number;
-  /** Of the whole file, as it lies on disk. */
+  /** Of the whole file on the disk. */
   readonly sha256: string;
 }
 
-/** A file that does not get its checksum the second time either is not the network's fault. */
+/** If a file fails its checksum twice, the network is not the cause. */
 const TRIES_FOR_CHECKSUM = 2;
-/** Less is no progress: a connection may break as often as it brings more. */
+/** Fewer bytes do not count as progress. A connection may break any number of times as long as it brings more. */
 const LEAST_PROGRESS_BYTES = 4 << 10;
 
 /**
- * Fetches one file of a commit. A broken connection is taken up where it broke (Range), also by a later call that finds
- * the `.part`; the whole is checked against the size and the sha256 or Git blob id that the hub gave, and only then
- * gets its name.
+ * Fetches one file of a commit. A broken download continues where it broke (Range), also in a later call that finds the
+ * `.part`. The whole file is checked against the size and the sha256 or Git blob id from the hub, and gets its name only
+ * then.
  *
- * @throws HubError if the hub cannot be reached in several tries, or gives other bytes than it promised; the system's own error when the file cannot be written
+ * @throws HubError if the hub cannot be reached in several attempts, or sends other bytes than it promised; the system's own
+ *   error if the file cannot be written
  */
 export async function download(request: DownloadRequest): Promise<Downloaded> {
   const { file, folder, repository, mostBytes } = request;
@@ -50,7 +51,7 @@ export async function download(request: DownloadRequest): Promise<Downloaded> {
     request.onBytes(there.size);
     return { size: there.size, sha256: there.sha256 };
   }
-  // Without a checksum nothing says that an old part is of this file.
+  // Without a checksum, an old part cannot be matched to this file.
   if (file.sha256 === null && file.blobId === null) await rm(part, { force: true });
 
   const linked: { sha256: string | null } = { sha256: file.sha256 };
@@ -96,7 +97,7 @@ async function fetchRest(request: DownloadRequest, part: string, linked: { sha25
   const path = file.name.split('/').map(encodeURIComponent).join('/');
   const url = `${endpoint}/${repository.id}/resolve/${repository.commit}/${path}`;
   let etag: string | null = null;
-  // A server that knows no ranges begins anew each time: only what is new counts as progress.
+  // A server without ranges starts again each time. Only new bytes count as progress.
   let furthest = 0;
   let moved = false;
   let counted = 0;
@@ -138,7 +139,7 @@ async function fetchRest(request: DownloadRequest, part: string, linked: { sha25
       }
       await append(answer, { http, part, from, limit, size: file.size, over }, (count) => {
         counted += count;
-        // A few bytes for each new connection would go on for ever.
+        // Otherwise a few bytes per connection could go on for ever.
         if (counted > furthest + LEAST_PROGRESS_BYTES) moved = true;
         onBytes(count);
       });
@@ -147,7 +148,7 @@ async function fetchRest(request: DownloadRequest, part: string, linked: { sha25
   );
 }
 
-/** What the hub itself says of the file, before it points to where the bytes are. */
+/** What the hub itself says about the file, before it redirects to the bytes. */
 function checkFirst({ first, host }: Answer, repository: Repository, linked: { sha256: string | null }): void {
   const commit = first.get('x-repo-commit');
   if (commit !== null && commit !== repository.commit) {
@@ -157,7 +158,7 @@ function checkFirst({ first, host }: Answer, repository: Repository, linked: { s
   if (linked.sha256 === null && /^[0-9a-f]{64}$/.test(etag)) linked.sha256 = etag;
 }
 
-/** Where the bytes of an answer begin: at 0 if the server sends the whole file, whatever it was asked. */
+/** Position of the first byte of an answer: 0 if the server sends the whole file, whatever range was requested. */
 function startOf({ response, host }: Answer, asked: number): number {
   if (response.status !== 206) return 0;
   const match = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '');
@@ -165,7 +166,9 @@ function startOf({ response, host }: Answer, asked: number): number {
   return asked;
 }
 
-/** We ask for the bytes as they are. What is packed could be a thousand times as large, and no checksum is of it. */
+/**
+ * Requests the bytes without compression. Compressed bytes could expand a thousandfold, and the checksums are not for them.
+ */
 function checkEncoding({ response, host }: Answer): void {
   const encoding = response.headers.get('content-encoding') ?? 'identity';
   if (encoding === 'identity' || encoding === '') return;
@@ -193,7 +196,7 @@ async function append(answer: Answer, target: Target, onBytes: (count: number) =
     let checked = at;
     for await (const chunk of http.read(answer)) {
       if (at + chunk.length > limit) throw over(host);
-      // Where the size is known, the room was looked at before.
+      // If the size is known, the free space was checked before.
       if (size === null && at - checked > SPACE_CHECK_BYTES) {
         checked = at;
         await leaveSpare(part);
@@ -216,7 +219,7 @@ async function write(handle: Awaited<ReturnType<typeof open>>, chunk: Uint8Array
 }
 
 interface Hashes extends Downloaded {
-  /** As `git hash-object` gives it. */
+  /** As `git hash-object` computes it. */
   readonly blobId: string;
 }
 

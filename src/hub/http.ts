@@ -4,22 +4,22 @@ import { HubError, UsageError } from '../contract/errors.ts';
 import { createAddressGuard } from './address-guard.ts';
 
 export interface HttpOptions {
-  /** The token goes to this origin and to no other. */
+  /** The token is sent to this origin only. */
   readonly endpoint: string;
   readonly token: string | undefined;
   readonly httpProxy: string | undefined;
   readonly httpsProxy: string | undefined;
   readonly noProxy: string | undefined;
-  /** First pause before another try, doubled each time. Default 500 ms. */
+  /** First pause before another attempt; it doubles each time. Default 500 ms. */
   readonly retryDelayMs?: number;
-  /** A connection that is silent for this long is broken. Default 30 s. */
+  /** A connection counts as broken after this much silence. Default 30 s. */
   readonly silenceMs?: number;
 }
 
 export interface Answer {
   /** The response after redirects. */
   readonly response: Response;
-  /** Headers of the endpoint's own answer, before it pointed elsewhere: they describe the file. */
+  /** Headers of the endpoint's own answer, before it redirected. They describe the file. */
   readonly first: Response['headers'];
   /** Host that answered last, for messages. */
   readonly host: string;
@@ -27,21 +27,21 @@ export interface Answer {
 
 /** A client of one hub. */
 export interface Http {
-  /** One GET, following redirects. @throws Unreachable for a broken connection, HubError for a redirect that is refused */
+  /** One GET that follows redirects. @throws Unreachable for a broken connection, HubError for a redirect that is refused */
   get(url: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
-  /** The bytes of an answer as they come. @throws Unreachable if the connection breaks, or so little comes that it might as well have */
+  /** Bytes of an answer as they come. @throws Unreachable if the connection breaks, or is too slow to make progress */
   read(answer: Answer): AsyncGenerator<Uint8Array>;
   /**
-   * Does `work` again while it fails with `Unreachable`: pauses grow, and the count starts anew whenever `moved()` says
-   * that something came through since.
+   * Repeats `work` while it fails with `Unreachable`. Pauses grow. The count starts again when `moved()` says that something
+   * came through.
    */
   retrying<T>(work: () => Promise<T>, moved?: () => boolean): Promise<T>;
   close(): Promise<void>;
 }
 
-/** The connection failed, or the other side is in trouble for now: another try may succeed. */
+/** The connection failed, or the server has a temporary problem. Another attempt may succeed. */
 export class Unreachable extends HubError {
-  /** What the other side asked for (Retry-After), or null. */
+  /** Pause that the server asked for (Retry-After), or null. */
   readonly retryAfterMs: number | null;
   constructor(message: string, options: { readonly cause?: unknown; readonly retryAfterMs?: number | null } = {}) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
@@ -52,16 +52,16 @@ export class Unreachable extends HubError {
 const MAX_REDIRECTS = 8;
 const TRIES = 6;
 const LONGEST_PAUSE_MS = 30_000;
-/** What a connection has to bring in twice the time of a silence: a byte now and then is no progress. */
+/** Least number of bytes in twice the time of a silence. A byte now and then is not progress. */
 const LEAST_BYTES = 16 << 10;
 
-/** @throws UsageError for settings that cannot be used, by the name of their variable; never with their value */
+/** @throws UsageError for unusable settings, with the name of their variable, but never their value */
 export function createHttp(options: HttpOptions): Http {
   const { endpoint, token, retryDelayMs = 500, silenceMs = 30_000 } = options;
   const address = webAddress('HF_ENDPOINT', endpoint);
   const home = address.origin;
   const guard = createAddressGuard(address);
-  // It is shown in messages. Where an "@" stands later on, what is before it may be a password that was not encoded.
+  // The address is shown in messages. If an "@" follows later, the text before it may be a password that was not encoded.
   if (/[@?#]/.test(endpoint)) {
     throw new UsageError(
       'HF_ENDPOINT must hold no user and password (and no "?" or "#"): a token for the hub goes into HF_TOKEN.',
@@ -70,7 +70,7 @@ export function createHttp(options: HttpOptions): Http {
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
     throw new UsageError('HF_TOKEN has characters that no token has: is there a space or a line break in it?');
   }
-  // An empty string: the agent would otherwise look at the environment itself.
+  // An empty string, because otherwise the agent would read the environment itself.
   const dispatcher = new EnvHttpProxyAgent({
     httpProxy: proxyAddress('HTTP_PROXY', options.httpProxy),
     httpsProxy: proxyAddress('HTTPS_PROXY', options.httpsProxy),
@@ -100,7 +100,7 @@ export function createHttp(options: HttpOptions): Http {
     let first: Response['headers'] | undefined;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const response = await once(url, headers);
-      // A repository that has moved is pointed to on the same host: what describes the file comes after.
+      // A repository that has moved redirects within its host. The headers that describe the file come after that.
       if (url.origin === home || first === undefined) first = response.headers;
       const location = response.headers.get('location');
       if (response.status < 300 || response.status > 399 || location === null) {
@@ -162,7 +162,7 @@ export function createHttp(options: HttpOptions): Http {
   return { get, read, retrying, close: () => dispatcher.destroy() };
 }
 
-/** What the guard of addresses said, below the "fetch failed" of the library. */
+/** The error of the address guard, below the "fetch failed" of the library. */
 function refusalIn(error: unknown): HubError | null {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     if (at instanceof HubError) return at;
@@ -175,7 +175,7 @@ function webAddress(variable: string, value: string): URL {
   throw new UsageError(`${variable} must be an address that begins with http:// or https://.`);
 }
 
-/** As curl has it, a proxy without a scheme is one of HTTP. */
+/** Like curl, this treats a proxy without a scheme as an HTTP proxy. */
 function proxyAddress(variable: string, value: string | undefined): string {
   if (value === undefined) return '';
   const address = webAddress(variable, value.includes('://') ? value : `http://${value}`);
@@ -206,7 +206,7 @@ function retryAfter(header: string | null): number | null {
   return header !== null && Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : null;
 }
 
-/** The system's word for a broken connection: undici hides it below "fetch failed". */
+/** The system's code for a broken connection. undici hides it below "fetch failed". */
 export function reason(error: unknown): string {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     if (at instanceof AggregateError && at.errors[0] instanceof Error) return reason(at.errors[0]);

@@ -2,16 +2,16 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { HubError } from '../contract/errors.ts';
 
-/** Configs, tokenizers, indexes: the largest tokenizer that is known to us takes 34 MB. */
+/** Limit for configs, tokenizers and indexes. The largest tokenizer that we know takes 34 MB. */
 export const MOST_SMALL_BYTES = 64 << 20;
-/** Weights of one checkpoint of which the hub lists no size. */
+/** Limit for the weights of one checkpoint if the hub lists no size. */
 export const MOST_UNSIZED_BYTES = 64 * 2 ** 30;
-/** Room that is left over for whatever else writes. */
+/** Free space that must remain for other programs. */
 const SPARE_BYTES = 64 << 20;
-/** How often a download of unknown size looks at the disk. */
+/** How often a download of unknown size checks the disk. */
 export const SPACE_CHECK_BYTES = 32 << 20;
 
-/** @throws HubError if the disk cannot take so many bytes */
+/** @throws HubError if the disk has no room for this many bytes */
 export async function requireSpace(folder: string, bytes: number): Promise<void> {
   const free = await freeOn(folder);
   if (free >= bytes + SPARE_BYTES) return;
@@ -20,7 +20,7 @@ export async function requireSpace(folder: string, bytes: number): Promise<void>
   );
 }
 
-/** @throws HubError before a file of unknown size has filled the disk */
+/** @throws HubError before a file of unknown size fills the disk */
 export async function leaveSpare(file: string): Promise<void> {
   const folder = dirname(file);
   const free = await freeOn(folder);

@@ -21,7 +21,7 @@ import { openStaging, writeRef } from './staging.ts';
 export interface PullRequest extends HubName {
   readonly http: Http;
   readonly endpoint: string;
-  /** `HF_HUB_OFFLINE`: nothing is asked of the hub. */
+  /** `HF_HUB_OFFLINE`: no request goes to the hub. */
   readonly offline: boolean;
   readonly modelsFolder: string;
   readonly onProgress: (progress: PullProgress) => void;
@@ -30,7 +30,7 @@ export interface PullRequest extends HubName {
 export interface PullProgress {
   /** The file that is being fetched. */
   readonly file: string;
-  /** Of all files of the checkpoint, as far as they are known: shards are when their index has come. */
+  /** Over all known files of the checkpoint. Shards are known once their index has come. */
   readonly bytesDone: number;
   readonly bytesTotal: number;
 }
@@ -42,13 +42,13 @@ export interface Pulled {
   readonly bytes: number;
   /** False if the checkpoint was there before. */
   readonly fetched: boolean;
-  /** The name that the hub has for it now, if it is not the one that was asked for. */
+  /** Present name on the hub, if it differs from the requested one. */
   readonly movedTo: string | null;
 }
 
 /**
- * Brings a checkpoint of a hub into the models folder: config, tokenizer and one form of weights, nothing else. What is
- * there already is not fetched again; a broken download goes on where it broke.
+ * Downloads a checkpoint from a hub into the models folder: config, tokenizer and one form of weights. A checkpoint that is
+ * there is not fetched again, and a broken download continues where it broke.
  *
  * @throws UsageError, HubError, CheckpointError
  */
@@ -84,7 +84,7 @@ function pullOffline(request: PullRequest, id: string): Pulled {
   });
 }
 
-/** What broke is kept for the next try. */
+/** An unfinished download is kept for the next attempt. */
 function explainWrite(error: unknown, folder: string): unknown {
   if (!isSystemError(error)) return error;
   return new HubError(
@@ -105,7 +105,7 @@ async function fetchInto(request: PullRequest, repository: Repository, id: strin
   let unsized = 0;
 
   async function fetch(file: HubFile): Promise<void> {
-    // Weights are as large as they are; where no size was listed, no disk was looked at either.
+    // Weights have any size. If no size was listed, the disk was not checked either.
     const most = file.size === null ? MOST_UNSIZED_BYTES - unsized : Number.MAX_SAFE_INTEGER;
     const mostBytes = /\.(safetensors|bin)$/.test(file.name) ? most : MOST_SMALL_BYTES;
     const onBytes = (count: number) => {
@@ -148,7 +148,7 @@ function sizeOf(files: readonly HubFile[]): number {
   return files.reduce((sum, { size }) => sum + (size ?? 0), 0);
 }
 
-/** Size of the files of a pulled checkpoint, as they were checked. */
+/** Total size of the files of a pulled checkpoint, as they were checked. */
 function recordedBytes(folder: string): number {
   const file = join(folder, PULL_RECORD);
   let record: unknown;

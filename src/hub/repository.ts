@@ -4,30 +4,30 @@ import type { Answer, Http } from './http.ts';
 
 export interface HubFile {
   readonly name: string;
-  /** In bytes; null where the hub does not say. */
+  /** In bytes; null if the hub does not say. */
   readonly size: number | null;
-  /** Of the content, where the hub says it: every large file (LFS) has a sha256, every other one a Git blob id. */
+  /** Of the content, if the hub says it. A large file (LFS) has a sha256, every other file a Git blob id. */
   readonly sha256: string | null;
   readonly blobId: string | null;
 }
 
 /** A repository at one commit. */
 export interface Repository {
-  /** The hub's present name of it. */
+  /** Its present name on the hub. */
   readonly id: string;
   readonly commit: string;
   readonly files: readonly HubFile[];
-  /** `base_model` of its card. */
+  /** `base_model` of its model card. */
   readonly baseModels: readonly string[];
 }
 
-/** No answer of the API comes near this. */
+/** Answers of the API are much smaller. */
 const MAX_JSON_BYTES = 32 << 20;
 
 /**
- * Asks the hub for a repository at a revision: `GET /api/models/{id}/revision/{revision}?blobs=true`.
+ * Requests a repository at a revision: `GET /api/models/{id}/revision/{revision}?blobs=true`.
  *
- * @throws UsageError for a repository or revision that does not exist, HubError for one that is closed to us
+ * @throws UsageError for a repository or revision that does not exist, HubError for one without access
  */
 export async function getRepository(http: Http, endpoint: string, id: string, revision: string): Promise<Repository> {
   const url = `${endpoint}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`;
@@ -41,7 +41,7 @@ export async function getRepository(http: Http, endpoint: string, id: string, re
     throw new HubError(`${answer.host} does not answer as a model hub does: check HF_ENDPOINT (${endpoint})`);
   }
   return {
-    // It goes into addresses and messages: what is no name of a hub is not taken for one.
+    // The id becomes part of addresses and messages, so anything else than a name of a hub is ignored.
     id: typeof data.id === 'string' && isHubId(data.id) ? data.id : id,
     commit,
     files: data.siblings.flatMap(readFile),
@@ -55,7 +55,9 @@ interface Refused {
   readonly answer: Answer;
 }
 
-/** What a status means is said by `X-Error-Code`: without a token a hub answers 401 for what does not exist, too. */
+/**
+ * `X-Error-Code` tells the meaning of a status: without a token, a hub answers 401 also for a repository that does not exist.
+ */
 export async function refusal(http: Http, endpoint: string, { id, revision, answer }: Refused): Promise<Error> {
   const { status, headers } = answer.response;
   await answer.response.body?.cancel();
@@ -84,7 +86,7 @@ export async function refusal(http: Http, endpoint: string, { id, revision, answ
   return new HubError(`${answer.host} refuses ${id} with status ${status}.`);
 }
 
-/** Branches and tags, the first few; none if the hub does not say. */
+/** The first few branches and tags; empty if the hub does not say. */
 async function revisions(http: Http, endpoint: string, id: string): Promise<string[]> {
   try {
     const answer = await http.get(`${endpoint}/api/models/${id}/refs`);

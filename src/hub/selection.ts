@@ -2,9 +2,9 @@ import { CheckpointError } from '../contract/errors.ts';
 import { isModuleFile, isShardName, WEIGHT_FORMS } from '../engine/index.ts';
 import type { HubFile, Repository } from './repository.ts';
 
-/** Which files of a repository make a checkpoint. Everything else stays where it is: other frameworks' weights, code. */
+/** Files of a repository that make up a checkpoint. Other files are not fetched: weights of other frameworks, code. */
 export interface Selection {
-  /** Small files; those that the repository has. */
+  /** Small files that the repository has. */
   readonly files: readonly HubFile[];
   /** The weights, or the index that names their shards. */
   readonly weights: HubFile;
@@ -59,7 +59,7 @@ export function selectFiles({ id, files, baseModels }: Repository): Selection {
   };
 }
 
-/** The shards that an index names. @throws CheckpointError for a name that is no shard's, or that the repository lacks */
+/** The shards that an index names. @throws CheckpointError for a name that is not a shard's, or that the repository lacks */
 export function selectShards({ id, files }: Repository, indexName: string, index: string): HubFile[] {
   const names = new Set<string>();
   let map: unknown;

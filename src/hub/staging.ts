@@ -7,18 +7,18 @@ import { makeFolder } from '../contract/make-folder.ts';
 import { checkpointFolder, refFile, repositoryFolder } from '../engine/index.ts';
 import { writeFileAtomically } from '../util/atomic-file.ts';
 
-/** A folder that a download fills. It is published as a whole, so no one ever sees half a checkpoint. */
+/** A folder that a download fills. It is published as a whole, so a partial checkpoint is never visible. */
 export interface Staging {
   readonly folder: string;
-  /** Gives the folder its place. If another download of the same commit was faster, that one stays: they are equal. */
+  /** Moves the folder to its place. If another download of the same commit was faster, that one stays: they are equal. */
   publish(): Promise<void>;
-  /** Gives up, and leaves what has come to whoever tries next. */
+  /** Gives up, and leaves the downloaded bytes to the next attempt. */
   leave(): Promise<void>;
 }
 
 /**
- * A staging folder for one commit, that this process alone writes to: its name has host and process id. What a process
- * that ended left behind is taken over, so that a broken download goes on; taking over is a rename, so only one can.
+ * A staging folder for one commit. Only this process writes to it: its name contains host and process id. If a process ended
+ * before its download did, this takes its folder over and continues. Taking over is a rename, so only one process can do it.
  */
 export async function openStaging(modelsFolder: string, id: string, commit: string): Promise<Staging> {
   const repository = repositoryFolder(modelsFolder, id);
@@ -41,13 +41,13 @@ export async function openStaging(modelsFolder: string, id: string, commit: stri
       const empty = (await readdir(folder)).length === 0;
       if (empty) await rm(folder, { recursive: true });
       else await rename(folder, join(repository, `.${commit}.${host()}.left.${randomUUID()}`));
-      // Only a folder that never came to hold anything is removed by this.
+      // This removes only a folder that is still empty.
       if (empty) await rmdir(repository).catch(() => undefined);
     },
   };
 }
 
-/** Remembers which commit a revision is. */
+/** Stores which commit a revision means. */
 export async function writeRef(modelsFolder: string, id: string, revision: string, commit: string): Promise<void> {
   await writeFileAtomically(refFile(modelsFolder, id, revision), `${commit}\n`);
 }
@@ -78,14 +78,14 @@ async function takeOver(repository: string, commit: string, folder: string): Pro
   return false;
 }
 
-/** What downloads that ended left of this commit and of others. */
+/** Removes unfinished downloads of this commit and of others. */
 async function removeAbandoned(repository: string): Promise<void> {
   for (const name of await readdir(repository)) {
     if (isAbandoned(name)) await rm(join(repository, name), { recursive: true, force: true });
   }
 }
 
-/** Staging folders of this host whose process is gone. Those of another host are its own affair. */
+/** Whether it is a staging folder of this host whose process is gone. Folders of other hosts are not touched. */
 function isAbandoned(name: string): boolean {
   const [, owner, pid] = /^\.[0-9a-f]{40}\.([A-Za-z0-9-]+)\.(\d+|left)\./.exec(name) ?? [];
   return owner === host() && (pid === 'left' || !isAlive(Number(pid)));
@@ -96,7 +96,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: someone else's process.
+    // EPERM: the process belongs to another user.
     return errorCode(error) === 'EPERM';
   }
 }
