@@ -10,7 +10,7 @@ import { ROOT } from '../support/cli.ts';
 
 const LONGEST_SENTENCE = 35;
 /** The history keeps its words; the reference quotes help texts. */
-const PAGES = globSync(['*.md', 'docs/**/*.md', 'models/*/README.md', 'training/*.md', 'deploy/*/README.md'], {
+const PAGES = globSync(['*.md', 'docs/**/*.md', 'models/**/README.md', 'training/*.md', 'deploy/*/README.md'], {
   cwd: ROOT,
 }).filter((page) => page !== 'CHANGELOG.md' && page !== 'docs/reference.md');
 

@@ -13,7 +13,7 @@ import { ROOT } from '../support/cli.ts';
  */
 
 const PAGES = globSync(
-  ['*.md', 'docs/**/*.md', 'models/*/README.md', 'training/**/*.md', 'deploy/*/README.md', 'examples/*.md'],
+  ['*.md', 'docs/**/*.md', 'models/**/README.md', 'training/**/*.md', 'deploy/*/README.md', 'examples/*.md'],
   { cwd: ROOT },
 ).sort();
 /** It names what earlier versions had. */
