@@ -64,7 +64,7 @@ export function createHttp(options: HttpOptions): Http {
   // The address is shown in messages. If an "@" follows later, the text before it may be a password that was not encoded.
   if (/[@?#]/.test(endpoint)) {
     throw new UsageError(
-      'HF_ENDPOINT must hold no user and password (and no "?" or "#"): a token for the hub goes into HF_TOKEN.',
+      'HF_ENDPOINT must not contain user and password (and no "?" or "#"): a token for the hub goes into HF_TOKEN.',
     );
   }
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
@@ -115,7 +115,7 @@ export function createHttp(options: HttpOptions): Http {
       await response.body?.cancel();
       const next = URL.canParse(location, url.href) ? new URL(location, url) : null;
       if (next === null || !['http:', 'https:'].includes(next.protocol)) {
-        throw new HubError(`${url.host} redirects to what is no web address`);
+        throw new HubError(`${url.host} redirects to something that is not a web address`);
       }
       if (url.protocol === 'https:' && next.protocol === 'http:') {
         throw new HubError(`${url.host} redirects to ${next.host} without encryption: refused`);

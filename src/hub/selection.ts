@@ -46,7 +46,8 @@ export function selectFiles({ id, files, baseModels }: Repository): Selection {
       `${id} has no weights that can be read: neither model.safetensors nor pytorch_model.bin, whole or in shards`,
     );
   }
-  if (!byName.has(CONFIG)) throw new CheckpointError(`${id} has no config.json: it is no checkpoint of transformers`);
+  if (!byName.has(CONFIG))
+    throw new CheckpointError(`${id} has no config.json: it is not a checkpoint of transformers`);
   const modules = new Set(files.map(({ name }) => name).filter(isModuleFile));
   // One form of weights here, too.
   for (const name of modules)
@@ -72,7 +73,7 @@ export function selectShards({ id, files }: Repository, indexName: string, index
   for (const name of typeof map === 'object' && map !== null ? Object.values(map) : []) {
     if (typeof name !== 'string' || !isShardName(name)) {
       throw new CheckpointError(
-        `${indexName} of ${id} names a file ${JSON.stringify(name)?.slice(0, 200)}, which is no shard`,
+        `${indexName} of ${id} names a file ${JSON.stringify(name)?.slice(0, 200)}, which is not a shard`,
       );
     }
     names.add(name);

@@ -53,7 +53,7 @@ describe('BART', () => {
     [{ activation_function: 'silu' }, 'activation_function "silu" is not supported'],
     [{ static_position_embeddings: true }, 'static_position_embeddings = true is not supported'],
     [{ quantization_config: { bits: 4 } }, 'quantization_config is set'],
-    [{ d_model: 33 }, 'd_model 33 is no multiple of encoder_attention_heads 2'],
+    [{ d_model: 33 }, 'd_model 33 is not a multiple of encoder_attention_heads 2'],
     [{ decoder_attention_heads: 0 }, 'decoder_attention_heads'],
     [{ d_model: '32' }, 'd_model is "32", not a whole number'],
     [{ decoder_layers: -1 }, 'decoder_layers'],
@@ -185,7 +185,7 @@ describe('T5', () => {
   test.each<[object, string]>([
     [{ feed_forward_proj: 'gated-silu' }, 'feed_forward_proj "gated-silu" is not supported'],
     [{ quantization_config: {} }, 'quantization_config is set'],
-    [{ relative_attention_num_buckets: 6 }, 'relative_attention_num_buckets 6 is no multiple of 4'],
+    [{ relative_attention_num_buckets: 6 }, 'relative_attention_num_buckets 6 is not a multiple of 4'],
     [{ relative_attention_max_distance: 16 }, 'relative_attention_max_distance 16 must be more than half of 32'],
     [{ d_kv: 0 }, 'd_kv'],
   ])('%j is refused', (changes, message) => {
@@ -229,7 +229,7 @@ describe('GPT-2', () => {
     [{ add_cross_attention: true }, 'add_cross_attention = true is not supported'],
     [{ activation_function: 'silu' }, 'activation_function "silu" is not supported'],
     [{ quantization_config: {} }, 'quantization_config is set'],
-    [{ n_head: 5 }, 'n_embd 32 is no multiple of n_head 5'],
+    [{ n_head: 5 }, 'n_embd 32 is not a multiple of n_head 5'],
   ])('%j is refused', (changes, message) => {
     expect(() => generate('tiny-gpt2', changes)).toThrow(`config.json: ${message}`);
   });

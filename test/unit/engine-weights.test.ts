@@ -85,7 +85,7 @@ describe('an index that cannot be trusted', () => {
   ])('a shard named %j', async (shard) => {
     const open = await changed((map) => ({ ...map, 'pooler.dense.bias': shard }));
     expect(open).toThrow(CheckpointError);
-    expect(open).toThrow('which is no name of a shard');
+    expect(open).toThrow('which is not the name of a shard');
   });
 
   test('a tensor in the wrong shard, a shard that is missing, no map', async () => {

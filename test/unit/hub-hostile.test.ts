@@ -119,7 +119,7 @@ test('shards that differ only in capitals, or thousands of them, are refused', (
     selectShards({ id: 'o/m', commit: COMMIT, files: [], baseModels: [] }, 'i.json', index(names));
   expect(() => select(['a-1.safetensors', 'A-1.safetensors'])).toThrow('only in capitals');
   expect(() => select(Array.from({ length: 1001 }, (_, i) => `m-${i}.safetensors`))).toThrow('1000 are the most');
-  expect(() => select(['../a.safetensors'])).toThrow('which is no shard');
+  expect(() => select(['../a.safetensors'])).toThrow('which is not a shard');
 });
 
 test('a name that the hub gives itself is no path and no text for a terminal', async () => {

@@ -128,7 +128,7 @@ describe('a pull', () => {
     const index = JSON.stringify({ weight_map: { a: '../../escape.safetensors' } });
     const files = { 'config.json': '{}', 'model.safetensors.index.json': index, '../../escape.safetensors': 'x' };
     pulls.hub.repositories.set('owner/model', { commit: COMMIT, files });
-    await expect(pulls.fetched()).rejects.toThrow('which is no shard');
+    await expect(pulls.fetched()).rejects.toThrow('which is not a shard');
     expect(findPulled(pulls.modelsFolder, { id: 'owner/model', revision: COMMIT })).toBeNull();
   });
 

@@ -89,7 +89,7 @@ describe('rows that cannot be read', () => {
     expect(faultOf(rows[2])).toMatch(/line 3: not JSON from character 13 on$/);
   });
 
-  test('no text, null as text, a text that is no string', async () => {
+  test('no text, null as text, a text that is not a string', async () => {
     const lines = ['{"text":"a","id":9}', '{"id":1}', '{"id":2,"text":null}', '{"id":"x","text":5}'];
     const rows = await readRows(lines.join('\n'), { format: 'jsonl' });
     expect(rows.map((row) => `${row.rowKey} ${brief(row)}`)).toEqual([

@@ -36,11 +36,11 @@ export function portableSearch(source: Source, encoder: Encoder, plan: DecoderPl
   const read = reader(graph, source);
   const result = plan.step({ root: graph, body, tokens: 'step_tokens', caches, read, texts: null });
   const best = greedyToken(graph, body, source, result.hidden, plan.head);
-  const nobody = graph.constant('i64', 0);
+  const none = graph.constant('i64', 0);
   const forcedToken = body.op('Gather', ['forced', 'iteration']);
   const isFree = body.op('Less', [forcedToken, body.constant('i64', 0)]);
   const chosen = body.op('Where', [isFree, best, forcedToken]);
-  const { next, ended, goOn } = endRows(body, chosen, end, nobody);
+  const { next, ended, goOn } = endRows(body, chosen, end, none);
   body.output(goOn, 'bool', []);
   body.output(body.op('Identity', [next]), 'i64', ['rows']);
   body.output(body.op('Identity', [ended]), 'bool', ['rows']);

@@ -27,7 +27,7 @@ export function useOf(checkpoint: Known, refusal: (role: Role) => string | null)
   });
   const known = classOf(architecture);
   if (architecture === '') return nothing(': its config names no class');
-  if (known === undefined) return nothing(`: ${architecture} is no class that detoxq knows`);
+  if (known === undefined) return nothing(`: ${architecture} is not a class that detoxq knows`);
   const roles = rolesOf(known);
   if (weights === null) return nothing(' yet: its weights are not here', isAlias(name) ? 'pull' : null);
   const lacks = weights.check?.missing ?? [];

@@ -15,7 +15,7 @@ export function toGroupRows(rows: readonly SourceRow[]): GroupRows {
   return rows.some(({ meta }) => meta !== null) ? { texts, metas: rows.map(({ meta }) => meta) } : { texts };
 }
 
-/** Rows that are numbered by their position: a group may hold rows of several runs, whose own numbers can be equal. */
+/** Rows numbered by their position. A group may hold rows of several runs, whose row numbers can be equal. */
 export function fromGroupRows({ texts, metas }: GroupRows): SourceRow[] {
   return texts.map((text, index) => ({ rowNo: index, rowKey: null, text, meta: metas?.[index] ?? null }));
 }

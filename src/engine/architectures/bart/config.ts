@@ -41,7 +41,7 @@ export function readBartConfig(fields: Fields, family: 'bart' | 'mbart' = 'bart'
   const size = fields.size('d_model', 1024);
   const half = (side: 'encoder' | 'decoder'): Side => {
     const heads = fields.size(`${side}_attention_heads`, 16);
-    if (size % heads !== 0) throw fields.error(`d_model ${size} is no multiple of ${side}_attention_heads ${heads}`);
+    if (size % heads !== 0) throw fields.error(`d_model ${size} is not a multiple of ${side}_attention_heads ${heads}`);
     return { layers: fields.size(`${side}_layers`, 12), heads, inner: fields.size(`${side}_ffn_dim`, 4096) };
   };
   return {

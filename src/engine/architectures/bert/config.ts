@@ -54,7 +54,7 @@ export interface BertConfig {
 export function readBertConfig(fields: Fields, { defaults }: BertFamily): BertConfig {
   const size = fields.size('hidden_size', 768);
   const heads = fields.size('num_attention_heads', 12);
-  if (size % heads !== 0) throw fields.error(`hidden_size ${size} is no multiple of num_attention_heads ${heads}`);
+  if (size % heads !== 0) throw fields.error(`hidden_size ${size} is not a multiple of num_attention_heads ${heads}`);
   return {
     size,
     heads,

@@ -26,7 +26,7 @@ export interface Gpt2Config {
 export function readGpt2Config(fields: Fields): Gpt2Config {
   const size = fields.size('n_embd', 768);
   const heads = fields.size('n_head', 12);
-  if (size % heads !== 0) throw fields.error(`n_embd ${size} is no multiple of n_head ${heads}`);
+  if (size % heads !== 0) throw fields.error(`n_embd ${size} is not a multiple of n_head ${heads}`);
   return {
     size,
     heads,

@@ -29,7 +29,7 @@ function readRunnable(fields: Fields): T5Config {
     throw fields.error(`feed_forward_proj "${projection}" is not supported: relu and gated-gelu are`);
   }
   refuseQuantized(fields);
-  if (buckets % 4 !== 0) throw fields.error(`relative_attention_num_buckets ${buckets} is no multiple of 4`);
+  if (buckets % 4 !== 0) throw fields.error(`relative_attention_num_buckets ${buckets} is not a multiple of 4`);
   if (maxDistance <= buckets / 2) {
     throw fields.error(`relative_attention_max_distance ${maxDistance} must be more than half of ${buckets} buckets`);
   }

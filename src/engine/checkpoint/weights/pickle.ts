@@ -100,12 +100,13 @@ export function unpickle<Made extends object>(
   }
   function setItems(items: readonly Value[]): void {
     const target = top();
-    if (!(target instanceof Map) || items.length % 2 !== 0) throw wrong(`fills what is no dictionary, at byte ${at}`);
+    if (!(target instanceof Map) || items.length % 2 !== 0)
+      throw wrong(`fills something that is not a dictionary, at byte ${at}`);
     for (let i = 0; i < items.length; i += 2) target.set(items[i] ?? null, items[i + 1] ?? null);
   }
   function append(items: readonly Value[]): void {
     const target = top();
-    if (!Array.isArray(target)) throw wrong(`fills what is no list, at byte ${at}`);
+    if (!Array.isArray(target)) throw wrong(`fills something that is not a list, at byte ${at}`);
     for (const item of items) target.push(item);
   }
   /** Little-endian two's complement. */

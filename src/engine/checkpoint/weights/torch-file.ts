@@ -74,7 +74,7 @@ function readStateDict(file: ByteFile): Map<string, Tensor> {
   const pickles = [...entries.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   const [pickleName] = pickles;
   if (pickleName === undefined || pickles.length > 1) {
-    throw wrong(`the archive has ${pickles.length} members data.pkl instead of one: it is no checkpoint of weights`);
+    throw wrong(`the archive has ${pickles.length} members data.pkl instead of one: it is not a checkpoint of weights`);
   }
   const folder = pickleName.slice(0, -'data.pkl'.length);
   const order = readSmall(file, entries.get(`${folder}byteorder`), 16);
@@ -114,13 +114,13 @@ function readSmall(file: ByteFile, entry: StoredEntry | undefined, limit: number
 }
 
 function namedTensors(root: Value, wrong: (what: string) => CheckpointError): Map<string, Tensor> {
-  if (!(root instanceof Map)) throw wrong('the pickle in it is no dictionary of tensors');
+  if (!(root instanceof Map)) throw wrong('the pickle in it is not a dictionary of tensors');
   const tensors = new Map<string, Tensor>();
   for (const [name, value] of root) {
-    if (typeof name !== 'string') throw wrong('the dictionary in it has a key that is no string');
+    if (typeof name !== 'string') throw wrong('the dictionary in it has a key that is not a string');
     if (!isTensor(value)) {
       throw wrong(
-        `${JSON.stringify(name.slice(0, 200))} is no tensor: this is not the state dict that save_pretrained writes`,
+        `${JSON.stringify(name.slice(0, 200))} is not a tensor: this is not the state dict that save_pretrained writes`,
       );
     }
     tensors.set(name, value);

@@ -73,7 +73,7 @@ function readIndex(file: string): ReadonlyMap<string, string> {
   const shards = new Map<string, string>();
   for (const [tensor, shard] of Object.entries(map)) {
     if (typeof shard !== 'string' || !isShardName(shard)) {
-      throw fields.error(`weight_map puts ${tensor} into ${JSON.stringify(shard)}, which is no name of a shard`);
+      throw fields.error(`weight_map puts ${tensor} into ${JSON.stringify(shard)}, which is not the name of a shard`);
     }
     shards.set(tensor, shard);
   }
