@@ -4,7 +4,7 @@ import { packageRoot } from '../config.ts';
 import { CheckpointError } from '../contract/errors.ts';
 import type { LocalCheckpoint, ModelIdentity, Precision } from '../contract/models.ts';
 import type { RunSettings } from '../contract/settings.ts';
-import { findCheckpoint, identifyCheckpoint } from '../engine/index.ts';
+import { bundledFolders, findCheckpoint, identifyCheckpoint } from '../engine/index.ts';
 import { requireAllowedFolder } from './checkpoint-folders.ts';
 
 /** A checkpoint that was found, and its weights identified. */
@@ -47,7 +47,7 @@ export interface Checkpoints {
 /** @param home `DETOXQ_HOME`; `allowed`: `DETOXQ_CHECKPOINTS`, absolute paths */
 export function createCheckpoints(home: string, allowed: readonly string[]): Checkpoints {
   const cacheFolder = join(home, 'compiled');
-  const folders = [join(packageRoot, 'models'), home, process.cwd(), ...allowed];
+  const folders = [...bundledFolders(packageRoot), home, process.cwd(), ...allowed];
   const find = (name: string): LocalCheckpoint => findCheckpoint(name, packageRoot, home);
   const open = async (name: string, precision: Precision): Promise<Model> => {
     const source = find(name);

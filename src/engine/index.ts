@@ -2,7 +2,14 @@
 export type { ToxicLabel } from './architectures/classifier.ts';
 export { PRINTED_BY } from './architectures/description.ts';
 export { ALIASES, findAlias, hubNameOf, SYSTEMS } from './catalog/aliases.ts';
-export { BUNDLED, bundledNames, findCheckpoint, modelsFolder } from './catalog/catalog.ts';
+export {
+  BUNDLED,
+  bundledFolder,
+  bundledFolders,
+  bundledNames,
+  findCheckpoint,
+  modelsFolder,
+} from './catalog/catalog.ts';
 export {
   checkpointFolder,
   DEFAULT_REVISION,

@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { packageRoot, readConfig } from '../../config.ts';
 import type { Run, RunSource } from '../../contract/run.ts';
-import { modelsFolder } from '../../engine/index.ts';
+import { bundledFolders, modelsFolder } from '../../engine/index.ts';
 import { checkOutput, exportFormat, type Kept } from '../../report/index.ts';
 import type { Connection } from '../../store/database.ts';
 import { readSources } from '../../store/runs.ts';
@@ -17,7 +16,7 @@ export function filesRead(files: readonly string[]): Kept[] {
 
 /** Checkpoints that a command may read: those of this machine, and folders that it names. */
 export function checkpointsRead(names: readonly (string | undefined)[]): Kept[] {
-  const folders = [join(packageRoot, 'models'), modelsFolder(readConfig().home)];
+  const folders = [...bundledFolders(packageRoot), modelsFolder(readConfig().home)];
   return [...folders, ...names.filter((name) => name !== undefined)].map((path) => ({
     path,
     what: 'a file of a checkpoint',

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../../contract/errors.ts';
 import type { LocalCheckpoint } from '../../contract/models.ts';
 import { ALIASES, findAlias, hubNameOf } from './aliases.ts';
@@ -8,12 +9,32 @@ import { findPulled } from './pulled.ts';
 /** Bundled checkpoints that are used if the user names none: folders of `models/`. */
 export const BUNDLED = { detoxifier: 'nano-bart', scorer: 'nano-roberta' } as const;
 
-/** Names of all checkpoints that come with the package. */
+/** Models beside the two that a run uses by default: of detoxq's repository, and of a package of their own. */
+const MORE_MODELS = ['nano-bert', 'nano-fluency', 'nano-gpt2', 'nano-sim', 'nano-t5'];
+const MORE_PACKAGE = 'detoxq-models';
+
+/** Folders of bundled checkpoints: the package's own and, where it is installed beside it, that of `detoxq-models`. */
+export function bundledFolders(packageRoot: string): string[] {
+  const own = join(packageRoot, 'models');
+  try {
+    const more = createRequire(join(packageRoot, 'package.json')).resolve(`${MORE_PACKAGE}/package.json`);
+    return [own, dirname(more)];
+  } catch {
+    return [own];
+  }
+}
+
+/** The folder of a bundled checkpoint; null where none has this name here. */
+export function bundledFolder(name: string, packageRoot: string): string | null {
+  if (!isPlainName(name)) return null;
+  const folders = bundledFolders(packageRoot).map((folder) => join(folder, name));
+  return folders.find((folder) => existsSync(join(folder, 'config.json'))) ?? null;
+}
+
+/** Names of all bundled checkpoints that are here. */
 export function bundledNames(packageRoot: string): string[] {
-  const folder = join(packageRoot, 'models');
-  return readdirSync(folder)
-    .filter((name) => isPlainName(name) && existsSync(join(folder, name, 'config.json')))
-    .sort();
+  const names = bundledFolders(packageRoot).flatMap((folder) => readdirSync(folder));
+  return [...new Set(names)].filter((name) => bundledFolder(name, packageRoot) !== null).sort();
 }
 
 /** Folder of the pulled checkpoints. */
@@ -34,8 +55,8 @@ function isPlainName(name: string): boolean {
  * @throws UsageError if there is none, with what can be named or done instead
  */
 export function findCheckpoint(name: string, packageRoot: string, home: string): LocalCheckpoint {
-  const bundled = join(packageRoot, 'models', name);
-  if (isPlainName(name) && existsSync(join(bundled, 'config.json'))) return { name, folder: bundled };
+  const bundled = bundledFolder(name, packageRoot);
+  if (bundled !== null) return { name, folder: bundled };
 
   const hubName = hubNameOf(name);
   const pulled = hubName && findPulled(modelsFolder(home), hubName);
@@ -53,6 +74,11 @@ export function findCheckpoint(name: string, packageRoot: string, home: string):
     throw new UsageError(
       `${folder} is not a checkpoint: it must be a folder with config.json, weights (model.safetensors or ` +
         'pytorch_model.bin) and tokenizer files, as Hugging Face publishes them.',
+    );
+  }
+  if (MORE_MODELS.includes(name)) {
+    throw new UsageError(
+      `${name} is in the package ${MORE_PACKAGE}, which is not installed here. Install it beside detoxq: npm install ${MORE_PACKAGE}`,
     );
   }
   throw new UsageError(

@@ -6,6 +6,7 @@ import type { Role } from '../../../contract/inspection.ts';
 import type { Precision } from '../../../contract/models.ts';
 import {
   ALIASES,
+  bundledFolder,
   bundledNames,
   DEFAULT_REVISION,
   findTemplate,
@@ -62,11 +63,12 @@ export function addModelsListCommand(models: Command): void {
 
 function listModels(home: string): Listed[] {
   const pulled = listPulled(modelsFolder(home));
-  const bundled = bundledNames(packageRoot).map((name): Listed => {
-    const folder = join(packageRoot, 'models', name);
+  const bundled = bundledNames(packageRoot).flatMap((name): Listed[] => {
+    const folder = bundledFolder(name, packageRoot);
+    if (folder === null) return [];
     const roles = rolesOfCheckpoint(folder);
     const prompt = promptOf(folder, name);
-    return { name, kind: 'bundled', roles, prompt, hub: null, revisions: [], commit: null, ...onDisk(folder) };
+    return [{ name, kind: 'bundled', roles, prompt, hub: null, revisions: [], commit: null, ...onDisk(folder) }];
   });
   const byAlias = new Set<PulledCheckpoint>();
   const aliases = ALIASES.map(({ name, hub, roles, prompt = null }): Listed => {

@@ -5,7 +5,7 @@ import { type Config, packageRoot, readConfig } from '../../../config.ts';
 import { HubError, UsageError } from '../../../contract/errors.ts';
 import {
   ALIASES,
-  bundledNames,
+  bundledFolder,
   findAlias,
   type HubName,
   hubNameOf,
@@ -61,9 +61,8 @@ HTTPS_PROXY, HTTP_PROXY and NO_PROXY are heeded. Broken downloads go on where th
 
 /** What needs no hub: a bundled checkpoint, or a folder, whose weights are looked at. */
 function alreadyHere(name: string): { folder: string; note: string } | null {
-  if (bundledNames(packageRoot).includes(name)) {
-    return { folder: join(packageRoot, 'models', name), note: `${name} comes with detoxq: nothing to fetch.` };
-  }
+  const bundled = bundledFolder(name, packageRoot);
+  if (bundled !== null) return { folder: bundled, note: `${name} comes with detoxq: nothing to fetch.` };
   const folder = resolve(name);
   const isPath = /^[./~\\]/.test(name) || (findAlias(name) === undefined && existsSync(join(folder, 'config.json')));
   if (!isPath) return null;

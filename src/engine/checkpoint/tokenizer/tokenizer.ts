@@ -68,7 +68,7 @@ const CHARACTER_MS = 0.02;
  *
  * @throws CheckpointError, also from its methods, if a text takes too long or grows too much
  */
-export function parseTokenizer({ file, tokenizer, config, special }: TokenizerFiles): HuggingFaceTokenizer {
+export function parseTokenizer({ file, tokenizer, config, special }: TokenizerFiles): ParsedTokenizer {
   const settings = Object.fromEntries([...special, ...config.names.map((name) => [name, config.raw(name)] as const)]);
   const slow = checkTokenizer(file, tokenizer, settings);
   try {
@@ -107,9 +107,14 @@ function load(
   return parsed;
 }
 
+/** What we use of the library's tokenizer. The types of the library do not resolve under `nodenext`. */
+export interface ParsedTokenizer extends Methods {
+  get_vocab(withAdded: boolean): Map<string, number>;
+}
+
 /** The methods of the library's tokenizer that we use, without overloads. */
 interface Methods {
-  encode(text: string, options?: object): unknown;
+  encode(text: string, options?: object): { ids: number[] };
   decode(ids: number[], options?: object): string;
 }
 
@@ -164,7 +169,7 @@ function readLimit(config: Fields): number | null {
 }
 
 /** Number of special tokens that the tokenizer puts before and after a text. */
-function specialTokens(tokenizer: HuggingFaceTokenizer, file: string): { before: number; after: number } {
+function specialTokens(tokenizer: ParsedTokenizer, file: string): { before: number; after: number } {
   const plain = tokenizer.encode('a', { add_special_tokens: false }).ids;
   const { ids } = tokenizer.encode('a');
   for (let before = 0; before + plain.length <= ids.length; before++) {
