@@ -137,7 +137,7 @@ describe('BERT and RoBERTa', () => {
     [{ position_embedding_type: 'relative_key' }, 'position_embedding_type must be "absolute"'],
     [{ is_decoder: true }, 'is_decoder = true is not supported'],
     [{ quantization_config: {} }, 'quantization_config is set'],
-    [{ num_attention_heads: 5 }, 'hidden_size 48 is no multiple'],
+    [{ num_attention_heads: 5 }, 'hidden_size 48 is not a multiple'],
     [{ num_hidden_layers: 0 }, 'num_hidden_layers'],
   ])('%j is refused', (changes, message) => {
     expect(() => encode(changes)).toThrow(CheckpointError);

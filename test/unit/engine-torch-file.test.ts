@@ -75,7 +75,7 @@ describe('files that torch wrote', () => {
 
   test.each([
     ['old-form.bin', 'has the form of torch before 1.6'],
-    ['training.bin', '"epoch" is no tensor'],
+    ['training.bin', '"epoch" is not a tensor'],
     ['protocol4.bin', 'has protocol 4'],
   ])('%s is refused with the reason', (name, reason) => {
     expect(refusalOf(() => openTorchFile(join(FIXTURES, name)))).toContain(reason);
@@ -133,7 +133,7 @@ describe('pickles that would run code', () => {
       `(${text('storage')}${dict}${text('0')}${text('cpu')}${integer(6)}tQ`,
       'refers to a storage',
     ],
-    ['no dictionary', ']', 'no dictionary of tensors'],
+    ['no dictionary', ']', 'not a dictionary of tensors'],
     ['a key that is not a string', `}${integer(1)}Ns`, 'a key that is not a string'],
     ['a value that was never made', 'h\x07', 'refers to a value 7'],
     ['too few values', 'R', 'takes a value that is not there'],
@@ -153,8 +153,8 @@ describe('pickles that would run code', () => {
     expect(refusal(archive(pickle('}'.repeat(3_000_000))))).toContain('more than 2000000 instructions');
   });
 
-  test('a dictionary that holds itself is no tensor, and does not hang', () => {
-    expect(refusal(archive(pickle('}q\0', text('a'), 'h\0s')))).toContain('"a" is no tensor');
+  test('a dictionary that holds itself is not a tensor, and does not hang', () => {
+    expect(refusal(archive(pickle('}q\0', text('a'), 'h\0s')))).toContain('"a" is not a tensor');
   });
 });
 
