@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { UsageError } from './errors.ts';
 
 /** What every address of a service is made of; user, password and host are decoded. */
-export interface AddressParts {
+interface AddressParts {
   /** In lower case, without `://`. */
   readonly scheme: string;
   readonly user: string;

@@ -2,16 +2,6 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import { DetoxqError, errorCode } from './errors.ts';
 import { type ChunkRow, isObject, isRejected, type JsonObject, type JsonValue, type RowFault } from './row.ts';
 
-/** Consecutive rows of one run: the unit of dispatch, of the ledger and of writing. */
-export interface Chunk {
-  readonly runId: string;
-  /** 0-based, without gaps within a run. */
-  readonly chunkNo: number;
-  /** `rowNo` of the first row; the others follow without gaps. */
-  readonly firstRow: number;
-  readonly rows: readonly ChunkRow[];
-}
-
 /**
  * Rows as columns, which take a third less time to write and half as much to read as one object per row. A column that
  * says nothing is left out.
@@ -48,7 +38,7 @@ export function packRows(rows: readonly ChunkRow[]): Buffer {
  * Bytes that a payload may inflate to. A chunk holds a million characters, or one row of at most eight million
  * (docs/input.md), and JSON writes a character in six bytes at most.
  */
-export const MOST_UNPACKED_BYTES = 64 * 1024 * 1024;
+const MOST_UNPACKED_BYTES = 64 * 1024 * 1024;
 
 /** A payload that is not what `packRows` gives. The message holds nothing of it. */
 export class DamagedPayloadError extends DetoxqError {

@@ -3,7 +3,7 @@ import type { GenerationOverrides } from './generation.ts';
 import type { LocalCheckpoint, ModelIdentity, ModelScales, Precision } from './models.ts';
 
 /** A checkpoint that scores, and its labels that mean toxic; one, for now. Without: see `findToxicLabel`. */
-export interface LocalScorer extends LocalCheckpoint {
+interface LocalScorer extends LocalCheckpoint {
   readonly toxicLabels?: readonly string[] | undefined;
 }
 

@@ -55,7 +55,7 @@ export function missingFeatures(requires: readonly string[], known: readonly str
 }
 
 /** A run as it is stored, perhaps by a newer version. */
-export interface StoredRun {
+interface StoredRun {
   readonly id: string;
   readonly requires: readonly string[];
   readonly settings: unknown;

@@ -62,7 +62,7 @@ export function fileFault(error: unknown, folder?: string): string {
 }
 
 /** Whether a call failed because there is no room. */
-export function isFull(error: unknown): boolean {
+function isFull(error: unknown): boolean {
   return isSystemError(error) && FULL.includes(error.code);
 }
 

@@ -23,7 +23,7 @@ export interface Inspection {
   readonly notes: readonly string[];
 }
 
-export type Family = 'encoder-decoder' | 'decoder' | 'encoder';
+type Family = 'encoder-decoder' | 'decoder' | 'encoder';
 
 export interface Traits {
   readonly family: Family;

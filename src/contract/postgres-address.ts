@@ -11,8 +11,8 @@ import {
 } from './address.ts';
 
 /** libpq's modes, less those that leave it to the server whether the connection is encrypted. */
-export const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
-export type SslMode = (typeof SSL_MODES)[number];
+const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+type SslMode = (typeof SSL_MODES)[number];
 
 /** What an address of Postgres says. Every field has a value that is handed on: no library reads the address again. */
 export interface PostgresAddress {

@@ -37,7 +37,7 @@ export interface SourceRow {
 }
 
 /** Where on its way a row went wrong. */
-export type Stage = 'read' | 'score' | 'rewrite' | 'engine' | 'write';
+type Stage = 'read' | 'score' | 'rewrite' | 'engine' | 'write';
 
 /** Why a row has no result. The message never holds the row's text. */
 export interface RowFault {

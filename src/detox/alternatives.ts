@@ -28,7 +28,7 @@ export interface AlternativeScores {
   readonly guard?: Guard | 'same';
 }
 
-export interface Choice {
+interface Choice {
   /** The new segment, or null if there is none. */
   readonly reading: Reading | null;
   /** Its place among the alternatives. */

@@ -1,5 +1,5 @@
 /** The rows that a prefilter may clear, with the confidence. */
-export interface Clearance {
+interface Clearance {
   /** Rows below this (probability by the prefilter) are clean without the scorer; 0 clears nothing. */
   readonly clearBelow: number;
   readonly sampledRows: number;
@@ -10,7 +10,7 @@ export interface Clearance {
   readonly missBound: number;
 }
 
-export const CONFIDENCE = 0.95;
+const CONFIDENCE = 0.95;
 
 /** Rows per call of the scorer: full batches for a few engine processes. */
 const ROWS_AT_A_TIME = 512;

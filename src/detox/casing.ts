@@ -24,7 +24,7 @@ const SENTENCE_STARTS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-export type WordCase = 'upper' | 'title' | 'lower' | 'other';
+type WordCase = 'upper' | 'title' | 'lower' | 'other';
 
 export function caseOf(raw: string): WordCase {
   if (UPPER_START.test(raw)) {
@@ -46,7 +46,7 @@ export function uncapitalized(raw: string): string {
 }
 
 /** How the writer of a segment uses capitals. */
-export interface CaseStyle {
+interface CaseStyle {
   /** Most words are in capitals. */
   readonly shouts: boolean;
   /** Writes `i` for `I`. */

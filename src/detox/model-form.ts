@@ -62,7 +62,7 @@ const MARK_RUN = /[\p{M}\uFF9E\uFF9F]{31}/u;
 const MARK_RUN_PARTS = /\P{M}*\p{M}{0,30}/gu;
 const PLAIN_LOWER = /^[a-z0-9'.,:/-]*$/;
 
-export type TokenKind = 'url' | 'user' | 'dots' | 'number' | 'word' | 'point';
+type TokenKind = 'url' | 'user' | 'dots' | 'number' | 'word' | 'point';
 
 /** Replacements of links and mentions in the model form. */
 export const LINK_FORM = 'urlx';

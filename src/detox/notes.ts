@@ -8,7 +8,7 @@ export interface CandidateNote {
   readonly scores: readonly AlternativeScores[];
 }
 
-export interface Notes {
+interface Notes {
   /** Guards that rejected rewrites of the row. */
   readonly guard: readonly Guard[];
   readonly candidates: readonly CandidateNote[];

@@ -31,7 +31,7 @@ const PASSES = 2;
 /** Answers that are kept from call to call, for repeated sentences: about 100,000 short ones each. */
 const MEMORY_BYTES = 48 * 2 ** 20;
 
-export interface PolicyOptions {
+interface PolicyOptions {
   readonly scorer: Scorer;
   readonly detoxifier: Detoxifier;
   /** Toxic from here on (probability, 0 to 1). */
@@ -39,7 +39,7 @@ export interface PolicyOptions {
   readonly prefilter?: Prefilter | undefined;
 }
 
-export interface Policy {
+interface Policy {
   /**
    * Calls `emit` once per row, in any order. A result depends on the row alone, never on other rows. If our own text code
    * fails on a row, the row is emitted with its fault. If a model rejects, this rejects with its error; rows emitted before

@@ -10,7 +10,7 @@ export interface Prefilter {
   readonly clearBelow: number;
 }
 
-export interface Cleared {
+interface Cleared {
   /** Probability of the toxic label by the prefilter. */
   readonly toxicity: number;
   /** Tokens that the prefilter read. */

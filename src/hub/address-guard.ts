@@ -4,7 +4,7 @@ import { HubError } from '../contract/errors.ts';
 import { type AddressKind, addressKind } from './address-kind.ts';
 
 /** Refuses addresses that a hub has no reason to point to. */
-export interface AddressGuard {
+interface AddressGuard {
   /** Checks an address that is written as an IP address. @throws HubError */
   check(url: URL): void;
   /** Looks names up when it connects, so that the address that was checked is the one that is used. */

@@ -8,7 +8,7 @@ import { type Answer, type Http, Unreachable } from './http.ts';
 import { formatLimit, leaveSpare, SPACE_CHECK_BYTES } from './limits.ts';
 import { type HubFile, type Repository, refusal } from './repository.ts';
 
-export interface DownloadRequest {
+interface DownloadRequest {
   readonly http: Http;
   readonly endpoint: string;
   readonly repository: Repository;

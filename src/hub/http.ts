@@ -207,7 +207,7 @@ function retryAfter(header: string | null): number | null {
 }
 
 /** The system's code for a broken connection. undici hides it below "fetch failed". */
-export function reason(error: unknown): string {
+function reason(error: unknown): string {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     if (at instanceof AggregateError && at.errors[0] instanceof Error) return reason(at.errors[0]);
     if ('code' in at && typeof at.code === 'string') return at.code;

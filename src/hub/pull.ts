@@ -18,7 +18,7 @@ import { getRepository, type HubFile, type Repository } from './repository.ts';
 import { selectFiles, selectShards } from './selection.ts';
 import { openStaging, writeRef } from './staging.ts';
 
-export interface PullRequest extends HubName {
+interface PullRequest extends HubName {
   readonly http: Http;
   readonly endpoint: string;
   /** `HF_HUB_OFFLINE`: no request goes to the hub. */

@@ -3,7 +3,7 @@ import { isModuleFile, isShardName, WEIGHT_FORMS } from '../engine/index.ts';
 import type { HubFile, Repository } from './repository.ts';
 
 /** Files of a repository that make up a checkpoint. Other files are not fetched: weights of other frameworks, code. */
-export interface Selection {
+interface Selection {
   /** Small files that the repository has. */
   readonly files: readonly HubFile[];
   /** The weights, or the index that names their shards. */

@@ -8,7 +8,7 @@ import { checkpointFolder, refFile, repositoryFolder } from '../engine/index.ts'
 import { writeFileAtomically } from '../util/atomic-file.ts';
 
 /** A folder that a download fills. It is published as a whole, so a partial checkpoint is never visible. */
-export interface Staging {
+interface Staging {
   readonly folder: string;
   /** Moves the folder to its place. If another download of the same commit was faster, that one stays: they are equal. */
   publish(): Promise<void>;

@@ -14,7 +14,7 @@ export interface ByteCount {
   bytes: number;
 }
 
-export interface BytesOptions {
+interface BytesOptions {
   readonly format: Format;
   readonly dialect: Dialect;
   readonly count: ByteCount;

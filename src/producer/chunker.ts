@@ -13,7 +13,7 @@ export interface PackedChunk {
   readonly unpackedChars: number;
 }
 
-export interface Chunker {
+interface Chunker {
   add(row: ChunkRow): void;
   /** The chunks that are full. */
   takeFull(): PackedChunk[];

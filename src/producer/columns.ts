@@ -30,7 +30,7 @@ export interface ColumnSample {
   readonly unnamed?: readonly { readonly place: number; readonly values: readonly JsonValue[] }[] | undefined;
 }
 
-export interface TextChoice {
+interface TextChoice {
   readonly column: string;
   /** Columns that it was guessed from; null where it was named. */
   readonly guessedFrom: number | null;

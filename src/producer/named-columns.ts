@@ -6,7 +6,7 @@ import type { RecordsRead } from './records.ts';
 import { parseLine } from './row-json.ts';
 
 /** An opened file, as far as columns are looked for in it. */
-export interface SearchedFile {
+interface SearchedFile {
   readonly input: { readonly name: string };
   readonly reading: { readonly format: Format };
   readonly layout: FileLayout;
@@ -16,7 +16,7 @@ export interface SearchedFile {
   readonly reread: (() => AsyncGenerator<RecordsRead>) | null;
 }
 
-export interface NamedColumns {
+interface NamedColumns {
   readonly textColumn?: string | undefined;
   readonly textColumnOption?: string | undefined;
   readonly idColumn?: string | undefined;

@@ -7,7 +7,7 @@ import type { Marks, Scanner } from './record.ts';
 const SEPARATOR_LINE = /^"?sep=(\\t|[^\r\n"])"?[ \t]*(?:\r*\n|\r|$)/iu;
 const LONGEST_SEPARATOR_LINE = 32;
 
-export interface OpeningOptions {
+interface OpeningOptions {
   readonly format: 'csv' | 'tsv';
   readonly dialect: Dialect;
   readonly maxChars: number;

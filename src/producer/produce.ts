@@ -6,7 +6,7 @@ import { createChunker, type PackedChunk } from './chunker.ts';
 import type { Dataset } from './dataset.ts';
 
 /** The ledger of one run. Both methods may be called again with the same arguments after a ServiceError. */
-export interface ChunkLedger {
+interface ChunkLedger {
   /** Commits the chunks; those that are there already stay as they are. */
   appendChunks(chunks: readonly PackedChunk[]): Promise<void>;
   /** Notes that every chunk is in the ledger. */

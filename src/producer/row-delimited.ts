@@ -4,7 +4,7 @@ import { isTooLarge, MAX_KEY_CHARS, type RowReader, type RowReading, reject, rej
 import { freeKey, type Repair, setOwn, storableObject, withRepairs } from './storable.ts';
 
 /** Where the fields of a CSV or TSV record go. */
-export interface DelimitedLayout {
+interface DelimitedLayout {
   /** One name a field, in order. */
   readonly columns: readonly string[];
   readonly textIndex: number;

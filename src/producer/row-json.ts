@@ -22,7 +22,7 @@ import {
 } from './storable.ts';
 
 /** Which keys of a JSONL object are the text and the row key. */
-export interface JsonLayout {
+interface JsonLayout {
   /** Null where the rows are bare strings. */
   readonly textColumn: string | null;
   readonly idColumn: string | null;
@@ -86,7 +86,7 @@ const UNSAFE_NUMBER = /(?<![.\d])\d{16}|\d[eE]\+?\d{3}/;
 /** Numbers that Python writes and JSON has not. */
 const NOT_FINITE = /NaN|Infinity/;
 
-export interface ParsedLine {
+interface ParsedLine {
   /** Numbers that JavaScript cannot hold are strings. */
   readonly value: JsonValue;
   /** The same, but such numbers are 0, and `NaN` and infinities null: to tell what was a string. */

@@ -7,7 +7,7 @@ export type Repair = 'nul' | 'surrogate' | 'number';
 export const MAX_JSON_DEPTH = 100;
 
 /** `storableText` for every key and string of a JSON value. */
-export function storableJson(value: JsonValue, repairs: Set<Repair>): JsonValue {
+function storableJson(value: JsonValue, repairs: Set<Repair>): JsonValue {
   if (typeof value === 'string') return storableText(value, repairs);
   if (Array.isArray(value)) return value.map((item) => storableJson(item, repairs));
   if (value === null || typeof value !== 'object') return value;

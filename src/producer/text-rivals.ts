@@ -47,7 +47,7 @@ const FEW_VALUES_WORDS = 1.8;
 const RIVAL_DISTINCT = 0.5;
 
 /** A column that may be the text in place of the guessed one. */
-export interface Rival {
+interface Rival {
   readonly column: string;
   readonly words: number;
 }

@@ -1,7 +1,7 @@
 import { FOLLOWED_BY_GARBAGE } from './gzip-members.ts';
 
 /** A piece of one zstd frame; the `last` one is empty and ends the frame. */
-export interface FramePiece {
+interface FramePiece {
   readonly data: Buffer;
   readonly last: boolean;
 }

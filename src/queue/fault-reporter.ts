@@ -3,7 +3,7 @@ import type { Log } from '../contract/log.ts';
 
 const SAME_FAULT_AGAIN_MS = 30_000;
 
-export interface FaultReporter {
+interface FaultReporter {
   report(error: unknown): void;
   /** What comes now is the end of connections that no one needs any more. */
   end(): void;

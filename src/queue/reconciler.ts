@@ -17,7 +17,7 @@ const SWEEP_EVERY_MS = 60_000;
 /** Twice what producers fill a queue to, so that lost chunks find room beside them. */
 const FULL_QUEUE = 2_000;
 
-export interface ReconcilerDependencies {
+interface ReconcilerDependencies {
   readonly database: Database;
   readonly queue: ChunkQueue;
   readonly log: Log;
@@ -29,7 +29,7 @@ export interface ReconcilerDependencies {
   readonly everyMs?: number;
 }
 
-export interface Reconciler {
+interface Reconciler {
   /**
    * One pass. Of the open runs: adds the chunks that the ledger calls open and the queue does not know, and ends the runs
    * whose last chunk is done; runs that another reconciler looked at just now are left out. Then removes what the queue

@@ -43,13 +43,13 @@ const COLUMNS = [
 ] as const satisfies readonly (keyof ExportRow)[];
 
 const FORMATS = ['.jsonl', '.csv', '.tsv'] as const;
-export type ExportFormat = (typeof FORMATS)[number];
+type ExportFormat = (typeof FORMATS)[number];
 
 const ROWS_PER_WRITE = 500;
 /** What spreadsheets take for a formula: https://owasp.org/www-community/attacks/CSV_Injection */
 const FORMULA = /^[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]/;
 
-export interface ExportOptions {
+interface ExportOptions {
   /**
    * Puts an apostrophe before cells of CSV and TSV that a spreadsheet would take for a formula. Changes the text, so
    * the default is false: an export is data, and comes back as it went out.

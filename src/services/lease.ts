@@ -20,7 +20,7 @@ import { findKeeper, type KeeperRecord } from './keeper-record.ts';
 import { isRunning, type ProcessIdentity } from './process-identity.ts';
 
 /** The right to use a home's servers. */
-export interface Lease {
+interface Lease {
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
   /** Gives it back. Resolves when the servers are stopped, if no one else uses them. */

@@ -19,7 +19,7 @@ export interface Server {
 }
 
 /** What tells Postgres and Redis apart. */
-export interface ServerPlan {
+interface ServerPlan {
   readonly name: 'postgres' | 'redis';
   /** Folder of state: the record and the log lie here. */
   readonly state: string;

@@ -11,7 +11,7 @@ export interface Services {
   close(): Promise<void>;
 }
 
-export interface ServicesOptions extends LeaseOptions {
+interface ServicesOptions extends LeaseOptions {
   readonly databaseUrl?: string | undefined;
   readonly redisUrl?: string | undefined;
 }

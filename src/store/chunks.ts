@@ -23,7 +23,7 @@ import { getRun } from './runs.ts';
  * held an older one (a worker that was thought dead) finds that it changes nothing.
  */
 
-export interface NewChunk {
+interface NewChunk {
   readonly chunkNo: number;
   /** `rowNo` of the first row. */
   readonly firstRow: number;
@@ -35,7 +35,7 @@ export interface NewChunk {
 }
 
 /** A chunk of the ledger that is not done. */
-export interface LedgerChunk extends Pick<NewChunk, 'chunkNo' | 'firstRow' | 'rowCount'> {
+interface LedgerChunk extends Pick<NewChunk, 'chunkNo' | 'firstRow' | 'rowCount'> {
   /** Null for one that is longer than was asked for. */
   readonly payload: Uint8Array | null;
 }

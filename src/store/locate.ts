@@ -109,7 +109,7 @@ export function resultsTable(schema: string): string {
   return `${/^[a-z_][a-z0-9_]*$/.test(schema) ? schema : quoteIdentifier(schema)}.results`;
 }
 
-export interface Installation {
+interface Installation {
   /** Ten letters, the same for everyone who works on it, and no other one's. */
   readonly id: string;
   /** For people: database and schema. */

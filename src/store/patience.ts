@@ -9,7 +9,7 @@ const RETRY_MS = [100, 300, 700, 1_500, 2_500, 3_000] as const;
  * Tries again while Postgres is away for a moment: for what may be done twice, since the answer may have been lost and not
  * the deed. A command that cannot reach Postgres at its start does not come this far, and fails at once.
  */
-export async function patiently<T>(work: () => Promise<T>): Promise<T> {
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
   for (const pauseMs of RETRY_MS) {
     try {
       return await work();

@@ -11,7 +11,7 @@ import { readDeviations, refusesOptions, type SessionWishes, startupOptions } fr
 /** Where the tables of a new installation are, and what SQL in this folder calls that schema. */
 export const DEFAULT_SCHEMA = 'detoxq';
 
-export interface PoolOptions {
+interface PoolOptions {
   /** Connections at most. */
   readonly max: number;
   /** Shown in `pg_stat_activity`. */

@@ -8,7 +8,7 @@ import { type PostgresTls, postgresTls } from './postgres-tls.ts';
  * All that `pg` would otherwise take from a connection string or from the environment (PGHOST, PGSSLMODE, …). An empty
  * field of `pg` means "look in the environment", so there is none.
  */
-export interface PostgresConnection {
+interface PostgresConnection {
   readonly host: string;
   readonly port: number;
   readonly user: string;

@@ -9,7 +9,7 @@ import { getRun } from './runs.ts';
 /** Chunks reopened in one transaction: at most so many megabytes of text in memory. */
 const CHUNKS_PER_PAGE = 4;
 
-export interface Reopened {
+interface Reopened {
   /** Row errors that will be tried again, and the chunks they are in. */
   readonly rows: number;
   readonly chunks: number;

@@ -40,7 +40,7 @@ const COLUMNS = `
   settings_hash AS "settingsHash", rows_total AS "rowsTotal", chunks_total AS "chunksTotal",
   created_at AS "createdAt", finished_at AS "finishedAt"`;
 
-export interface NewRun {
+interface NewRun {
   readonly name: string | null;
   readonly source: RunSource;
   readonly settings: RunSettings;

@@ -66,7 +66,7 @@ function asOption({ name, value }: Setting): string {
   return `-c ${name}=${value.replaceAll(' ', '\\ ')}`;
 }
 
-export interface Deviations {
+interface Deviations {
   /** Another try with `startupOptions(…, true)` mends what is left. */
   readonly newerLimit: boolean;
   /** Begins a transaction in which all settings are as they must be; null when they are so in any. */

@@ -14,7 +14,7 @@ import { getRun } from './runs.ts';
  */
 export type FindingKind = 'not_finished' | 'chunks_not_done' | 'ledger' | 'missing' | 'doubled' | 'outside' | 'counts';
 
-export interface Finding {
+interface Finding {
   readonly kind: FindingKind;
   /** Rows or chunks concerned. */
   readonly count: number;

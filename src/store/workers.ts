@@ -15,7 +15,7 @@ export interface WorkerProblem {
   readonly message: string;
 }
 
-export interface WorkerBeat {
+interface WorkerBeat {
   /** As in `chunks.worker`. */
   readonly name: string;
   readonly host: string;

@@ -4,7 +4,7 @@ import type { Tensors } from '../checkpoint/weights/tensors.ts';
 import type { Source } from '../compile/layers.ts';
 
 /** Meaning of a classifier's logits. */
-export interface LabelConfig {
+interface LabelConfig {
   /** In the order of the logits. */
   readonly labels: readonly string[];
   /** True: the labels are independent questions (sigmoid). False: exactly one label is right (softmax). */

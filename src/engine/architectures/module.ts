@@ -8,7 +8,7 @@ export interface Module {
   readonly children: readonly (readonly [name: string, module: Module])[];
 }
 
-export interface Parameter {
+interface Parameter {
   readonly name: string;
   readonly shape: readonly number[];
   /** Number of outputs of a linear layer's weight, which int8 quantizes; null for any other parameter. */

@@ -2,7 +2,7 @@ import type { Role } from '../../contract/inspection.ts';
 import { type HubName, parseHubName, presentId } from './pulled.ts';
 
 /** A short name for a checkpoint of a hub. */
-export interface Alias {
+interface Alias {
   readonly name: string;
   readonly hub: string;
   readonly roles: readonly Role[];

@@ -6,7 +6,7 @@ import { isSystemError } from '../../contract/file-errors.ts';
 import { writeFileAtomically } from '../../util/atomic-file.ts';
 import { openCheckpointFile } from './checkpoint-file.ts';
 
-export function sha256(data: string | Uint8Array): string {
+function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 

@@ -13,7 +13,7 @@ export function isCommit(text: string): boolean {
 export const PULL_RECORD = 'pulled.json';
 
 /** Compares the files of a checkpoint with the files that were pulled. It has no record of other folders. */
-export interface PullRecord {
+interface PullRecord {
   /**
    * @param sha256 null if there is no such file
    * @throws CheckpointError if the file is not the one that was pulled

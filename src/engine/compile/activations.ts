@@ -15,7 +15,7 @@ export interface Quantized {
 }
 
 /** Facts about values that go into a product. */
-export interface Activations {
+interface Activations {
   /** Name of the number of rows. Values with different numbers of rows need different names. */
   readonly rows: string;
   /** Lower bound of the values. */
@@ -40,7 +40,7 @@ const SYMMETRIC: Form = { zeroPoint: 128, up: 127, down: 127 };
 const BOUNDED: Form = { zeroPoint: 16, up: 239, down: 16 };
 const LEAST_SCALE = 1e-12;
 
-export interface QuantizerOptions {
+interface QuantizerOptions {
   readonly precision: Precision;
   /** Collects the scale that each site would need. */
   readonly measured?: MeasuredScales | undefined;

@@ -20,13 +20,13 @@ export interface AttentionShape {
 }
 
 /** Names of a self-attention's projections in the checkpoint. */
-export interface AttentionNames {
+interface AttentionNames {
   readonly query: string;
   readonly key: string;
   readonly value: string;
 }
 
-export interface AttendAllOptions {
+interface AttendAllOptions {
   /** Value with the shape [texts, length, heads × headSize]. */
   readonly shape3d: string;
   /** Added to the scores, fp32 [1, heads, length, length]. */
@@ -38,7 +38,7 @@ export interface AttendAllOptions {
 }
 
 /** Queries, keys and values, [rows, heads × headSize] each. */
-export interface Projected {
+interface Projected {
   readonly query: string;
   readonly key: string;
   readonly value: string;
@@ -226,7 +226,7 @@ export function attendFromOneToBoth(
   ]);
 }
 
-export interface CloseNames {
+interface CloseNames {
   /** Output projection of the attention. */
   readonly output: string;
   /** Projection of the values. Its bias is added here. */
@@ -273,13 +273,13 @@ function foldValueBias(tensors: Tensors, { output, value }: Omit<CloseNames, 'no
   });
 }
 
-export interface FeedForwardShape {
+interface FeedForwardShape {
   readonly size: number;
   readonly inner: number;
   readonly activation: Activation;
 }
 
-export interface FeedForwardNames {
+interface FeedForwardNames {
   readonly open: string;
   readonly close: string;
 }

@@ -9,7 +9,7 @@ import { createWeightFile } from './weight-file.ts';
 /** Encoded ONNX models by file name. */
 export type Models = Readonly<Record<string, Uint8Array>>;
 
-export interface CompileRequest {
+interface CompileRequest {
   readonly folder: string;
   readonly cacheFolder: string;
   readonly identity: ModelIdentity;

@@ -1,5 +1,5 @@
 /** A weight matrix in 8 bits: `values[k, n] * scales[n]` is about the fp32 weight from input k to output n. */
-export interface QuantizedMatrix {
+interface QuantizedMatrix {
   /** Row-major [inputs, outputs]: transposed, as onnxruntime expects it. */
   readonly values: Int8Array;
   readonly scales: Float32Array;

@@ -2,7 +2,7 @@ import type { Graph } from '../onnx/graph.ts';
 import type { LogitSlice } from './language-model-head.ts';
 
 /** Logits of chosen tokens, and the parts of the sum over the vocabulary. */
-export interface ChosenTokens {
+interface ChosenTokens {
   /** fp32 [rows, chosen]. */
   readonly chosen: string;
   /**
@@ -14,7 +14,7 @@ export interface ChosenTokens {
   readonly shares: string;
 }
 
-export interface TopTokens extends ChosenTokens {
+interface TopTokens extends ChosenTokens {
   /** int64 and fp32 [rows, top], highest logit first. Of equal logits the smaller token comes first. */
   readonly tokens: string;
   readonly logits: string;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { ElementType, ExternalData, TensorData } from '../onnx/graph.ts';
 
-export interface StoredTensor {
+interface StoredTensor {
   readonly type: ElementType;
   readonly dims: readonly number[];
   readonly data: ExternalData;

@@ -3,7 +3,7 @@ import { readTokenizerFiles } from '../checkpoint/tokenizer/tokenizer-files.ts';
 import { kindOf } from './tokenizer-facts.ts';
 
 /** Counts of a tokenizer over texts. */
-export interface TokenCounts {
+interface TokenCounts {
   /** Runs of characters that are not white space. */
   readonly words: number;
   /** Without special tokens. */

@@ -11,7 +11,7 @@ export interface RunsOn {
 }
 
 /** What graphs are compiled for, and the device that runs them. */
-export interface Target {
+interface Target {
   readonly device: Device;
   /** Only operators that every device has. */
   readonly portable: boolean;

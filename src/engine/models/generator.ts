@@ -26,7 +26,7 @@ import { openSession, type Session } from '../runtime/session.ts';
 import type { StaticScales } from '../runtime/static-scales.ts';
 import { createPrompt, findTemplate, type Prompt } from './prompt.ts';
 
-export interface GeneratorOptions extends CheckpointReference, RunsOn, StaticScales {
+interface GeneratorOptions extends CheckpointReference, RunsOn, StaticScales {
   /** Generation options under their Hugging Face names. They override the checkpoint's options. */
   readonly generation: GenerationOverrides;
   /** Template with `{text}` around the text (default: the checkpoint's own, see `findTemplate`). */

@@ -17,15 +17,15 @@ export interface ExternalData {
 /** Values of a tensor. Half precision is given as bit patterns. */
 export type TensorData = Float32Array | Int8Array | Uint16Array;
 
-export interface Float {
+interface Float {
   readonly float: number;
 }
 
 /** Plain numbers are integers. A float must be marked, because `1` could be either. */
-export type Attribute = number | string | readonly number[] | Float | Graph;
-export type Attributes = Readonly<Record<string, Attribute>>;
+type Attribute = number | string | readonly number[] | Float | Graph;
+type Attributes = Readonly<Record<string, Attribute>>;
 
-export interface NodeOptions {
+interface NodeOptions {
   /** Names of the outputs; made up if absent. */
   readonly outputs?: readonly string[];
   /** `com.microsoft` for the operators of onnxruntime, else ONNX's own. */

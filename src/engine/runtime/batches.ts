@@ -55,7 +55,7 @@ export function tokensPerBatch(size: number): number {
   return Math.max(256, Math.round((256 * 768) / size));
 }
 
-export interface BatchSizes {
+interface BatchSizes {
   /** Features of a hidden value. */
   readonly size: number;
   readonly padToken: number;

@@ -5,7 +5,7 @@ import { createKeyValueCache, type Lineage } from './key-value-cache.ts';
 import { logSumExp } from './log-sum-exp.ts';
 import type { Session, Value } from './session.ts';
 
-export interface GraphDecoderOptions extends Omit<TextEncoderOptions, 'reuseMemory'> {
+interface GraphDecoderOptions extends Omit<TextEncoderOptions, 'reuseMemory'> {
   /** The graph that `searchStep` makes. */
   readonly step: Session;
 }

@@ -8,7 +8,7 @@ export type Lineage = readonly number[];
  * Keys and values of the tokens that hypotheses have read. Each entry is written once and stays in place, whichever
  * hypotheses continue it. Hypotheses that share tokens share entries, and a step gathers the entries that it needs.
  */
-export interface KeyValueCache {
+interface KeyValueCache {
   /** Inputs of a step (`searchStep`): `ancestors`, and the entries. All lineages have the same length. */
   inputs(lineages: readonly Lineage[]): Record<string, Value>;
   /**

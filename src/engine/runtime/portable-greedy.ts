@@ -3,7 +3,7 @@ import type { EncodedRow, InputBatch } from './batches.ts';
 import type { Generated } from './greedy.ts';
 import type { Session } from './session.ts';
 
-export interface PortableGreedyOptions {
+interface PortableGreedyOptions {
   /** The graph that `portableSearch` makes. */
   readonly search: Session;
   readonly generation: GreedyGeneration;

@@ -18,7 +18,7 @@ export interface Session {
   close(): Promise<void>;
 }
 
-export interface Outputs {
+interface Outputs {
   floats(name: string): Float32Array;
   integers(name: string): BigInt64Array;
 }

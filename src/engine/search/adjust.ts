@@ -11,7 +11,7 @@ export interface Adjustment {
 }
 
 /** State that the rules depend on. */
-export interface Context {
+interface Context {
   /** Start token or prompt, and the tokens generated after it. */
   readonly sequence: readonly number[];
   readonly generated: number;
@@ -20,7 +20,7 @@ export interface Context {
   readonly maxNewTokens: number;
 }
 
-export type Adjust = (context: Context) => Adjustment;
+type Adjust = (context: Context) => Adjustment;
 
 const separator = ',';
 

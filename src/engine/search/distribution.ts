@@ -2,7 +2,7 @@ import type { Sampling } from '../checkpoint/config/generation.ts';
 import type { Candidate } from './hypothesis.ts';
 
 /** Candidates that may be drawn, best first, with probabilities that sum to 1. */
-export interface Distribution {
+interface Distribution {
   readonly candidates: readonly Candidate[];
   readonly probabilities: readonly number[];
 }

@@ -20,7 +20,7 @@ export interface Hypothesis {
 }
 
 /** A running hypothesis. */
-export interface Running {
+interface Running {
   readonly tokens: readonly number[];
 }
 

@@ -7,7 +7,7 @@ const FIRST = 0xbf58476d1ce4e5b9n;
 const SECOND = 0x94d049bb133111ebn;
 
 /** Numbers from 0 to below 1, by place. The same place always has the same number. */
-export type RandomSequence = (place: number) => number;
+type RandomSequence = (place: number) => number;
 
 /**
  * The random numbers of one sample of one row. They depend only on the seed, the row's tokens and the number of the sample,

@@ -1,7 +1,7 @@
 import { type Candidate, type Hypothesis, isFinished, type RowLimits, type RowSearch } from './hypothesis.ts';
 
 /** Chooses the next token of a sample. @param step number of tokens that it has already */
-export type Choose = (candidates: readonly Candidate[], sample: number, step: number) => Candidate | undefined;
+type Choose = (candidates: readonly Candidate[], sample: number, step: number) => Candidate | undefined;
 
 interface Sample {
   readonly number: number;

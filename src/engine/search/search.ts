@@ -10,7 +10,7 @@ import type { Candidate, Hypothesis, RowLimits, RowSearch } from './hypothesis.t
 import { randomSequence } from './random.ts';
 import { createSamples } from './samples.ts';
 
-export interface SearchOptions {
+interface SearchOptions {
   readonly decoder: Decoder;
   readonly generation: Generation;
   readonly vocabulary: number;

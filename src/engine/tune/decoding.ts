@@ -21,7 +21,7 @@ const FEW_TOKENS = 4;
 /** Rows end at different steps, as in real work. */
 const MORE_TOKENS = 24;
 
-export interface DecodingRequest {
+interface DecodingRequest {
   readonly folder: string;
   readonly generator: LoadedGenerator;
   /** Defaults, except for the sizes chosen for the encoder. */

@@ -8,7 +8,7 @@ import { readTuning } from '../machine/tuning.ts';
 import { readClassifier } from '../models/classifier.ts';
 
 /** What a calibration needs to know about a checkpoint of any class. */
-export interface TunableModel {
+interface TunableModel {
   /** File of the graph that reads texts. */
   readonly graph: string;
   readonly generates: boolean;

@@ -6,7 +6,7 @@ const LEAST_ROUNDS = 2;
 const MOST_ROUNDS = 7;
 const CONFIRMING_ROUNDS = 3;
 
-export interface RaceOptions<T> {
+interface RaceOptions<T> {
   readonly candidates: readonly T[];
   /** Wins unless another candidate is clearly faster. It is one of the candidates, or an additional one. */
   readonly standard: T;
@@ -16,7 +16,7 @@ export interface RaceOptions<T> {
   readonly budgetMs: number;
 }
 
-export interface RaceResult<T> {
+interface RaceResult<T> {
   readonly chosen: T;
   readonly standardRate: number;
   readonly chosenRate: number;

@@ -12,7 +12,7 @@ const TEXTS = 32;
 /** Of the default. */
 const FACTORS = [1 / 4, 1 / 2, 3 / 4, 1, 3 / 2, 2];
 
-export interface ReadingRequest {
+interface ReadingRequest {
   readonly folder: string;
   /** The graph of an encoder or classifier. */
   readonly graph: string;

@@ -75,7 +75,7 @@ export interface MeasuredDetoxifier extends Speed {
 
 /** Of the evaluation: J and what it is made of. */
 export const QUALITY = ['sta', 'sim', 'fl', 'j'] as const satisfies readonly Metric[];
-export type QualityMetric = (typeof QUALITY)[number];
+type QualityMetric = (typeof QUALITY)[number];
 
 export interface MeasuredScorer extends Speed {
   readonly checkpoint: string;

@@ -68,7 +68,7 @@ export function measureAgreements(runs: readonly MeasuredRun[]): Agreement[] {
   );
 }
 
-export interface Labels {
+interface Labels {
   readonly byRow: ReadonlyMap<number, boolean>;
   readonly summary: ComparedData['labels'];
 }

@@ -4,7 +4,7 @@ import type { Example } from './comparison.ts';
 const EXAMPLES = 8;
 
 /** What one detoxifier made of the rows. */
-export interface RowsOf {
+interface RowsOf {
   readonly checkpoint: string;
   readonly results: readonly RowResult[];
 }

@@ -80,7 +80,7 @@ export function compareTraits(inspections: readonly Inspection[]): Trait[] {
   );
 }
 
-export interface Likeness {
+interface Likeness {
   /** Properties in which all are equal. */
   readonly same: readonly string[];
   /** Properties in which they differ, each with who is which. */

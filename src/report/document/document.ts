@@ -34,7 +34,7 @@ export interface Bars {
   readonly format: (value: number) => string;
 }
 
-export interface Bar {
+interface Bar {
   readonly label: string;
   /** Pieces of a stacked bar, in order; one piece for a plain bar. */
   readonly pieces: readonly { readonly name: string; readonly value: number }[];

@@ -27,7 +27,7 @@ export interface SystemEvaluation {
   readonly blanks: number;
 }
 
-export interface JudgeReport extends ModelIdentity {
+interface JudgeReport extends ModelIdentity {
   readonly form: JudgeForm;
   /** Rows of which this judge did not see the end. */
   readonly rowsCut: number;
@@ -46,7 +46,7 @@ export interface Evaluation {
   readonly systems: readonly SystemEvaluation[];
 }
 
-export interface EvaluationOptions {
+interface EvaluationOptions {
   /** Names of the systems, in the order of the rows' `outputs`. */
   readonly systems: readonly string[];
   readonly judges: Judges;

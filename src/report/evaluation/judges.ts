@@ -17,11 +17,11 @@ export interface Judge {
 }
 
 /** Gives a probability for each text, in order, whatever the other texts of the call. */
-export interface ProbabilityJudge extends Judge {
+interface ProbabilityJudge extends Judge {
   judge(texts: readonly string[]): Promise<readonly number[]>;
 }
 
-export interface SimilarityJudge extends Judge {
+interface SimilarityJudge extends Judge {
   /** Unit vectors, in order. */
   embed(texts: readonly string[]): Promise<readonly Float32Array[]>;
 }

@@ -5,7 +5,7 @@ import { METRICS, metricsOf } from './metrics.ts';
 import type { RowScores } from './score-rows.ts';
 
 /** Turns grades into the lines of a file; numbers only, no text. */
-export interface ScoreLines {
+interface ScoreLines {
   readonly header: string;
   of(rows: readonly RowScores[]): string;
 }

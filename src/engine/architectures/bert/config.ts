@@ -28,7 +28,7 @@ export const BERT_FAMILY: BertFamily = {
 };
 
 /** Shape of an encoder of this family. */
-export interface BertConfig {
+interface BertConfig {
   readonly size: number;
   readonly vocabulary: number;
   readonly positionRows: number;

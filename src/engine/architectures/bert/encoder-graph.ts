@@ -33,7 +33,7 @@ export function bertTensors(tensors: Tensors, prefix: string): Tensors {
 }
 
 /** The graph of an encoder. A head or a pooling continues it. */
-export interface BertGraph {
+interface BertGraph {
   readonly graph: Graph;
   /** Layers in fp32 for the head, which is small and decides the result. */
   readonly exact: Layers;

@@ -8,7 +8,7 @@ import { type BertFamily, type RunnableBert, readRunnableBert, windowOf } from '
 import { bertGraph, bertTensors } from './encoder-graph.ts';
 
 /** The two uses of a family: the classifier, and the bare encoder of every class without a classifier head. */
-export interface Heads {
+interface Heads {
   classifier(fields: Fields): Classifier;
   encoder(fields: Fields): Encoder;
 }

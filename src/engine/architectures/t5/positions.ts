@@ -1,6 +1,6 @@
 import type { Layers } from '../../compile/layers.ts';
 
-export interface RelativePositions {
+interface RelativePositions {
   readonly heads: number;
   readonly buckets: number;
   /** All distances from here on share the last bucket. */

@@ -48,7 +48,7 @@ export interface Generation extends GreedyGeneration {
   readonly search: GreedySearch | BeamSearch | Sampling;
 }
 
-export interface GreedySearch {
+interface GreedySearch {
   readonly kind: 'greedy';
 }
 
@@ -72,7 +72,7 @@ export interface Sampling {
 }
 
 /** What generation needs to know about a model. */
-export interface GenerationLimits {
+interface GenerationLimits {
   readonly vocabulary: number;
   /** Positions of the decoder, Infinity where positions are relative. */
   readonly positions: number;

@@ -20,7 +20,7 @@ export interface Options {
   error(names: string | readonly string[], message: string): CheckpointError | UsageError;
 }
 
-export interface Bounds {
+interface Bounds {
   readonly above?: number;
   readonly least?: number;
   readonly most?: number;

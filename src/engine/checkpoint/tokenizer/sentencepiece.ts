@@ -4,14 +4,14 @@ import { readCheckpointFile } from '../checkpoint-file.ts';
 /** Types of pieces (sentencepiece_model.proto, SentencePiece.Type). */
 export const PIECE_TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4 } as const;
 
-export interface Piece {
+interface Piece {
   readonly text: string;
   /** Logarithm of its probability. */
   readonly score: number;
   readonly type: number;
 }
 
-export interface SentencePieceModel {
+interface SentencePieceModel {
   readonly pieces: readonly Piece[];
   /** 1: unigram, 2: BPE. */
   readonly modelType: number;

@@ -116,7 +116,7 @@ function countOf(value: unknown, type: string): number {
 }
 
 /** Parts of the library's tokenizer that map strings to strings. */
-export interface Normalizing {
+interface Normalizing {
   readonly normalizers?: readonly (Normalizing | null)[];
   normalize(text: string): string;
 }

@@ -108,7 +108,7 @@ function load(
 }
 
 /** What we use of the library's tokenizer. The types of the library do not resolve under `nodenext`. */
-export interface ParsedTokenizer extends Methods {
+interface ParsedTokenizer extends Methods {
   get_vocab(withAdded: boolean): Map<string, number>;
 }
 

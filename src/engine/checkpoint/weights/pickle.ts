@@ -1,7 +1,7 @@
 import { CheckpointError } from '../../../contract/errors.ts';
 
 /** A class or function that a pickle names, as `module.name`. It stays a name: no code is looked up. */
-export interface Global {
+interface Global {
   readonly global: string;
 }
 
@@ -17,7 +17,7 @@ export type PickleValue<Made> =
   | Map<PickleValue<Made>, PickleValue<Made>>;
 
 /** What a pickle may do. Each rule throws for anything unknown. */
-export interface PickleRules<Made> {
+interface PickleRules<Made> {
   /** Whether a pickle may use this name. */
   readonly allowed: ReadonlySet<string>;
   /** Result of a call (REDUCE). */
