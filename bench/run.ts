@@ -18,13 +18,13 @@ import { openDataset } from '../src/producer/dataset.ts';
 import { produce } from '../src/producer/produce.ts';
 import { createRedisQueue } from '../src/queue/redis-queue.ts';
 import { keepServices, stopServices } from '../src/services/lease.ts';
-import { appendChunks, claimChunk } from '../src/store/chunks.ts';
-import { completeChunk } from '../src/store/complete.ts';
+import { appendChunks } from '../src/store/chunks.ts';
 import type { Database } from '../src/store/database.ts';
 import { modelId } from '../src/store/models.ts';
 import { createPool } from '../src/store/pool.ts';
 import { streamResults } from '../src/store/results.ts';
 import { createRun, finishEnqueue, getRun } from '../src/store/runs.ts';
+import { claimChunk, completeChunk } from '../test/support/one-chunk.ts';
 import { median } from './peers/statistics.ts';
 import { silent } from './setup/silent.ts';
 

@@ -1,3 +1,4 @@
+import { claimChunk, completeChunk } from '../test/support/one-chunk.ts';
 /**
  * What store and queue can carry when nothing else is done: how fast chunks of 256 rows go into the ledger, through the
  * queue, and out as results.
@@ -14,8 +15,7 @@ import { OUTCOMES, type RowResult } from '../src/contract/outcome.ts';
 import { createPostgresQueue } from '../src/queue/postgres-queue.ts';
 import type { ChunkQueue } from '../src/queue/queue.ts';
 import { createRedisQueue } from '../src/queue/redis-queue.ts';
-import { appendChunks, claimChunk } from '../src/store/chunks.ts';
-import { completeChunk } from '../src/store/complete.ts';
+import { appendChunks } from '../src/store/chunks.ts';
 import type { Database } from '../src/store/database.ts';
 import { modelId } from '../src/store/models.ts';
 import { readProgress, readSummary } from '../src/store/progress.ts';

@@ -11,10 +11,10 @@ import { getRun } from './runs.ts';
 /*
  * The states of a chunk in the ledger:
  *
- *   appendChunks           claimChunk              completeChunk
+ *   appendChunks           claimChunks             completeChunks
  *   ────────────▶ queued ─────────────▶ active ─────────────────▶ done
  *                   ▲                    │  ▲ │
- *                   └──── releaseChunk ──┘  └─┘ claimChunk
+ *                   └──── releaseChunk ──┘  └─┘ claimChunks
  *                        (shutdown)             (redelivery: the new claim takes over)
  *
  *   done ── reopenRowErrors ──▶ queued, with those of its rows that are row errors and can be tried again: `retrying`.
@@ -110,21 +110,6 @@ export async function ledgerEnd(connection: Connection, runId: string): Promise<
   return end;
 }
 
-/**
- * Takes a chunk to work on it, also when someone else has it: the queue delivers a chunk again only when it thinks
- * that one dead.
- *
- * @param worker name for the ledger
- */
-export async function claimChunk(
-  connection: Connection,
-  { worker, ...chunk }: ChunkKey & { readonly worker: string },
-): Promise<Claim | ClaimRefusal> {
-  const [claim] = await claimChunks(connection, [chunk], worker);
-  if (claim === undefined) throw new Error('a claim of one chunk gave none');
-  return claim;
-}
-
 /** Chunks of detoxq 0.1 have none. */
 const DIGEST = 'coalesce(payload_digest, sha256(payload))';
 /** Deflated JSON of comments is a third of its size; what is packed tighter is seldom large. */
@@ -135,8 +120,10 @@ const REPEATED = "given.repeated AND chunks.state = 'active' AND chunks.worker =
 const NEXT_CLAIM = `chunks.claims + CASE WHEN ${REPEATED} THEN 0 ELSE 1 END`;
 
 /**
- * The same for several chunks in one statement: a commit each would cost as much as the rest of their way through the store.
+ * Takes chunks to work on them, even if another worker has one: the queue delivers a chunk again only when it considers that
+ * worker dead. All are claimed in one statement; one commit per chunk would cost as much as the rest of the store's work.
  *
+ * @param worker name for the ledger
  * @param repeated of each chunk: whether `worker` may hold it by a claim that it did not hear of, or could not give back. That
  *   claim is given again, and no attempt is counted. Default: of none.
  * @param known features of the worker

@@ -1,4 +1,4 @@
-import type { ChunkOutcome, Claim, Completion } from '../contract/claim.ts';
+import type { Completion } from '../contract/claim.ts';
 import { completionValues } from './completion-values.ts';
 import type { Connection, Database } from './database.ts';
 
@@ -89,21 +89,11 @@ const COMPLETE_RETRY = `${GIVEN}, done AS (
   SELECT position FROM done`;
 
 /**
- * Writes what became of a chunk and marks it done, in one statement.
+ * Writes the outcomes of chunks and marks them done, in one statement and one commit. Each chunk is guarded by its own claim.
+ * The statement succeeds or fails as a whole: after an error, nothing of any chunk is written.
  *
- * @returns false when the claim is no longer ours (taken over, or completed already); then nothing was written
- * @throws Error when results and errors are not exactly the rows of the chunk: a defect of the caller
- */
-export async function completeChunk(connection: Connection, claim: Claim, outcome: ChunkOutcome): Promise<boolean> {
-  const [written = false] = await completeChunks(connection, [{ claim, outcome }]);
-  return written;
-}
-
-/**
- * The same for several chunks in one statement and one commit, each guarded by its own claim. It succeeds or fails as a
- * whole: after an error nothing of any of them is written.
- *
- * @returns for each, whether its claim was ours
+ * @returns for each chunk whether its claim was ours. If not (taken over, or completed already), nothing of it was written.
+ * @throws Error if results and errors are not exactly the rows of a chunk: a defect of the caller
  */
 export async function completeChunks(connection: Connection, completions: readonly Completion[]): Promise<boolean[]> {
   for (const completion of completions) requireEveryRowOnce(completion);

@@ -37,7 +37,7 @@ export async function countRowErrors(
 /**
  * Puts the row errors that can be tried again back to work: their chunks are queued again with just these rows, and the
  * run, if it was done, is running. The errors stay where they are until a result takes their place, in one statement
- * (`completeChunk`), so that at every moment each row has exactly one of both.
+ * (`completeChunks`), so that at every moment each row has exactly one of both.
  *
  * Chunks that are queued or in work are left as they are. Several at once, or one that died half-way, do no harm.
  *

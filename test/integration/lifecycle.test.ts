@@ -6,7 +6,6 @@ import type { ChunkQueue } from '../../src/queue/queue.ts';
 import { createReconciler } from '../../src/queue/reconciler.ts';
 import { findTrouble } from '../../src/report/trouble.ts';
 import { appendChunks } from '../../src/store/chunks.ts';
-import { completeChunk } from '../../src/store/complete.ts';
 import { deleteRun } from '../../src/store/delete.ts';
 import { readProgress, readSummary } from '../../src/store/progress.ts';
 import { countRowErrors, reopenRowErrors } from '../../src/store/retry.ts';
@@ -17,6 +16,7 @@ import type { Engines } from '../../src/worker/engines.ts';
 import { startWorker } from '../../src/worker/worker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, finishedRun, outcomeOf, SETTINGS, sourceChunks } from '../support/ledger.ts';
+import { completeChunk } from '../support/one-chunk.ts';
 import { createPlainEngines } from '../support/plain-engines.ts';
 import { createTestQueues, type TestQueues } from '../support/queues.ts';
 

@@ -2,13 +2,13 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { UsageError } from '../../src/contract/errors.ts';
 import { type ChunkJob, type ChunkQueue, type Delivery, jobId } from '../../src/queue/queue.ts';
 import { createReconciler } from '../../src/queue/reconciler.ts';
-import { claimChunk, releaseChunk } from '../../src/store/chunks.ts';
-import { completeChunk } from '../../src/store/complete.ts';
+import { releaseChunk } from '../../src/store/chunks.ts';
 import type { Database } from '../../src/store/database.ts';
 import { changeRun, finishRunIfDone, getRun } from '../../src/store/runs.ts';
 import { verifyRun } from '../../src/store/verify.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, finishedRun, outcomeOf, sourceChunks } from '../support/ledger.ts';
+import { claimChunk, completeChunk } from '../support/one-chunk.ts';
 import {
   createRecorder,
   createTestQueues,

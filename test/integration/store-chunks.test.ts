@@ -1,16 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DatasetError, DetoxqError, UsageError } from '../../src/contract/errors.ts';
 import { noteDecoding } from '../../src/store/chunk-faults.ts';
-import {
-  appendChunks,
-  claimChunk,
-  claimChunks,
-  ledgerEnd,
-  openChunks,
-  readChunks,
-  releaseChunk,
-} from '../../src/store/chunks.ts';
-import { completeChunk, completeChunks } from '../../src/store/complete.ts';
+import { appendChunks, claimChunks, ledgerEnd, openChunks, readChunks, releaseChunk } from '../../src/store/chunks.ts';
+import { completeChunks } from '../../src/store/complete.ts';
 import type { Database } from '../../src/store/database.ts';
 import { readProgress } from '../../src/store/progress.ts';
 import { streamResults, streamRowErrors } from '../../src/store/results.ts';
@@ -18,6 +10,7 @@ import { changeRun, createRun, finishRunIfDone, getRun } from '../../src/store/r
 import { completeTogether } from '../../src/worker/complete-together.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, outcomeOf, resultOf, SETTINGS, sourceChunks } from '../support/ledger.ts';
+import { claimChunk, completeChunk } from '../support/one-chunk.ts';
 
 let fixture: TestDatabase;
 let database: Database;

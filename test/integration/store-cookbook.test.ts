@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { completeChunk } from '../../src/store/complete.ts';
 import type { Database } from '../../src/store/database.ts';
 import { readOnlyQuery } from '../../src/store/read-only-query.ts';
 import { finishRunIfDone } from '../../src/store/runs.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, finishedRun, outcomeOf, resultOf } from '../support/ledger.ts';
+import { completeChunk } from '../support/one-chunk.ts';
 
 const PAGE = readFileSync(new URL('../../docs/sql.md', import.meta.url), 'utf8');
 const QUERIES = [...PAGE.matchAll(/^## (.+?)$[^`]*?```sql\n([^`]+)```/gms)].map(

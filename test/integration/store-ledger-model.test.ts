@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Claim } from '../../src/contract/claim.ts';
-import { claimChunk, releaseChunk } from '../../src/store/chunks.ts';
-import { completeChunk } from '../../src/store/complete.ts';
+import { releaseChunk } from '../../src/store/chunks.ts';
 import { readProgress } from '../../src/store/progress.ts';
 import { changeRun, finishRunIfDone } from '../../src/store/runs.ts';
 import { verifyRun } from '../../src/store/verify.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { enqueuedRun, outcomeOf } from '../support/ledger.ts';
+import { claimChunk, completeChunk } from '../support/one-chunk.ts';
 
 const CHUNKS = 3;
 const CHUNK_ROWS = 2;

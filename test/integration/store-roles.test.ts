@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { appendChunks, claimChunk, ledgerEnd, readChunks } from '../../src/store/chunks.ts';
-import { completeChunk } from '../../src/store/complete.ts';
+import { appendChunks, ledgerEnd, readChunks } from '../../src/store/chunks.ts';
 import type { Database } from '../../src/store/database.ts';
 import { deleteRun } from '../../src/store/delete.ts';
 import { inSchema } from '../../src/store/in-schema.ts';
@@ -16,6 +15,7 @@ import { verifyRun } from '../../src/store/verify.ts';
 import { beatProducer, beatWorker, readWorkers, removeProducer, removeWorker } from '../../src/store/workers.ts';
 import { createTestDatabase, onServer, type TestDatabase } from '../support/database.ts';
 import { finishedRun, outcomeOf, SETTINGS, sourceChunks } from '../support/ledger.ts';
+import { claimChunk, completeChunk } from '../support/one-chunk.ts';
 
 let fixture: TestDatabase;
 let before: string[];

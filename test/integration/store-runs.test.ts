@@ -3,7 +3,6 @@ import { DatasetError, UsageError } from '../../src/contract/errors.ts';
 import { OUTCOMES } from '../../src/contract/outcome.ts';
 import { settingsHash } from '../../src/contract/settings.ts';
 import { appendChunks } from '../../src/store/chunks.ts';
-import { completeChunk } from '../../src/store/complete.ts';
 import type { Database } from '../../src/store/database.ts';
 import { modelId } from '../../src/store/models.ts';
 import { readProgress, readSummary } from '../../src/store/progress.ts';
@@ -31,6 +30,7 @@ import {
   SETTINGS,
   sourceChunks,
 } from '../support/ledger.ts';
+import { completeChunk } from '../support/one-chunk.ts';
 
 let fixture: TestDatabase;
 let database: Database;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { completeChunk } from '../../src/store/complete.ts';
 import type { Database } from '../../src/store/database.ts';
 import { finishRunIfDone } from '../../src/store/runs.ts';
 import { type FindingKind, verifyRun } from '../../src/store/verify.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, finishedRun, outcomeOf } from '../support/ledger.ts';
+import { completeChunk } from '../support/one-chunk.ts';
 
 let fixture: TestDatabase;
 let database: Database;

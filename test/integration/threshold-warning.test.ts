@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { summaryText } from '../../src/cli/terminal/summary.ts';
 import { reportRun } from '../../src/report/summary.ts';
-import { completeChunk } from '../../src/store/complete.ts';
 import { readSummary } from '../../src/store/progress.ts';
 import { finishRunIfDone, getRun } from '../../src/store/runs.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, errorOf, outcomeOf, resultOf } from '../support/ledger.ts';
+import { completeChunk } from '../support/one-chunk.ts';
 
 let fixture: TestDatabase;
 beforeAll(async () => {

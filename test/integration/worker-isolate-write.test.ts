@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { completeChunk } from '../../src/store/complete.ts';
 import type { Database } from '../../src/store/database.ts';
 import { EnginesClosedError } from '../../src/worker/engines.ts';
 import { isolateRefusedRows } from '../../src/worker/isolate-write.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, outcomeOf } from '../support/ledger.ts';
+import { completeChunk } from '../support/one-chunk.ts';
 
 const ROWS = 50;
 

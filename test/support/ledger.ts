@@ -4,11 +4,11 @@ import type { ModelIdentity } from '../../src/contract/models.ts';
 import { OUTCOMES, type RowError, type RowResult } from '../../src/contract/outcome.ts';
 import type { Run } from '../../src/contract/run.ts';
 import type { RunSettings } from '../../src/contract/settings.ts';
-import { appendChunks, claimChunk } from '../../src/store/chunks.ts';
-import { completeChunk } from '../../src/store/complete.ts';
+import { appendChunks } from '../../src/store/chunks.ts';
 import type { Database } from '../../src/store/database.ts';
 import { modelId } from '../../src/store/models.ts';
 import { createRun, finishEnqueue, finishRunIfDone } from '../../src/store/runs.ts';
+import { claimChunk, completeChunk } from './one-chunk.ts';
 
 export const DETOXIFIER: ModelIdentity = {
   name: 'tiny-detoxifier',
