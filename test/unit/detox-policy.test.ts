@@ -14,6 +14,7 @@ import {
   scorer,
   TOXIC_WORDS,
 } from '../support/fake-policy.ts';
+import { expectLinearTime } from '../support/linear-time.ts';
 
 describe('createPolicy', () => {
   it.each([
@@ -290,8 +291,8 @@ describe('createPolicy', () => {
     ).rejects.toThrow('0 answers to 1 texts');
   });
 
-  it('takes linear time on hostile texts', async () => {
-    for (const unit of [
+  it('takes linear time on hostile texts, and gives them back', async () => {
+    const units = [
       '😀',
       'a',
       'idiot ',
@@ -305,10 +306,7 @@ describe('createPolicy', () => {
       'e\u0301 ',
       '\n',
       'idiot, ',
-    ]) {
-      const text = unit.repeat(150_000 / unit.length);
-      const result = await processOne(text);
-      expect(result.text).toBe(text);
-    }
+    ];
+    await expectLinearTime(units, async (text) => expect((await processOne(text)).text).toBe(text));
   }, 60_000);
 });
