@@ -23,7 +23,7 @@ export async function clearQueue(context: Context, runId: string): Promise<void>
   const { services, database, emit } = context;
   const sayLater = (reason: string): void => emit({ type: 'queue-not-cleared', run: runId, reason });
   try {
-    // Opened, it would make the tables of a queue that no one uses.
+    // Opening it would make tables of a queue that is not in use.
     if (services.redisUrl === null && !(await queueTablesExist(database, queueSchema(database.schema)))) {
       if (services.postgres === 'external') sayLater('REDIS_URL is not set, and there is no queue in Postgres');
       return;

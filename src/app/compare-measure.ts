@@ -20,7 +20,7 @@ export interface Candidate {
 export interface MeasureRequest {
   readonly candidates: readonly Candidate[];
   readonly file: string;
-  /** `detoxifier` and `scorer` are the partners of what is measured; `name` begins the names of the runs. */
+  /** `detoxifier` and `scorer` are the partners of what is measured; names of the runs start with `name`. */
   readonly run: RunRequest;
   readonly place: EnginePlace;
   readonly signal: AbortSignal;

@@ -121,11 +121,11 @@ async function readTexts(
 
 interface Judged {
   readonly evaluation: Evaluation | null;
-  /** Why there is none. */
+  /** Why it is null. */
   readonly unjudged: readonly string[];
 }
 
-/** STA, SIM, FL and J of the rewrites by the bundled judges; one that cannot be had is no reason to lose the rest. */
+/** STA, SIM, FL and J of the rewrites by the bundled judges; where one cannot be loaded, the other figures stay. */
 async function judge(context: Context, { detoxifiers }: MeasuredAll): Promise<Judged> {
   if (detoxifiers.length === 0) return { evaluation: null, unjudged: [] };
   try {

@@ -31,7 +31,7 @@ export interface OpenJudges extends Judges {
 }
 
 /**
- * Loads the judges into this process: there is no queue here that they could block.
+ * Loads the judges into this process. No queue runs in it that they could block.
  *
  * @param home folder of `DETOXQ_HOME`
  * @throws UsageError, CheckpointError when one is not there or cannot judge

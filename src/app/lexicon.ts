@@ -8,9 +8,9 @@ const COMMENT = /^#(?:\s|$)/;
 export interface Lexicon {
   /** Each once, in their order, without spaces around. */
   readonly words: readonly string[];
-  /** Lines that begin with `#` and a space. */
+  /** Lines that start with `#` and a space. */
   readonly comments: number;
-  /** Lines that are taken as they stand, and look like something else; null where there are none. */
+  /** Lines that are taken as they stand, and look like something else; null without such a line. */
   readonly doubtful: { readonly line: number; readonly form: string; readonly count: number } | null;
 }
 
@@ -27,7 +27,7 @@ function otherForm(word: string): string | null {
 }
 
 /**
- * The words of a lexicon: one on a line, blank lines and comments left out. It is read as sources of lines are: also in gzip or zstd.
+ * The words of a lexicon: one per line, without blank lines and comments. It is read like a dataset of lines, also from gzip or zstd.
  *
  * @throws UsageError if it cannot be read as text or has no words, with file and line
  */

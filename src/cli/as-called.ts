@@ -13,7 +13,7 @@ function calledAs(): string {
   try {
     return readConfig().command;
   } catch {
-    // What is wrong with the environment is being said.
+    // An error about the environment is just being printed.
     return 'detoxq';
   }
 }

@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import type { Config } from '../config.ts';
 import { terminal } from './terminal/terminal.ts';
 
-/** Verbs that open Postgres, perhaps one of their own. */
+/** Commands that open Postgres, perhaps the embedded one. */
 const WITH_SERVICES = new Set([
   ...['run', 'enqueue', 'worker', 'status', 'pause', 'resume', 'cancel', 'retry', 'delete', 'verify', 'export'],
   ...['query', 'migrate'],
@@ -10,7 +10,7 @@ const WITH_SERVICES = new Set([
 const HELP = new Set(['-h', '--help', 'help', '-V', '--version']);
 
 /**
- * Says on a terminal what a command begins with, before the rest of the program is loaded: that alone takes a while.
+ * Shows on a terminal what a command does first, before the rest of the program is loaded, which takes a while.
  *
  * @param args of the command line, still unchecked
  * @param config null where the environment has something wrong, which the verb itself says
@@ -21,7 +21,7 @@ export function sayFirstWord(args: readonly string[], config: Config | null): vo
   if (text !== null) terminal.step(text);
 }
 
-/** Null where the first thing is done at once. */
+/** Null for a command that starts at once. */
 export function firstWord([verb = '', noun = '']: readonly string[], config: Config | null): string | null {
   if (config === null) return null;
   if (WITH_SERVICES.has(verb)) return servicesStep(config);
@@ -41,7 +41,7 @@ export function firstWord([verb = '', noun = '']: readonly string[], config: Con
   return word === undefined ? null : `${word} ${noun === 'pull' ? 'the checkpoint' : 'checkpoints'} …`;
 }
 
-/** What opening the services of a command begins with; never with a password. */
+/** What is shown while services are opened; never a password. */
 export function servicesStep({ home, databaseUrl }: Pick<Config, 'home' | 'databaseUrl'>): string {
   return databaseUrl === undefined
     ? `Starting Postgres and Redis in ${shortPath(home)} …`

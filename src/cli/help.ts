@@ -4,7 +4,7 @@ import { outputColors, outputColumns } from './terminal/terminal.ts';
 import { displayWidth } from './terminal/text-width.ts';
 import { wrap } from './terminal/wrap.ts';
 
-/** For output that is no terminal. */
+/** Columns of output that does not go to a terminal. */
 const PLAIN_COLUMNS = 80;
 /** Longer lines are hard to read. */
 const MOST_COLUMNS = 120;
@@ -23,7 +23,7 @@ export function fitHelp(program: Command): void {
       getErrHelpWidth: () => columns,
       getOutHasColors: outputColors,
       writeOut: (text) => process.stdout.write(fitParagraphs(text, columns)),
-      // Help that was not asked for goes here, too; errors are lines already.
+      // Help after a wrong command comes here, too. Errors are lines already.
       writeErr: (text) => process.stderr.write(text.startsWith('error:') ? text : fitParagraphs(text, columns)),
     })
     .configureHelp({

@@ -23,7 +23,7 @@ export function openFilesFault(args: readonly string[]): string | null {
   );
 }
 
-/** Null for no limit, and where there is no telling. */
+/** Null without a limit, and where it cannot be read. */
 function readLimit(): number | null {
   try {
     const [, soft = ''] = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];

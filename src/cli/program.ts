@@ -31,12 +31,12 @@ With DATABASE_URL and REDIS_URL set, the same verbs use those, on as many machin
 Exit codes: 0 done, 1 failed, 2 usage, 3 finished with row errors.`,
   );
 
-// Thrown where no one can catch it: in an event of a library.
+// Errors thrown in an event of a library, which no caller can catch.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => process.exit(reportFailure(error, version) || 1));
 }
 
-/** SQL may begin with a remark (`-- …`), which looks like an option: it goes behind the `--` that ends the options. */
+/** SQL may start with a comment (`-- …`), which looks like an option: it is moved behind the `--` that ends the options. */
 function withSqlApart(argv: readonly string[]): string[] {
   const isSql = (word: string): boolean => /^--?\s/.test(word);
   const sql = argv[2] === 'query' ? argv.filter(isSql) : [];
@@ -54,7 +54,7 @@ try {
   terminal.clear();
 } catch (error) {
   terminal.clear();
-  // Commander has printed its own message; it calls every wrong usage 1, and help and version 0.
+  // Commander has printed its own message. Its exit code is 1 for every wrong usage, and 0 for help and version.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
   else process.exitCode = reportFailure(error, version);
 }

@@ -1,7 +1,7 @@
 /**
- * Ctrl-C and SIGTERM. The first asks for a stop, through the AbortSignal: no new work, what is under way is
- * finished within the drain deadline, the rest is handed back. The second ends the process at once;
- * nothing is lost by it, because a chunk is written as a whole or not at all.
+ * Ctrl-C and SIGTERM. The first signal asks for a stop through the AbortSignal: no new work is taken, work under way is finished
+ * within the drain deadline, and the rest is handed back. The second signal ends the process at once. It loses nothing,
+ * because a chunk is written as a whole or not at all.
  */
 export interface StopSignals {
   readonly signal: AbortSignal;

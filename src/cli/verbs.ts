@@ -36,7 +36,7 @@ async function addModels(program: Command): Promise<void> {
   (await import('./commands/models/score.ts')).addModelsScoreCommand(models);
 }
 
-/** Adds the verb that is asked for, or all of them where it is none: what a verb needs is a third of a second of imports. */
+/** Adds the command that is asked for, or all commands for help: the imports of one take a third of a second. */
 export async function addVerbs(program: Command, asked: string | undefined): Promise<void> {
   const known = VERBS.filter(({ name }) => name === asked);
   for (const { add } of known.length > 0 ? known : VERBS) await add(program);

@@ -15,7 +15,7 @@ export interface ExportRow {
   readonly text: string | null;
   /**
    * The text to go on with: the source where it was clean, the rewrite where it was detoxified;
-   * null where there is none that is known to be clean.
+   * null where no text is known to be clean.
    */
   readonly cleaned: string | null;
   /** The rewrite, also of rows that are still toxic. */

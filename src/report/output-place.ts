@@ -23,7 +23,7 @@ const MOST_LINKS = 40;
 const LONGEST_NAME = 40;
 
 /**
- * Where an output goes, with all links followed: a link stays one, and what it leads to is replaced.
+ * Where an output goes, with all links followed: a link stays, and its target is replaced.
  *
  * @throws the error of the system when a folder on the way is not there
  */
@@ -32,7 +32,7 @@ export async function resolveOutput(path: string): Promise<string> {
   for (let links = 0; links <= MOST_LINKS; links++) {
     const place = join(await realpath(dirname(at)), basename(at));
     const next = await readlink(place).catch((error: unknown) => {
-      // EINVAL: there is something, and it is no link.
+      // EINVAL: the path exists and is not a link.
       if (isSystemError(error) && (error.code === 'EINVAL' || error.code === 'ENOENT')) return null;
       throw error;
     });
@@ -106,7 +106,7 @@ async function isSame(place: string, there: Stats | null, source: string): Promi
   const found = source === '-' ? fstatOfInput() : await stat(source).catch(() => null);
   if (found?.isDirectory()) return there !== null && isWithin(await realpath(source), place);
   if (found !== null && there !== null) return found.ino === there.ino && found.dev === there.dev;
-  // A source that is not there at the moment: its disk may not be mounted.
+  // The source is missing at the moment: its disk may not be mounted.
   return source !== '-' && (await resolveOutput(source).catch(() => resolve(source))) === place;
 }
 
@@ -123,7 +123,7 @@ function fstatOfInput(): Stats | null {
 /** Whether a path is a folder or lies in it, by the paths alone: links are the caller's to follow. */
 export function isWithin(folder: string, path: string): boolean {
   const way = relative(folder, path);
-  // A name may begin with two dots; on another drive the way is absolute.
+  // A name may start with two dots; on another drive the path is absolute.
   return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 

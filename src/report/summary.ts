@@ -25,7 +25,7 @@ export interface RunReport {
   readonly outcomes: Readonly<Record<string, number>>;
   readonly rowErrors: number;
   readonly rowErrorsByCode: Readonly<Record<string, number>>;
-  /** Over the rewritten rows; null when there are none. */
+  /** Mean over the rewritten rows; null without such a row. */
   readonly toxicityBefore: number | null;
   readonly toxicityAfter: number | null;
   /** Where no row was toxic: the highest probability of the toxic label, for the threshold may be above all that the scorer says. */
@@ -41,7 +41,7 @@ export interface RunReport {
   readonly threshold: number;
   /** Options of the detoxifier's generation, under their Hugging Face names, that differ from the checkpoint's own. */
   readonly generation: GenerationOverrides;
-  /** Null where there is none. */
+  /** Null for a run without a prefilter. */
   readonly prefilter: NonNullable<Run['settings']['prefilter']> | null;
   /** How labels and rewrites move against int8; null where models do not run in int8-static. */
   readonly staticScales: Omit<NonNullable<Run['settings']['staticScales']>, 'scales'> | null;

@@ -45,7 +45,7 @@ export function makeStateFolder(folder: ServicesFolder): void {
   }
 }
 
-/** Null when there is no such file, or when it was cut short by a power loss. */
+/** Null when the file is missing, or was cut short by a power loss. */
 export function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));

@@ -1,7 +1,7 @@
 /*
  * Between a command and the keeper of its home: TCP on 127.0.0.1, one line of JSON each way.
  * A connection that asked for a lease is the lease: it lasts until the connection ends, and the kernel ends it
- * when the process dies in whatever way. A keeper that begins to stop says so on every connection.
+ * when the process dies in whatever way. A keeper that is about to stop says so on every connection.
  */
 
 /** Which servers are wanted. */

@@ -23,7 +23,7 @@ import { isRunning, type ProcessIdentity } from './process-identity.ts';
 interface Lease {
   readonly databaseUrl: string | null;
   readonly redisUrl: string | null;
-  /** Gives it back. Resolves when the servers are stopped, if no one else uses them. */
+  /** Gives it back. When no other process uses the servers, they stop, and the promise waits for that. */
   release(): Promise<void>;
 }
 
@@ -114,7 +114,7 @@ async function ask(home: string, request: Request): Promise<Answer | null> {
   return record === null ? null : await send(record, request);
 }
 
-/** One request to the keeper, which is started when there is none. */
+/** One request to the keeper, which is started where none runs. */
 async function converse(options: LeaseOptions, request: Request): Promise<Answer> {
   const folder = servicesFolder(options.home);
   makeStateFolder(folder);
@@ -143,7 +143,7 @@ function send(record: KeeperRecord, request: Request): Promise<Answer | null> {
     const socket = connect({ host: '127.0.0.1', port: record.port, allowHalfOpen: true });
     let stopping = false;
     let text = '';
-    // Not readline: its interface throws the errors of the socket again, where no one catches them.
+    // Not readline: its interface throws errors of the socket again, outside of any caller.
     socket.setEncoding('utf8').on('data', (data: string) => {
       const lines = (text + data).split('\n');
       text = lines.pop() ?? '';

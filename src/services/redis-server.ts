@@ -14,7 +14,7 @@ const MIN_REDIS = [6, 2] as const;
 
 /**
  * Starts a private Redis or Valkey with the first fit program in `searchPath` (a PATH string).
- * Null when there is none: then Postgres is the queue.
+ * Null where none is found: then Postgres is the queue.
  */
 export async function startRedis(folder: ServicesFolder, password: string, searchPath: string): Promise<Server | null> {
   const user = serviceUser(folder.redisData);

@@ -9,7 +9,7 @@ export function addDeleteCommand(program: Command): void {
     .command('delete')
     .argument('<run>', 'run id, name, or latest')
     .description('remove a run with its results, row errors and ledger')
-    .option('--yes', 'do not ask; needed where there is no terminal')
+    .option('--yes', 'do not ask; needed without a terminal')
     .option('--json', 'print what was removed as JSON')
     .addHelpText(
       'after',
@@ -33,7 +33,7 @@ cannot reach the queue says so, and the next worker does it.`,
         }
         if (!options.yes && !canAsk()) {
           throw new UsageError(
-            `this is no terminal, where it could be asked. To delete ${describeRun(run, progress)}: detoxq delete ${run.id} --yes`,
+            `there is no terminal to ask on. To delete ${describeRun(run, progress)}: detoxq delete ${run.id} --yes`,
           );
         }
         if (!options.yes && !(await isConfirmed(`Delete ${describeRun(run, progress)}? It cannot be undone.`))) {

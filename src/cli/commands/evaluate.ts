@@ -112,7 +112,7 @@ async function evaluate(sources: readonly EvaluatedSource[], options: Options): 
     const { allRows = false, scores } = options;
     const request = { judges, allRows, scores, onRows: progressLine(sources) };
     const report = await evaluateSources(sources, request).finally(() => judges.close());
-    // Printed first: a file that cannot be written must not cost the figures.
+    // Printed first: the figures must survive a file that cannot be written.
     if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else printEvaluation(report);
     if (options.out !== undefined) {
@@ -131,7 +131,7 @@ function checkSystems(files: readonly string[], runs: readonly string[]): void {
   if (count > MOST_SYSTEMS) throw new UsageError(`Of ${count} systems, two at most can be compared.`);
 }
 
-/** @throws UsageError for what says how files are read, where there are none */
+/** @throws UsageError for options about files, where no file is read */
 function rejectFileOptions({ format, ...options }: Options): void {
   const given = [...(format === undefined ? [] : ['--format']), ...dialectOptionsGiven(options)];
   if (given.length > 0) throw new UsageError(`${given.join(', ')}: of no effect with --run, which reads no files.`);

@@ -22,7 +22,7 @@ Where these roles have rights already, an update gives them those to what is new
     .action(async ({ roles }: { roles?: boolean }) => {
       await withContext({ schema: 'skip' }, async ({ database, otherSchemas }) => {
         const applied = await migrate(database);
-        // The roles need rights to what is new: without them, workers and producers of theirs stop at it.
+        // The roles need rights on new tables; otherwise workers and producers under these roles fail.
         const renew = roles || (applied.length > 0 && (await hasRoles(database)));
         const lines = [
           ...applied.map((name) => `Applied ${name}.`),

@@ -25,7 +25,7 @@ export function checkpointsRead(names: readonly (string | undefined)[]): Kept[] 
 
 /** The dataset of a run. */
 function sourcesOf({ id, source }: Run): Kept[] {
-  // What was standard input then says nothing about the standard input of now.
+  // Standard input of an earlier command is another one than the standard input of this one.
   const files = source.files.filter(({ path }) => path !== '-');
   return files.map((file) => ({ path: file.path, what: `a source of run ${id}`, ...recordOf(file) }));
 }

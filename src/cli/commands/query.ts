@@ -34,7 +34,7 @@ It cannot write, whatever the statement contains. docs/sql.md has more, and the 
       const onSignal = (signal: NodeJS.Signals): void => stop.abort(signal);
       for (const signal of SIGNALS) process.once(signal, onSignal);
       try {
-        // A limit that an administrator sets on statements of people is meant for these.
+        // Limits that an administrator sets on statements of users apply here.
         await withContext({ keepLimits: true }, ({ database }) =>
           (options.json ? printJson : printTable)(database, sql, stop.signal),
         );

@@ -7,7 +7,7 @@ import { describeRun } from './chosen-run.ts';
 
 /**
  * Says which runs were left unfinished, and how to go on with them: a new run works on its own rows alone.
- * Silent where a worker is alive, which sees to them.
+ * Prints nothing while a worker is alive, which works on them.
  */
 export async function mentionUnfinished({ database }: Context): Promise<void> {
   const workers = await readWorkers(database);

@@ -8,7 +8,7 @@ import { addDialectOptions } from './dialect-options.ts';
 import { addGenerationOptions, type GivenOptions, givenGeneration } from './generation-options.ts';
 import { wholeNumber } from './whole-number.ts';
 
-/** Options of the verbs that begin a run; generation options beside those named here. */
+/** Options of the commands that start a run, with the generation options. */
 export interface RunOptions extends GivenOptions, DeviceOption, Dialect {
   readonly textColumn?: string;
   readonly idColumn?: string;

@@ -16,14 +16,14 @@ let failure: DetoxqError | null = null;
 let reported = false;
 
 /**
- * To be called once, before anything is printed. A reader that ends early is no error: what is printed after that is
- * dropped, and the command keeps its exit code. Any other failure is kept for `outputFailure`.
+ * Call it once, before anything is printed. A reader that ends early causes no error: later output is dropped, and the
+ * command keeps its exit code. Any other failure is kept for `outputFailure`.
  */
 export function guardStandardStreams(): void {
   process.stdout.on('error', (error) => {
     failure ??= explained(error);
   });
-  // There is no other place to say it.
+  // Standard error is the last place for a message.
   process.stderr.on('error', () => {});
   for (const stream of [process.stdout, process.stderr]) {
     if (!(stream instanceof Socket)) writeWhole(stream);
@@ -41,8 +41,8 @@ export function disarm(stream: NodeJS.WriteStream): void {
 }
 
 /**
- * Prints to standard output and waits until that has taken it; for verbs that print piece by piece, and have to stop when
- * no piece arrives any more.
+ * Prints to standard output and waits until the text is taken. Commands that print piece by piece use it, so that they stop
+ * when their reader has ended.
  *
  * @throws ReaderGone, or DetoxqError when it could not be written
  */
@@ -76,8 +76,8 @@ function explained(error: unknown): DetoxqError {
 }
 
 /**
- * Where standard output is a file, Node writes once, and drops what a disk that gets full did not take of it, without an
- * error. Here the rest is written, too, and that gets the error.
+ * Where standard output is a file, Node writes once. When the disk becomes full in the middle, Node drops the rest without an
+ * error. Here the rest is written in a second call, which gets the error.
  */
 function writeWhole(stream: NodeJS.WriteStream & { readonly fd: number }): void {
   stream._write = (chunk: Uint8Array | string, encoding, callback) => {

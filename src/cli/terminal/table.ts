@@ -15,7 +15,7 @@ const MOST_CHARACTERS = 2_000;
 const MOST_LINES = 4;
 
 export interface TableOptions {
-  /** Columns of the terminal; undefined where there is none: then everything is on one line. */
+  /** Columns of the terminal. Undefined without a terminal: then each row is one line. */
   readonly width?: number | undefined;
   readonly colors?: boolean;
   /** What becomes of a cell that is too wide: its end is cut (default), or it is broken into lines. */
@@ -32,9 +32,9 @@ export function outputTable(
 }
 
 /**
- * Rows of cells as aligned columns, numbers to the right. Where they do not fit, the widest columns of text are squeezed;
- * where that would leave nothing to read, the values of a row stand below each other. Control characters are shown, not
- * sent: a cell may hold text of the dataset, and a terminal obeys escape sequences.
+ * Rows of cells as aligned columns, numbers to the right. Where they do not fit, the widest columns of text are squeezed.
+ * Where that would leave too little to read, the values of a row stand below each other. Control characters are escaped: a
+ * cell may hold text of the dataset, and a terminal obeys escape sequences.
  */
 export function formatTable(
   names: readonly string[],
@@ -71,7 +71,7 @@ export function formatTable(
   return [...head, rule, ...cells.flatMap((row) => lines(row, overflow === 'wrap'))].join('\n');
 }
 
-/** The widths of columns that fit; null where there are none that can be read. */
+/** Widths of columns that fit together; null where columns would become too narrow to read. */
 function widthsThatFit(
   header: readonly string[],
   cells: readonly (readonly string[])[],

@@ -99,7 +99,7 @@ function split(fields: object): { reason: string; details: string } {
   const reasons = entries.filter(([name]) => name === 'reason' || name === 'error').map(([, value]) => wordsOf(value));
   const details = entries
     .filter(([name, value]) => name !== 'reason' && name !== 'error' && value !== undefined && value !== null)
-    // How often a fault was seen before is no news when it was never.
+    // The count is shown only for a fault that was seen before.
     .filter(([name, value]) => !(name === 'seenBefore' && value === 0))
     .map(([name, value]) => `${name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()} ${wordsOf(value)}`);
   return { reason: reasons.join('; '), details: details.join(', ') };

@@ -7,11 +7,11 @@ import { forScreen, visible } from './visible.ts';
 type Draw = (columns: number) => readonly string[];
 
 /**
- * The screen of a person, on standard error. At its bottom there may be live lines: a bar, or a step that takes a while.
- * Whatever else is written to the screen, by whom ever, takes them away first and puts them back below.
+ * The terminal on standard error. Its last lines may be live: a progress bar, or a step that takes a while. Any other write
+ * to the terminal, also by a library, first removes the live lines and then draws them again below.
  */
 export interface Terminal {
-  /** Someone reads standard error on a terminal. */
+  /** Standard error is a terminal. */
   readonly isTerminal: boolean;
   /** Lines can be replaced; not on a dumb terminal. */
   readonly redraws: boolean;
@@ -78,7 +78,7 @@ export function createTerminal(
     guarded = true;
     guard(screen);
     if (output.isTTY && output !== screen) guard(output);
-    // Also where a second signal ends the process at once.
+    // A second signal ends the process at once: live lines are removed then, too.
     process.once('exit', () => {
       live = null;
       replace([]);
@@ -118,7 +118,7 @@ export function createTerminal(
 /** The one terminal of this process. */
 export const terminal: Terminal = createTerminal();
 
-/** Columns of the terminal that standard output is; undefined where it is none. */
+/** Columns of standard output; undefined where it is not a terminal. */
 export function outputColumns(): number | undefined {
   return process.stdout.isTTY ? process.stdout.columns || FALLBACK_COLUMNS : undefined;
 }

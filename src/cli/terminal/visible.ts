@@ -1,6 +1,6 @@
 /**
- * Controls, marks that turn the direction of what follows, and spaces without a width: a terminal obeys them, and so
- * shows what is not there. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
+ * Control characters, marks that change the direction of text, and spaces without a width. A terminal obeys them, so that it
+ * would show something else than the text. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
  */
 const UNSEEN = /[\p{Cc}\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
 /** Most of what is printed has none. */
@@ -10,8 +10,8 @@ const PLAIN = /^[\x20-\x7e\n]*$/;
 const OWN_STYLE = /\u001b\[(?:1|2|22|31|32|33|36|39)m/g;
 
 /**
- * A foreign name, or any text, in one line: such characters as pictures or escapes, so that a terminal prints them and
- * obeys none. To be used where a name enters a line that is made for people.
+ * A foreign name, or any text, on one line, with such characters as pictures or escapes. Use it where a name enters a line
+ * that people read.
  */
 export function visible(text: string): string {
   return text.replace(UNSEEN, (character) => {
@@ -22,8 +22,8 @@ export function visible(text: string): string {
 }
 
 /**
- * The last gate before a screen: whatever a message holds, only line ends, tabs and the styles that detoxq itself uses
- * reach it. What is escaped here stays valid within a string of JSON.
+ * The last filter before the terminal: of control characters, only line ends, tabs and the styles of detoxq itself pass.
+ * Escaped text stays valid inside a JSON string.
  */
 export function forScreen(text: string): string {
   if (PLAIN.test(text)) return text;

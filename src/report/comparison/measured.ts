@@ -184,7 +184,7 @@ export function scoring({ scorers, agreements, data }: Comparison): Section | nu
   return { heading: 'Scoring', blocks };
 }
 
-/** Who stands in for whom, as a sentence; empty where no one does. */
+/** Which checkpoint stands in for which system, as a sentence; empty without a stand-in. */
 function standIns(measured: readonly { readonly checkpoint: string; readonly standsFor: string | null }[]): string {
   const named = measured.filter(({ standsFor }) => standsFor !== null);
   if (named.length === 0) return '';

@@ -18,7 +18,7 @@ export interface MeasuredRun {
 /** What the run says of its detoxifier, and what the judges say, if they were asked. */
 export function measureDetoxifier(run: MeasuredRun, judged: SystemEvaluation | null): MeasuredDetoxifier {
   const { checkpoint, standsFor, report, results, memoryBytes } = run;
-  // Rejected and unchanged rows were written for, too.
+  // The detoxifier also wrote for rejected and unchanged rows.
   const written = results.filter(({ outcome }) => outcome !== 'clean').length;
   const ms = report.engineMs.rewrite;
   return {

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { Comparison } from './comparison.ts';
 
-/** The same comparison with folders by their last name, where that is no one else's: paths are too long for a table. */
+/** The same comparison with folders by their last name, where it is unique: paths are too long for a table. */
 export function withShortNames(comparison: Comparison): Comparison {
   const { systems } = comparison;
   const names = new Set(

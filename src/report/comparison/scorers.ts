@@ -37,7 +37,7 @@ function correlation(pairs: readonly (readonly [number, number])[]): number | nu
 export type Labelled = readonly { readonly score: number; readonly toxic: boolean }[];
 
 /**
- * The ROC curve from (0, 0) to (1, 1) and the area under it; rows with equal scores are one step, so ties count half.
+ * The ROC curve from (0, 0) to (1, 1) and the area under it; rows with equal scores are one step, so a tie counts half.
  * Null where all labels are the same.
  */
 export function rocCurve(

@@ -23,8 +23,8 @@ svg .soft { fill: var(--soft); } svg .axis { stroke: var(--line); } svg .whisker
 `;
 
 /**
- * A report as one HTML file that needs nothing else: styles and plots are inside, and nothing in it is a script. Everything
- * that comes from data is escaped, and a policy forbids the browser to load or run anything all the same.
+ * A report as one HTML file with styles and plots inside, and without scripts. Everything that comes from data is escaped.
+ * A content security policy also forbids the browser to load or run anything.
  */
 export function documentHtml({ title, sections }: Document): string {
   const body = sections.map(

@@ -5,8 +5,8 @@ export interface Interval {
 }
 
 /**
- * Rows a draw takes at most. Of more rows it takes so many, and what its mean is off by shrinks with the square root of
- * the shares (Bickel, Götze and van Zwet 1997): 2,000 draws of a million rows would take minutes for the same interval.
+ * Most rows per draw. Of more rows a draw takes this many, and the spread of its mean is scaled by the square root of the
+ * share (Bickel, Götze and van Zwet 1997): 2,000 draws of a million rows would take minutes for the same interval.
  */
 const MOST_ROWS = 10_000;
 

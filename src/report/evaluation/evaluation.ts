@@ -65,7 +65,7 @@ interface SystemColumns {
 /**
  * Judges rows of one or several systems by the protocol of ParaDetox (ACL 2022): means over rows with 95 % bootstrap
  * intervals, and for every system after the first its paired difference from the first. Keeps the numbers of a row
- * (32 bytes a system), not its texts.
+ * (32 bytes per system), not its texts.
  */
 export async function evaluateRows(
   rows: AsyncIterable<EvaluationRow>,

@@ -42,6 +42,6 @@ export function formFor(judge: Judge, modelForm: string): string {
 
 /** Whether a judge does not see the end of a text. */
 export function isCut(judge: Judge, text: string): boolean {
-  // A token stands for a byte at least, so that most texts need no counting.
+  // A token covers at least one byte, so most texts need no count.
   return Buffer.byteLength(text) + 2 > judge.maxInputTokens && judge.countTokens(text) > judge.maxInputTokens;
 }

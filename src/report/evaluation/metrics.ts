@@ -1,7 +1,7 @@
 import type { OutputScores } from './score-rows.ts';
 
 /**
- * What an evaluation measures, a number an output; reports give the mean over rows.
+ * What an evaluation measures: one number per output. Reports give the mean over rows.
  * - `sta` (style transfer accuracy): 1 if the judge calls the output neutral, else 0
  * - `sim`: cosine of the embeddings of source and output
  * - `fl`: 1 if the judge calls the output acceptable, else 0

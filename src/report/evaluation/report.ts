@@ -6,7 +6,7 @@ import { LEFT_CLEAN, NO_WORDS, type RowTally } from './system-rows.ts';
 /** Where outputs came from. */
 export interface EvaluatedSystem {
   readonly name: string;
-  /** The models that made and chose the outputs, by role; empty where no one knows. */
+  /** The models that made and chose the outputs, by role; empty where they are not known. */
   readonly models: Readonly<Record<string, ModelIdentity>>;
 }
 

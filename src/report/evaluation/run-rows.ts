@@ -2,12 +2,12 @@ import { type Cells, cellOf, type OwnColumns, wordsOf } from '../../contract/cel
 import type { RowError, RowResult } from '../../contract/outcome.ts';
 import type { SystemRow } from './system-rows.ts';
 
-/** Reads the references of a row from its columns; empty where there are none. */
+/** Reads the references of a row from its columns; empty where the columns are. */
 export type ReadReferences = (row: Cells) => readonly string[];
 
 /**
  * What a run made of its rows, results and row errors as one sequence by row number. `unchanged` and `rejected` rows
- * have their source as output: that is what a user is left with.
+ * have their source as output, which is what the user keeps.
  */
 export async function* runRows(
   results: AsyncIterable<RowResult>,

@@ -14,7 +14,7 @@ const FORMATS = ['.jsonl', '.csv', '.tsv'];
 const COLUMN_NAMES: Readonly<Record<string, string>> = { softSta: 'soft_sta', softFl: 'soft_fl', softJ: 'soft_j' };
 
 /**
- * One line a row and system, in the format that the file's ending says.
+ * One line per row and system, in the format of the file's ending.
  *
  * @throws UsageError for another ending
  */

@@ -24,11 +24,11 @@ export interface OutputScores {
   readonly similarity: number;
   /** Probability that the output is acceptable English. */
   readonly acceptable: number;
-  /** chrF, 0 to 1: of several references the best; NaN where it is wanted against references and there are none. */
+  /** chrF, 0 to 1: against several references the best; NaN where a row has no reference to compare with. */
   readonly chrf: number;
   /** The output is the source. */
   readonly isCopy: boolean;
-  /** The output has no words, or there is none: nothing was judged, and every score is 0. */
+  /** The output has no words, or is missing: nothing was judged, and every score is 0. */
   readonly isBlank: boolean;
 }
 

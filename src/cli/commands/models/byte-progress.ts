@@ -21,7 +21,7 @@ export function createByteProgress(screen: Terminal = terminal): ByteProgress {
   return {
     update(label, done, total) {
       const nowMs = performance.now();
-      // What was there from an earlier try says nothing about the speed of this one.
+      // Bytes of an earlier try do not count for the speed of this one.
       before ??= done;
       if (nowMs - lastMs < (screen.redraws ? REDRAW_EVERY_MS : PLAIN_LINE_EVERY_MS)) return;
       lastMs = nowMs;

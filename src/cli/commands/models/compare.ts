@@ -39,7 +39,7 @@ interface Options extends RunOptions, EngineProcessOptions {
 }
 
 const RENDERERS = { '.md': documentMarkdown, '.html': documentHtml } as const;
-/** For output that is no terminal. */
+/** Columns of output that does not go to a terminal. */
 const PLAIN_WIDTH = 140;
 
 export function addModelsCompareCommand(models: Command): void {

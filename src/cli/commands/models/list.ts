@@ -134,7 +134,7 @@ function table(listed: readonly ListedHere[]): string {
     for: ({ roles }) => roles.join(', '),
     size: ({ bytes }) => (bytes === null ? 'not here' : formatBytes(bytes)),
     class: ({ architecture }) => architecture ?? '',
-    // Mostly there is nothing to say, and the others need the room.
+    // Mostly empty, and the other columns need the room.
     ...(listed.some(({ tuned }) => tuned.length > 0) ? { tuned: ({ tuned }: ListedHere) => tuned.join(', ') } : {}),
     from: ({ kind, hub, commit }) =>
       kind === 'bundled' ? 'bundled' : `${hub}${commit === null ? '' : `@${commit.slice(0, 12)}`}`,

@@ -47,7 +47,7 @@ HTTPS_PROXY, HTTP_PROXY and NO_PROXY are heeded. Broken downloads go on where th
       }
       const hubName = hubNameOf(name);
       if (hubName === null) {
-        throw new UsageError(`${JSON.stringify(name)} is no alias, no owner/name of a hub, and no folder.`);
+        throw new UsageError(`${JSON.stringify(name)} is neither an alias, nor an owner/name of a hub, nor a folder.`);
       }
       const [asked = ''] = name.split('@');
       if (findAlias(asked) === undefined && asked !== hubName.id) {
@@ -66,7 +66,7 @@ function alreadyHere(name: string): { folder: string; note: string } | null {
   const folder = resolve(name);
   const isPath = /^[./~\\]/.test(name) || (findAlias(name) === undefined && existsSync(join(folder, 'config.json')));
   if (!isPath) return null;
-  if (!existsSync(join(folder, 'config.json'))) throw new UsageError(`${folder} is no folder with a config.json.`);
+  if (!existsSync(join(folder, 'config.json'))) throw new UsageError(`${folder} is not a folder with a config.json.`);
   const tensors = openWeights(folder);
   const count = tensors.infos.size;
   tensors.close();

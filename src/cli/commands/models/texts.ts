@@ -15,7 +15,7 @@ export async function* textGroups(given: readonly string[]): AsyncGenerator<read
   // readline takes a folder for an input without lines.
   if (fstatSync(process.stdin.fd).isDirectory())
     throw new UsageError('standard input is a folder: give it lines of text');
-  // What is typed needs a line of its own.
+  // Typed text needs a line of its own.
   if (process.stdin.isTTY) terminal.clear();
   if (process.stdin.isTTY) process.stderr.write('Reading texts from the terminal, one per line; Ctrl-D ends.\n');
   const size = process.stdin.isTTY ? 1 : GROUP;
