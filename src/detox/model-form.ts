@@ -1,11 +1,11 @@
 /**
- * The text form that the models see, and the only door to it: lower-case tokens with punctuation set apart.
+ * The text form that the models see: lower-case tokens with separate punctuation. No other code makes it.
  *
  *     Don't be an IDIOT,Kevin!!     ->  don't be an idiot , kevin !
  *
- * The same lexer made the training text: `training/model_form.py` is the specification (its header explains every
- * kind of token), this file is its port, and `test/fixtures/model-form.jsonl` holds what the Python made of texts that
- * are hard to get right. Every pattern keeps to what both regular-expression engines read alike.
+ * The same lexer made the training text. `training/model_form.py` is the specification; its header explains every kind of
+ * token. This file is its port. `test/fixtures/model-form.jsonl` holds the Python output for difficult texts. Patterns use
+ * only syntax that both regular-expression engines read alike.
  */
 
 const L = String.raw`\p{L}`;

@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { GenerationOverrides } from '../../src/contract/generation.ts';
 import { createFields } from '../../src/engine/checkpoint/config/fields.ts';
 import { readGeneration } from '../../src/engine/checkpoint/config/generation.ts';
-import { distribution, draw } from '../../src/engine/search/distribution.ts';
-import { randomSequence } from '../../src/engine/search/random.ts';
+import { distribution, draw, randomSequence } from '../../src/engine/search/sampling.ts';
 import { createSearch } from '../../src/engine/search/search.ts';
 import { TABLE, tableDecoder, tableLogits } from '../support/table-decoder.ts';
 

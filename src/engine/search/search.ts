@@ -5,10 +5,9 @@ import type { Decoder, StepScores } from '../runtime/decoder.ts';
 import { encodedWidth } from '../runtime/encoded-texts.ts';
 import { type Adjustment, createAdjust } from './adjust.ts';
 import { continuations, createBeams } from './beams.ts';
-import { distribution, draw } from './distribution.ts';
 import type { Candidate, Hypothesis, RowLimits, RowSearch } from './hypothesis.ts';
-import { randomSequence } from './random.ts';
 import { createSamples } from './samples.ts';
+import { distribution, draw, randomSequence } from './sampling.ts';
 
 interface SearchOptions {
   readonly decoder: Decoder;
