@@ -112,7 +112,7 @@ export function chooseCandidate(
   toxicity: Toxicities,
 ): { readonly chosen: Reading } | { readonly guard: Guard } | null {
   const source = text.slice(segment.start, segment.end);
-  // If the scorer finds a word this harmless, it is not a swear word, in any case.
+  // If the scorer finds a word this harmless, it is not a swear word, however it is capitalized.
   const isName = (form: string): boolean => toxicity.ofForm(form) < toxicity.threshold / 2;
   const named = list.filter(({ lostNames }) => !lostNames.some(isName));
   const better = named

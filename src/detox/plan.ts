@@ -80,7 +80,7 @@ export function planPieces(source: readonly Token[], output: readonly string[]):
   return withoutOrphans(pieces, source.length);
 }
 
-/** Number of tokens at the start, and first token at the end, that stay in any case: punctuation, links, mentions. */
+/** Number of tokens at the start, and first token at the end, that always stay: punctuation, links, mentions. */
 function fixedEnds(source: readonly Token[]): { leading: number; trailing: number } {
   const isFixed = (token: Token | undefined): boolean =>
     token !== undefined && (!isWordy(token) || token.kind === 'url' || token.kind === 'user');

@@ -90,7 +90,7 @@ const USUAL =
   /^(hate(ful|speech)?|offens(e|ive)(language)?|abus(e|ive)|insult(s|ing)?|obscen(e|ity)|profan(e|ity)|harmful|hostile|unsafe|hs)$/;
 
 /**
- * Finds the label that means toxic, in this order: the label that was asked for, in any case; a label named toxic or
+ * Finds the label that means toxic, in this order: the label that was asked for, regardless of case; a label named toxic or
  * toxicity; the only label with a usual name; the second of two labels without names. Everything else is refused, because the
  * order could be reversed.
  *

@@ -36,7 +36,7 @@ export async function loadScorer(options: ScorerOptions): Promise<LoadedScorer> 
 /**
  * Finds the label of a checkpoint that means toxic; see `findToxicLabel`.
  *
- * @param asked its name, in any case; undefined: the label that is named toxic, or a guess
+ * @param asked its name, regardless of case; undefined: the label that is named toxic, or a guess
  * @throws UsageError, CheckpointError
  */
 export function toxicLabelOf(folder: string, asked?: string): ToxicLabel {
