@@ -8,14 +8,25 @@ import type { SourceRow } from '../contract/row.ts';
 import { ENGINE_ENTRY, type GroupVerdicts, type ToEngine, toGroupRows } from '../engine/index.ts';
 import { isMessage } from './check-verdict.ts';
 
+/*
+ * One engine process, from its start to its end. It is told its options once, then groups of rows, and answers with messages.
+ * It counts as hung when it was silent for too long while it had a group; one that gets on says so now and then.
+ */
+
 export interface EngineListener {
-  /** It gets on with its work. */
-  onAlive(): void;
   onVerdicts(groupId: number, verdicts: GroupVerdicts): void;
-  onGroupDone(groupId: number, timings: EngineTimings, rssBytes: number, peakRssBytes: number): void;
+  onGroupDone(groupId: number, spent: GroupSpent): void;
+  /** A model threw on this group; the process goes on. */
   onGroupFailed(groupId: number, message: string): void;
-  /** The process ended without being asked to; `reason` says how, for logs and row errors. */
+  /** The process ended without being asked to. `reason` says how, for logs and row errors; `hung` when it was killed for silence. */
   onDeath(reason: string): void;
+}
+
+/** What a process took for a group, and its resident memory, now and at the highest so far. */
+export interface GroupSpent {
+  readonly timings: EngineTimings;
+  readonly rssBytes: number;
+  readonly peakRssBytes: number;
 }
 
 export interface EngineProcess {
@@ -25,15 +36,20 @@ export interface EngineProcess {
   submit(groupId: number, rows: readonly SourceRow[]): void;
   /** Ends the process at once; `onDeath` is not called. Resolves when it has gone. */
   stop(): Promise<void>;
-  /** Ends the process at once as a fault; `onDeath` is called with this reason. */
-  kill(reason: string): void;
+}
+
+export interface EngineProcessOptions {
+  readonly engine: EngineOptions;
+  /** A process that is silent this long while it has a group is killed. */
+  readonly hangAfterMs: number;
+  /** Another module that speaks the protocol. Default: the real engine. */
+  readonly entry?: URL | undefined;
 }
 
 /** Starts one engine process. It ends when this process does, however that happens. */
 export function startEngineProcess(
-  options: EngineOptions,
+  { engine, hangAfterMs, entry = ENGINE_ENTRY }: EngineProcessOptions,
   listener: EngineListener,
-  entry: URL = ENGINE_ENTRY,
 ): EngineProcess {
   const child: ChildProcess = fork(fileURLToPath(entry), [String(process.pid)], {
     env: engineEnvironment(),
@@ -48,12 +64,20 @@ export function startEngineProcess(
   const ready = new Promise<EngineIdentities>((resolve, reject) => {
     settleReady = { resolve, reject };
   });
-  // Whoever waits for `ready` sees the error; no one waiting is not a crash of the worker.
+  // Callers that wait for `ready` see the error; without any, it must not crash the worker.
   ready.catch(() => {});
   let refused = false;
+  /** Groups that it has been given and has not ended. */
+  const groups = new Set<number>();
+  const watchdog = createWatchdog(hangAfterMs, () => kill('hung'));
+  const watch = (): void => {
+    if (groups.size > 0) watchdog.restart();
+    else watchdog.stop();
+  };
 
   const exited = new Promise<void>((resolve) => {
     const onEnd = (reason: string): void => {
+      watchdog.stop();
       settleReady.reject(new DetoxqError(`An engine process ended before it was ready: ${reason}.`));
       resolve();
       if (!stopping && !refused) listener.onDeath(killedBecause ?? reason);
@@ -70,6 +94,8 @@ export function startEngineProcess(
       kill('it answered something that is no answer');
       return;
     }
+    if (message.type === 'group-done' || message.type === 'group-failed') groups.delete(message.groupId);
+    if (message.type !== 'ready' && message.type !== 'refused' && !stopping) watch();
     switch (message.type) {
       case 'ready':
         settleReady.resolve({
@@ -83,13 +109,12 @@ export function startEngineProcess(
         settleReady.reject(new CheckpointError(message.message, message.details));
         break;
       case 'alive':
-        listener.onAlive();
         break;
       case 'verdicts':
         listener.onVerdicts(message.groupId, message.verdicts);
         break;
       case 'group-done':
-        listener.onGroupDone(message.groupId, message.timings, message.rssBytes, message.peakRssBytes);
+        listener.onGroupDone(message.groupId, message);
         break;
       case 'group-failed':
         listener.onGroupFailed(message.groupId, message.message);
@@ -101,7 +126,7 @@ export function startEngineProcess(
     // A process that died takes its groups with it; `onDeath` gives them to another.
     if (child.connected) child.send(message, () => {});
   };
-  post({ type: 'start', options });
+  post({ type: 'start', options: engine });
 
   function kill(reason: string): void {
     killedBecause ??= reason;
@@ -111,12 +136,39 @@ export function startEngineProcess(
   return {
     pid: child.pid,
     ready,
-    submit: (groupId, rows) => post({ type: 'group', groupId, rows: toGroupRows(rows) }),
+    submit(groupId, rows) {
+      groups.add(groupId);
+      post({ type: 'group', groupId, rows: toGroupRows(rows) });
+      watch();
+    },
     async stop() {
       stopping = true;
+      watchdog.stop();
       child.kill('SIGKILL');
       await exited;
     },
-    kill,
+  };
+}
+
+/** Calls `onSilence` once, when it was not restarted for `silentMs`. */
+function createWatchdog(silentMs: number, onSilence: () => void): { restart(): void; stop(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
+  return {
+    restart() {
+      stop();
+      const started = setTimeout(() => {
+        // After a stop of this process (SIGSTOP, a blocked loop), answers may be waiting to be read: they come first.
+        setImmediate(() => {
+          if (timer === started) onSilence();
+        });
+      }, silentMs);
+      started.unref();
+      timer = started;
+    },
+    stop,
   };
 }

@@ -1,15 +1,12 @@
 import type { EngineIdentities, EngineOptions, EngineTimings } from '../contract/engine.ts';
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
-import type { GroupVerdicts } from '../engine/index.ts';
-import { verdictAt } from './check-verdict.ts';
 import { type EngineProcess, startEngineProcess } from './engine-process.ts';
-import { FIRST_GROUP_ROWS, nextGroupRows } from './group-size.ts';
-import type { RowGroup, RowQueue, RowTicket } from './row-queue.ts';
-import { createWatchdog } from './watchdog.ts';
+import type { Scheduler } from './scheduler.ts';
 
 /*
- * A slot holds one engine process after the other, and the groups of rows that the present one has:
+ * A slot keeps one engine process alive, and starts another when it has gone. It tells the scheduler when the process takes
+ * groups, and what it answers.
  *
  *   starting ──ready──▶ ready ◀──────────────┐
  *      │                  │ over its memory  │ new process is ready
@@ -17,13 +14,9 @@ import { createWatchdog } from './watchdog.ts';
  *      │                  │ died or hung     │
  *      └──────▶ starting ◀┘                  │
  *   `refused` (the models cannot be loaded) or three deaths in a row before `ready`: hopeless, and the engines are given up.
- *
- * Only the first group in flight of a dead process is suspected: the one behind it had not been started.
  */
 
 const MAX_DEATHS_BEFORE_READY = 3;
-/** To a group of a second, the few milliseconds until the next one comes are nothing. */
-const QUICK_GROUP_MS = 1000;
 
 export interface EngineSlotDependencies {
   readonly engine: EngineOptions;
@@ -32,12 +25,10 @@ export interface EngineSlotDependencies {
   readonly hangAfterMs: number;
   /** A process above this is replaced after its group. */
   readonly maxRssBytes: number;
-  /** Where groups go when they end. */
-  readonly queue: RowQueue;
+  readonly scheduler: Scheduler;
   readonly log: Log;
+  /** The process has its models. Rows are sent to it afterwards, unless the slot was closed. */
   readonly onReady: (identities: EngineIdentities) => void;
-  /** Rows can be sent, here or (those that this slot gave back) elsewhere. */
-  readonly onRoom: () => void;
   /** What a group took, and the resident memory of its process at the highest so far. */
   readonly onSpent: (timings: EngineTimings, peakRssBytes: number) => void;
   /** No process can be had. */
@@ -45,72 +36,34 @@ export interface EngineSlotDependencies {
 }
 
 export interface EngineSlot {
-  state(): 'starting' | 'ready' | 'retiring';
-  readonly inFlight: readonly RowGroup[];
-  /** The size of a group that keeps the process busy for a good while. */
-  groupRows(): number;
-  /** Whether the last group took less time than is lost between two by the way. */
-  isQuick(): boolean;
-  send(tickets: readonly RowTicket[], suspect: boolean): void;
-  /** For good: rows in flight are abandoned with this error. Resolves when the process has gone. */
-  close(error: Error): Promise<void>;
+  /** For good. Resolves when the process has gone. */
+  close(): Promise<void>;
 }
 
 export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSlot {
-  const { hangAfterMs, maxRssBytes, queue, log, onReady, onRoom, onSpent, onHopeless } = dependencies;
-  let state: ReturnType<EngineSlot['state']> = 'starting';
+  const { engine, entry, hangAfterMs, maxRssBytes, scheduler, log, onReady, onSpent, onHopeless } = dependencies;
+  let state: 'starting' | 'ready' | 'retiring' = 'starting';
   let closed = false;
   let deathsBeforeReady = 0;
-  /** Never used again for another process: answers of a dead one may still be on their way. */
-  let nextGroupId = 0;
-  let groupRows = FIRST_GROUP_ROWS;
-  let groupStartedAt = 0;
-  let lastGroupMs = Number.POSITIVE_INFINITY;
-  const inFlight: RowGroup[] = [];
-  const watchdog = createWatchdog(hangAfterMs, () => engine.kill('hung'));
-
-  const watch = (): void => {
-    if (inFlight.length > 0) watchdog.restart();
-    else watchdog.stop();
-  };
-
-  const takeGroup = (groupId: number): RowGroup | undefined => {
-    const at = inFlight.findIndex((candidate) => candidate.id === groupId);
-    const [group] = at < 0 ? [] : inFlight.splice(at, 1);
-    watch();
-    return group;
-  };
-
-  const endGroup = (group: RowGroup): void => {
-    const now = performance.now();
-    lastGroupMs = now - groupStartedAt;
-    groupRows = nextGroupRows(groupRows, group.tickets.length, lastGroupMs);
-    groupStartedAt = now;
-    const bad = group.tickets.some((ticket) => ticket.badAnswer);
-    queue.settle(
-      group,
-      bad
-        ? { code: 'engine_bad_answer', message: 'The engine process gave an answer that cannot be stored.' }
-        : { code: 'engine_no_answer', message: 'The engine process left this row out.' },
-    );
-  };
+  const lane = scheduler.connect((groupId, rows) => present.submit(groupId, rows));
 
   const retireIfTooLarge = (rssBytes: number): void => {
-    if (rssBytes > maxRssBytes) {
-      log.warn({ pid: engine.pid, rssBytes, maxRssBytes }, 'engine process is over its memory budget: replaced');
-      state = 'retiring';
-    }
-    if (state === 'retiring' && inFlight.length === 0) {
-      void engine.stop().then(() => {
-        if (!closed) engine = start();
-      });
-    }
+    if (rssBytes <= maxRssBytes) return;
+    log.warn({ pid: present.pid, rssBytes, maxRssBytes }, 'engine process is over its memory budget: replaced');
+    state = 'retiring';
+    lane.shut();
+  };
+
+  const replaceIfRetired = (): void => {
+    if (state !== 'retiring' || lane.rowsInWork() > 0) return;
+    void present.stop().then(() => {
+      if (!closed) present = start();
+    });
   };
 
   const onDeath = (reason: string): void => {
     if (closed) return;
-    watchdog.stop();
-    log.warn({ pid: engine.pid, reason, rows: inFlight[0]?.tickets.length ?? 0 }, 'engine process died');
+    log.warn({ pid: present.pid, reason, rows: lane.rowsInWork() }, 'engine process died');
     if (state === 'starting') {
       deathsBeforeReady += 1;
       if (deathsBeforeReady >= MAX_DEATHS_BEFORE_READY) {
@@ -118,49 +71,36 @@ export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSl
         return;
       }
     }
-    const [begun, ...behind] = inFlight.splice(0);
-    for (const group of behind) queue.putBack(group);
-    if (begun !== undefined) {
-      const code = reason === 'hung' ? 'engine_hung' : 'engine_crashed';
-      queue.settle(begun, { code, message: `The engine process ended while it worked on this row: ${reason}.` });
-    }
-    engine = start();
-    onRoom();
+    const code = reason === 'hung' ? 'engine_hung' : 'engine_crashed';
+    lane.lost({ code, message: `The engine process ended while it worked on this row: ${reason}.` });
+    present = start();
   };
 
   const start = (): EngineProcess => {
     state = 'starting';
     const started = startEngineProcess(
-      dependencies.engine,
+      { engine, entry, hangAfterMs },
       {
-        onAlive: watch,
-        onVerdicts(groupId, verdicts) {
-          watch();
-          const group = inFlight.find((candidate) => candidate.id === groupId);
-          if (group !== undefined) answer(group, verdicts);
-        },
-        onGroupDone(groupId, timings, rssBytes, peakRssBytes) {
-          const group = takeGroup(groupId);
-          if (group === undefined) return;
+        onVerdicts: lane.answer,
+        onGroupDone(groupId, { timings, rssBytes, peakRssBytes }) {
+          if (!lane.has(groupId)) return;
           onSpent(timings, peakRssBytes);
-          endGroup(group);
+          // First, so that it gets no other group.
           retireIfTooLarge(rssBytes);
-          onRoom();
+          lane.done(groupId);
+          replaceIfRetired();
         },
         onGroupFailed(groupId, message) {
-          const group = takeGroup(groupId);
-          if (group === undefined) return;
-          const { pid } = started;
-          log.warn({ pid, rows: group.tickets.length, reason: message }, 'a model failed on a group of rows');
-          queue.settle(group, {
+          if (!lane.has(groupId)) return;
+          log.warn({ pid: started.pid, rows: lane.rowsInWork(), reason: message }, 'a model failed on a group of rows');
+          lane.failed(groupId, {
             code: 'model_failed',
             message: `The model failed on this row: ${message.slice(0, 300)}`,
           });
-          onRoom();
+          replaceIfRetired();
         },
         onDeath,
       },
-      dependencies.entry,
     );
     started.ready.then(
       (identities) => {
@@ -168,6 +108,7 @@ export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSl
         state = 'ready';
         deathsBeforeReady = 0;
         onReady(identities);
+        if (!closed) lane.open();
       },
       (error: Error) => {
         // A death before `ready` comes through onDeath; here only models that cannot be loaded end everything.
@@ -177,38 +118,13 @@ export function createEngineSlot(dependencies: EngineSlotDependencies): EngineSl
     return started;
   };
 
-  let engine = start();
+  let present = start();
 
   return {
-    state: () => state,
-    inFlight,
-    groupRows: () => groupRows,
-    isQuick: () => lastGroupMs < QUICK_GROUP_MS,
-    send(tickets, suspect) {
-      const group: RowGroup = { id: nextGroupId++, tickets, suspect };
-      if (inFlight.length === 0) groupStartedAt = performance.now();
-      inFlight.push(group);
-      engine.submit(
-        group.id,
-        tickets.map((ticket) => ticket.row),
-      );
-      watch();
-    },
-    async close(error) {
+    async close() {
       closed = true;
-      watchdog.stop();
-      queue.abandon(inFlight.splice(0), error);
-      await engine.stop();
+      lane.shut();
+      await present.stop();
     },
   };
-}
-
-function answer(group: RowGroup, verdicts: GroupVerdicts): void {
-  for (const [at, index] of verdicts.indexes.entries()) {
-    const ticket = group.tickets[index];
-    // The first answer counts: a second one for the same row would be a fault of the engine.
-    if (ticket === undefined || ticket.verdict !== undefined) continue;
-    ticket.verdict = verdictAt(verdicts, at, ticket.row);
-    ticket.badAnswer = ticket.verdict === undefined;
-  }
 }

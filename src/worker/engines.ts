@@ -2,20 +2,20 @@ import { availableParallelism } from 'node:os';
 import type { EngineIdentities, EngineOptions, EngineTimings } from '../contract/engine.ts';
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
-import type { RowVerdict } from '../contract/outcome.ts';
-import type { SourceRow } from '../contract/row.ts';
 import { createEngineSlot, type EngineSlot } from './engine-slot.ts';
-import { feedSlots } from './feed-slots.ts';
-import { type ExpectedWeights, otherWeights } from './other-weights.ts';
-import { createRowQueue } from './row-queue.ts';
+import { createScheduler, type Scheduler } from './scheduler.ts';
 
 /*
- * The engine processes of a worker: each has a slot (engine-slot.ts: its life), rows wait in one queue for all of them
- * (row-queue.ts: their way), and feed-slots.ts says which slot gets how many.
+ * The engine processes of a worker, for one set of settings. Each has a slot, which keeps a process alive (engine-slot.ts).
+ * One scheduler gives all of them rows (scheduler.ts). When no process can be had, the engines are given up as a whole.
  */
 
-/** Only calls of a few rows each would need more. */
-const MOST_CALLS_PER_PROCESS = 128;
+/** Digests of the weights that a run was started with. */
+export interface ExpectedWeights {
+  readonly scorer: string;
+  readonly detoxifier: string;
+  readonly prefilter?: string | undefined;
+}
 
 export interface EnginesOptions {
   readonly engine: EngineOptions;
@@ -34,24 +34,13 @@ export interface EnginesOptions {
   readonly entry?: URL;
 }
 
-export interface Engines {
+export interface Engines extends Pick<Scheduler, 'process' | 'callsWanted' | 'decidedRows'> {
   /** Resolves when the first process has its models; rejects when none can have them. */
   readonly ready: Promise<EngineIdentities>;
   readonly processes: number;
-  /**
-   * One verdict a row, in order; equal texts are given to an engine process once. Rows that cannot be processed get a fault; the
-   * promise rejects only when the engines are closed or given up, and then nothing was decided about these rows.
-   */
-  process(rows: readonly SourceRow[]): Promise<RowVerdict[]>;
-  /**
-   * Calls of `process` that should be open at a time, by the rows that they had so far: then every process finds a full
-   * group. As soon as fewer are open, what waits is taken for the last and shared by all processes.
-   */
-  callsWanted(): number;
-  /** Rows that are decided, of calls of `process` that are not. */
-  decidedRows(): number;
   /** Engine time spent since the last call, summed over processes. */
   takeTimings(): EngineTimings;
+  /** Rejects open calls of `process` with an EnginesClosedError, and resolves when all processes have gone. */
   close(): Promise<void>;
 }
 
@@ -59,9 +48,9 @@ export function createEngines(options: EnginesOptions): Engines {
   const { engine, entry, expected, log, onMemory } = options;
   const processes = options.processes ?? availableParallelism();
 
-  const queue = createRowQueue();
+  const scheduler = createScheduler();
   const slots: EngineSlot[] = [];
-  let givenUp: Error | undefined;
+  let givenUp = false;
   let timings: EngineTimings = { scoreMs: 0, rewriteMs: 0, textMs: 0 };
   let settleReady: { resolve(identities: EngineIdentities): void; reject(error: Error): void };
   const ready = new Promise<EngineIdentities>((resolve, reject) => {
@@ -70,21 +59,11 @@ export function createEngines(options: EnginesOptions): Engines {
   ready.catch(() => {});
 
   const giveUp = (error: Error): void => {
-    if (givenUp !== undefined) return;
-    givenUp = error;
+    if (givenUp) return;
+    givenUp = true;
     settleReady.reject(error);
-    queue.abandon([], error);
-    for (const slot of slots) void slot.close(error);
-  };
-
-  let openCalls = 0;
-  let rowsOfCalls = 0;
-  let calls = 0;
-  // Who does not ask has no more to come.
-  let wanted = Number.POSITIVE_INFINITY;
-  const feed = (): void => {
-    // Calls that have just been answered are still open: whoever made them has not come back yet.
-    if (givenUp === undefined) feedSlots(slots, queue, openCalls >= wanted);
+    scheduler.abandon(error);
+    for (const slot of slots) void slot.close();
   };
 
   for (let index = 0; index < processes; index += 1) {
@@ -93,16 +72,13 @@ export function createEngines(options: EnginesOptions): Engines {
       entry,
       hangAfterMs: options.hangAfterMs ?? 120_000,
       maxRssBytes: options.maxRssBytes ?? 3 * 2 ** 30,
-      queue,
+      scheduler,
       log,
       onReady(identities) {
         const other = otherWeights(identities, expected);
-        if (other === undefined) {
-          settleReady.resolve(identities);
-          feed();
-        } else giveUp(new CheckpointError(other));
+        if (other === undefined) settleReady.resolve(identities);
+        else giveUp(new CheckpointError(other));
       },
-      onRoom: feed,
       onSpent(spent, peakRssBytes) {
         timings = {
           scoreMs: timings.scoreMs + spent.scoreMs,
@@ -119,44 +95,33 @@ export function createEngines(options: EnginesOptions): Engines {
   return {
     ready,
     processes,
-    process(rows) {
-      if (givenUp !== undefined) return Promise.reject(givenUp);
-      openCalls += 1;
-      const waitingBefore = queue.waiting();
-      const done = queue.add(rows).finally(() => {
-        openCalls -= 1;
-      });
-      // Rows of which an equal one is known, or on its way, fill no group.
-      const filling = queue.waiting() - waitingBefore;
-      if (filling > 0) calls += 1;
-      rowsOfCalls += filling;
-      feed();
-      return done;
-    },
-    callsWanted() {
-      const groupRows = slots.map((slot) => slot.groupRows());
-      // A group for each process, and one more for the first of them to be done.
-      const rows = groupRows.reduce((sum, each) => sum + each, Math.max(0, ...groupRows));
-      // A call whose rows are in two groups stays open until both are done.
-      const filling = calls === 0 ? 0 : Math.ceil((rows * calls) / rowsOfCalls) + slots.length;
-      wanted = Math.min(filling, MOST_CALLS_PER_PROCESS * slots.length);
-      return wanted;
-    },
-    decidedRows() {
-      const inFlight = slots.flatMap((slot) => slot.inFlight).flatMap(({ tickets }) => tickets);
-      return queue.decided() + inFlight.filter(({ verdict }) => verdict !== undefined).length;
-    },
+    process: scheduler.process,
+    callsWanted: scheduler.callsWanted,
+    decidedRows: scheduler.decidedRows,
     takeTimings() {
       const taken = timings;
       timings = { scoreMs: 0, rewriteMs: 0, textMs: 0 };
       return taken;
     },
     async close() {
-      const closed = new EnginesClosedError('The engines are closed.');
-      giveUp(closed);
-      await Promise.all(slots.map((slot) => slot.close(closed)));
+      giveUp(new EnginesClosedError('The engines are closed.'));
+      await Promise.all(slots.map((slot) => slot.close()));
     },
   };
+}
+
+/** What to say when other weights were loaded than the run was started with; undefined where they are the same. */
+function otherWeights(present: EngineIdentities, expected: ExpectedWeights | undefined): string | undefined {
+  for (const role of ['scorer', 'detoxifier', 'prefilter'] as const) {
+    const wanted = expected?.[role];
+    const loaded = present[role];
+    if (wanted === undefined || loaded === undefined || loaded.digest === wanted) continue;
+    return (
+      `This machine's checkpoint ${loaded.name} (sha256 ${loaded.digest.slice(0, 12)}) is not the one the run ` +
+      `was started with (${wanted.slice(0, 12)}): its results would not be comparable. Bring that checkpoint here.`
+    );
+  }
+  return undefined;
 }
 
 /** The worker stops: rows in flight go back to the ledger. */

@@ -1,8 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createDecidedRows } from '../../src/app/job.ts';
-import { createRowQueue } from '../../src/worker/row-queue.ts';
-import { verdictOf } from '../support/fake-verdict.ts';
 
 describe('rows that are decided', () => {
   it('are counted before their chunk is written, once', () => {
@@ -57,26 +55,4 @@ describe('rows that are decided', () => {
       }),
     );
   });
-});
-
-it('a queue of rows counts those with a verdict of calls that are open', async () => {
-  const queue = createRowQueue();
-  const rows = Array.from({ length: 4 }, (_, rowNo) => ({
-    rowNo,
-    rowKey: String(rowNo),
-    text: `t${rowNo}`,
-    meta: null,
-  }));
-  const done = queue.add(rows);
-  const settle = (count: number): void => {
-    const tickets = queue.take(count);
-    for (const ticket of tickets) ticket.verdict = verdictOf(ticket.row);
-    queue.settle({ id: 0, tickets, suspect: false }, { code: 'x', message: 'x' });
-  };
-  expect(queue.decided()).toBe(0);
-  settle(3);
-  expect(queue.decided()).toBe(3);
-  settle(1);
-  await done;
-  expect(queue.decided()).toBe(0);
 });

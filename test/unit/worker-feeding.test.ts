@@ -1,87 +1,104 @@
 import { describe, expect, it } from 'vitest';
-import type { EngineSlot } from '../../src/worker/engine-slot.ts';
-import { feedSlots } from '../../src/worker/feed-slots.ts';
-import { FIRST_GROUP_ROWS, nextGroupRows } from '../../src/worker/group-size.ts';
-import { createRowQueue, type RowGroup } from '../../src/worker/row-queue.ts';
+import type { SourceRow } from '../../src/contract/row.ts';
+import { createScheduler, FIRST_GROUP_ROWS, nextGroupRows } from '../../src/worker/scheduler.ts';
+import { connectProcess } from '../support/scheduled-process.ts';
 
-/** A slot that keeps what it is sent. */
-function keepingSlot(state: ReturnType<EngineSlot['state']> = 'ready', isQuick = false): EngineSlot {
-  const inFlight: RowGroup[] = [];
-  return {
-    state: () => state,
-    inFlight,
-    groupRows: () => 100,
-    isQuick: () => isQuick,
-    send: (tickets, suspect) => inFlight.push({ id: inFlight.length, tickets, suspect }),
-    close: () => Promise.resolve(),
-  };
+let serial = 0;
+const rowsOf = (count: number): SourceRow[] =>
+  Array.from({ length: count }, (_, rowNo) => ({ rowNo, rowKey: null, text: `row ${serial++}`, meta: null }));
+
+/** A scheduler with so many processes, none of them open yet. */
+function createProcesses(count: number) {
+  const scheduler = createScheduler();
+  return { scheduler, engines: Array.from({ length: count }, () => connectProcess(scheduler)) };
 }
 
-function queueOf(rows: number): ReturnType<typeof createRowQueue> {
-  const queue = createRowQueue();
-  void queue.add(
-    Array.from({ length: rows }, (_, rowNo) => ({ rowNo, rowKey: null, text: `row ${rowNo}`, meta: null })),
-  );
-  return queue;
+/** Calls of a full group each, as many as are wanted and more: rows will follow those that wait. */
+function fill({ scheduler }: ReturnType<typeof createProcesses>, calls: number): void {
+  for (let call = 0; call < calls; call += 1) void scheduler.process(rowsOf(FIRST_GROUP_ROWS));
+  expect(scheduler.callsWanted()).toBeLessThan(calls);
 }
 
-const sizes = (slots: readonly EngineSlot[]): number[][] =>
-  slots.map(({ inFlight }) => inFlight.map(({ tickets }) => tickets.length));
-
-describe('feeding of slots', () => {
-  it('gives each idle slot a group', () => {
-    const slots = [keepingSlot(), keepingSlot()];
-    const queue = queueOf(1000);
-    feedSlots(slots, queue, true);
-    feedSlots(slots, queue, true);
-    expect(sizes(slots)).toEqual([[100], [100]]);
-    expect(queue.waiting()).toBe(800);
+describe('feeding of engine processes', () => {
+  it('gives each idle process a group', () => {
+    const processes = createProcesses(2);
+    fill(processes, 10);
+    for (const { lane } of processes.engines) lane.open();
+    expect(processes.engines.map((engine) => engine.sizes())).toEqual([[FIRST_GROUP_ROWS], [FIRST_GROUP_ROWS]]);
   });
 
-  it('gives a slot whose groups are done at once one more to wait behind the first', () => {
-    const slots = [keepingSlot('ready', true), keepingSlot()];
-    const queue = queueOf(1000);
-    feedSlots(slots, queue, true);
-    feedSlots(slots, queue, true);
-    expect(sizes(slots)).toEqual([[100, 100], [100]]);
+  it('gives a process whose groups are done at once one more to wait behind the first', () => {
+    const processes = createProcesses(2);
+    const [quick, slow] = processes.engines;
+    fill(processes, 20);
+    quick!.lane.open();
+    quick!.answer();
+    slow!.lane.open();
+    expect(quick!.sizes()).toEqual([2 * FIRST_GROUP_ROWS, 2 * FIRST_GROUP_ROWS]);
+    expect(slow!.sizes()).toEqual([FIRST_GROUP_ROWS]);
   });
 
   it('shares rows that are too few for a whole group each', () => {
-    const slots = [keepingSlot(), keepingSlot(), keepingSlot()];
-    feedSlots(slots, queueOf(10), true);
-    expect(sizes(slots)).toEqual([[4], [3], [3]]);
+    const { scheduler, engines } = createProcesses(3);
+    for (const { lane } of engines) lane.open();
+    void scheduler.process(rowsOf(10));
+    expect(engines.map((engine) => engine.sizes())).toEqual([[4], [3], [3]]);
   });
 
-  it('leaves of the last rows some for slots that are still busy', () => {
-    const slots = [keepingSlot(), keepingSlot('ready', true)];
-    const queue = queueOf(100);
-    slots[1]!.send(queue.take(20), false);
-    feedSlots(slots, queue, false);
-    expect(sizes(slots)).toEqual([[40], [20]]);
+  it('leaves of the last rows some for processes that are still busy', () => {
+    const { scheduler, engines } = createProcesses(2);
+    const [idle, busy] = engines;
+    busy!.lane.open();
+    void scheduler.process(rowsOf(20));
+    idle!.lane.open();
+    void scheduler.process(rowsOf(80));
+    expect([idle!.sizes(), busy!.sizes()]).toEqual([[40], [20]]);
   });
 
   it('does not make groups of a row or two of them', () => {
-    const slots = [keepingSlot(), keepingSlot()];
-    const queue = queueOf(40);
-    slots[1]!.send(queue.take(20), false);
-    feedSlots(slots, queue, false);
-    expect(sizes(slots)).toEqual([[16], [20]]);
+    const { scheduler, engines } = createProcesses(2);
+    const [idle, busy] = engines;
+    busy!.lane.open();
+    void scheduler.process(rowsOf(20));
+    idle!.lane.open();
+    void scheduler.process(rowsOf(20));
+    expect([idle!.sizes(), busy!.sizes()]).toEqual([[16], [20]]);
   });
 
-  it('sends nothing to a slot that starts or retires', () => {
-    const slots = [keepingSlot('starting'), keepingSlot('retiring'), keepingSlot()];
-    feedSlots(slots, queueOf(50), true);
-    expect(sizes(slots)).toEqual([[], [], [50]]);
+  it('sends nothing to a process that starts or is to be replaced', () => {
+    const { scheduler, engines } = createProcesses(3);
+    const [, retiring, ready] = engines;
+    retiring!.lane.open();
+    retiring!.lane.shut();
+    ready!.lane.open();
+    void scheduler.process(rowsOf(50));
+    expect(engines.map((engine) => engine.sizes())).toEqual([[], [], [50]]);
   });
 
   it('sends suspects first, and nothing behind them', () => {
-    const slot = keepingSlot();
-    const queue = queueOf(500);
-    const group: RowGroup = { id: 0, tickets: queue.take(8), suspect: false };
-    queue.settle(group, { code: 'engine_crashed', message: '' });
-    feedSlots([slot], queue, true);
-    feedSlots([slot], queue, true);
-    expect(slot.inFlight.map(({ suspect, tickets }) => [suspect, tickets.length])).toEqual([[true, 4]]);
+    const processes = createProcesses(1);
+    const [engine] = processes.engines;
+    fill(processes, 10);
+    engine!.lane.open();
+    engine!.answer((at) => at >= 8);
+    expect(engine!.sizes()).toEqual([4]);
+  });
+
+  it('a group that a dead process had not started waits again, at the front and without suspicion', () => {
+    const processes = createProcesses(1);
+    const [engine] = processes.engines;
+    fill(processes, 20);
+    engine!.lane.open();
+    engine!.answer();
+    const [started, behind] = engine!.texts();
+    engine!.lane.lost({ code: 'engine_crashed', message: 'gone' });
+    engine!.lane.open();
+    const half = started!.length / 2;
+    expect(engine!.texts()).toEqual([started!.slice(0, half)]);
+    engine!.answer();
+    expect(engine!.texts()).toEqual([started!.slice(half)]);
+    engine!.answer();
+    expect(engine!.texts()[0]!.slice(0, behind!.length)).toEqual(behind);
   });
 });
 
