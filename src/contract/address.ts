@@ -13,11 +13,11 @@ interface AddressParts {
   readonly port: number | undefined;
   /** As written, from the first `/` on, or ''. */
   readonly path: string;
-  /** Decoded, in their order; a name stands once. */
+  /** Decoded, in their order; each name occurs once. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** Refuses an address: names the variable, the part and the fix, and never what was written there. */
+/** Refuses an address. The message names the variable, the part and the fix, and never what was written there. */
 export type Refuse = (problem: string) => UsageError;
 
 const PERCENT_ENCODE =
@@ -94,7 +94,7 @@ export function readHost(text: string, refuse: Refuse): string {
 
 /** Refuses a parameter that is not supported, by its name. */
 export function refuseParameter(name: string, value: string, known: readonly string[], refuse: Refuse): UsageError {
-  // A piece of a password may look like a parameter: what is no usual name, or has an address behind it, is not shown.
+  // A piece of a password may look like a parameter, so only a usual name without an address behind it is shown.
   const shown =
     /^[a-z][a-z0-9_.-]{0,40}$/i.test(name) && !value.includes('@') ? `the parameter ${name}` : 'a parameter';
   return refuse(`it has ${shown} that detoxq does not know: leave it out (it knows ${known.join(', ')})`);

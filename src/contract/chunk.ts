@@ -3,8 +3,8 @@ import { DetoxqError, errorCode } from './errors.ts';
 import { type ChunkRow, isObject, isRejected, type JsonObject, type JsonValue, type RowFault } from './row.ts';
 
 /**
- * Rows as columns, which take a third less time to write and half as much to read as one object per row. A column that
- * says nothing is left out.
+ * Rows as columns, which take a third less time to write and half as much to read as one object per row. A column without
+ * any value is left out.
  */
 interface PackedRows {
   /** Number of the first row. The others follow without gaps, unless `rowNos` says otherwise. */
@@ -56,7 +56,7 @@ export function unpackRows(payload: Uint8Array): ChunkRow[] {
       isLarge ? 'it inflates to more than a chunk can hold' : 'it cannot be inflated, or is no JSON',
     );
   }
-  // What was packed before there were columns: one object per row.
+  // Rows that were packed before there were columns: one object per row.
   if (Array.isArray(packed)) return packed.every(isRow) ? packed : refuse();
   if (!isPacked(packed)) return refuse();
   const { firstRow, rowNos, texts, keys, metas, faults } = packed;
@@ -103,7 +103,7 @@ function isObjectOrNull(value: unknown): boolean {
   return value === null || isObject(value);
 }
 
-/** Characters of all that a row carries, about: what bounds a chunk. Cheap, for it is asked for every row. */
+/** Characters of all that a row carries, about. It bounds a chunk, and is cheap, since it is computed for every row. */
 export function charsOfRow(row: ChunkRow): number {
   const key = row.rowKey?.length ?? 0;
   return isRejected(row) ? key + row.fault.message.length : key + row.text.length + charsOfJson(row.meta);

@@ -22,7 +22,7 @@ export function deviceName({ kind, index }: Device): string {
   return kind === 'cuda' ? `cuda:${index}` : kind;
 }
 
-/** What models run in where nothing is asked for. */
+/** The default precision of models on a device. */
 export function defaultPrecision({ kind }: Device): Precision {
   return kind === 'cpu' ? 'int8' : 'fp16';
 }

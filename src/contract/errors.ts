@@ -82,17 +82,17 @@ export class UsageError extends DetoxqError {
   override readonly exitCode = 2;
 }
 
-/** The dataset cannot be read as what it claims to be. The message has the file and, where there is one, the line. */
+/** The dataset is not in the format that it claims. The message has the file and, where known, the line. */
 export class DatasetError extends DetoxqError {
   override readonly name = 'DatasetError';
 }
 
-/** Postgres or Redis cannot be reached or refuses us. Worth another try later. */
+/** Postgres or Redis cannot be reached, or refuses the connection. Another try later may succeed. */
 export class ServiceError extends DetoxqError {
   override readonly name = 'ServiceError';
 }
 
-/** A run requires more than this version knows. Nothing of it was changed: newer versions work on it. */
+/** A run requires more than this version knows. Nothing of it was changed, and newer versions work on it. */
 export class UnsupportedRunError extends DetoxqError {
   override readonly name = 'UnsupportedRunError';
 }
@@ -105,12 +105,12 @@ export class CheckpointError extends DetoxqError {
   override readonly name = 'CheckpointError';
 }
 
-/** What models were to run on is not there, or cannot run them. */
+/** The device that models should run on is missing, or cannot run them. */
 export class DeviceError extends DetoxqError {
   override readonly name = 'DeviceError';
 }
 
-/** A model hub cannot be reached, refuses us, or gives something else than it promised. */
+/** A model hub cannot be reached, refuses the request, or gives other data than it announced. */
 export class HubError extends DetoxqError {
   override readonly name: string = 'HubError';
 }
@@ -121,8 +121,8 @@ export function errorCode(error: unknown): string {
 }
 
 /**
- * What is said of an error that no one threw on purpose. Its own message may quote the text of a row (that of a failed
- * `JSON.parse` does), so only its kind and its place come through.
+ * A message for an error that was not thrown on purpose. Its own message may quote the text of a row (that of a failed
+ * `JSON.parse` does), so only its kind and its place are shown.
  */
 export function describeDefect(error: unknown): string {
   const kind = error instanceof Error ? error.name : 'an unknown value';

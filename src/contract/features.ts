@@ -2,15 +2,15 @@ import { UnsupportedRunError } from './errors.ts';
 import { parseSettings, type RunSettings } from './settings.ts';
 
 /**
- * Raised by one whenever the same settings would give any row another result (a change of the policy, of a guard, of how
- * models are run): every new run requires it, so that no older worker computes its rows with older code. Workers know all
- * numbers up to theirs.
+ * Raised by one whenever the same settings would give some row another result (a change of the policy, of a guard, of how
+ * models are run). Every new run requires it, so that older workers do not compute its rows with older code. A worker knows
+ * all numbers up to its own.
  */
 const RESULTS = 2;
 /** Runs of detoxq 0.1 require nothing. */
 const FIRST_RESULTS = 2;
 
-/** Which feature a setting needs; null: every version that looks at features has it. A new setting needs a new feature. */
+/** Which feature a setting needs; null where every version that checks features has it. A new setting needs a new feature. */
 const FEATURE_OF_SETTING = {
   detoxifier: null,
   scorer: null,
@@ -62,7 +62,7 @@ interface StoredRun {
 }
 
 /**
- * Settings to work by. Whoever only shows a run may take them as they are stored; who computes rows must not guess.
+ * Settings to compute rows by. A command that only shows a run may take them as they are stored; a worker must not guess.
  * @param who as in "worker host/7 (detoxq 0.1.0)"
  * @throws UnsupportedRunError when the run requires what this version does not know, or has such a setting
  */

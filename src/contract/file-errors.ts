@@ -21,13 +21,13 @@ const WORDS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
 };
 
-/** The same where the call was none of the file system: a connection, a process. */
+/** The same for calls that open a connection or start a process. */
 export const NO_FILES_LEFT: Readonly<Record<string, string>> = {
   EMFILE: 'this process has too many files and connections open: raise ulimit -n, and start it again',
   ENFILE: 'this machine has too many files and connections open',
 };
 
-/** Out of room, in one way or another. */
+/** Codes that mean a lack of room. */
 const FULL: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
 /** An error of the operating system, as Node throws it. */
@@ -49,9 +49,9 @@ export function isSystemError(error: unknown): error is SystemError {
 }
 
 /**
- * What a call of the file system failed for, in words: `no space is left on the disk`. The text of other errors as it is.
+ * Why a call of the file system failed, in words: `no space is left on the disk`. Other errors keep their own text.
  *
- * @param folder where it happened: of a full disk, the words say how much is free there
+ * @param folder where it happened; for a full disk, the words say how much is free there
  */
 export function fileFault(error: unknown, folder?: string): string {
   if (!isSystemError(error)) return error instanceof Error ? error.message : String(error);
@@ -61,12 +61,12 @@ export function fileFault(error: unknown, folder?: string): string {
   return free === null ? words : `${words} (${formatRoom(free)} free)`;
 }
 
-/** Whether a call failed because there is no room. */
+/** Whether a call failed for lack of room. */
 function isFull(error: unknown): boolean {
   return isSystemError(error) && FULL.includes(error.code);
 }
 
-/** What to do where `DETOXQ_HOME` cannot be written. */
+/** Advice for a `DETOXQ_HOME` that cannot be written. */
 export function homeAdvice(error: unknown): string {
   if (isSystemError(error) && error.code === 'EIO') return 'Give DETOXQ_HOME a folder on another disk.';
   return isFull(error)

@@ -11,8 +11,8 @@ const generationValue = z.union([
 ]);
 
 /**
- * Generation options under their Hugging Face names, and `seed`, which transformers keeps elsewhere. They win over those
- * of the checkpoint; the engine checks names and values.
+ * Generation options under their Hugging Face names, and `seed`, which transformers keeps elsewhere. They override those of
+ * the checkpoint. The engine checks names and values.
  */
 export const generationOverrides = z.record(z.string(), generationValue);
 export type GenerationOverrides = Readonly<z.infer<typeof generationOverrides>>;

@@ -1,6 +1,6 @@
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** UTF-16 units that the segmenter of the platform is given at once. In Node 20 it takes time in the square of a text. */
+/** UTF-16 units that the segmenter of the platform gets at once. In Node 20 its time grows with the square of the text. */
 const WINDOW_CHARS = 1024;
 
 /**
@@ -34,7 +34,7 @@ export function* graphemesOf(text: string): Generator<string> {
   }
 }
 
-/** Whether a text that is cut there is cut between the halves of a surrogate pair. */
+/** Whether a cut there would split a surrogate pair. */
 function isInPair(text: string, at: number): boolean {
   const [high, low] = [text.charCodeAt(at - 1), text.charCodeAt(at)];
   return high >= 0xd800 && high < 0xdc00 && low >= 0xdc00 && low < 0xe000;

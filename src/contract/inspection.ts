@@ -1,4 +1,4 @@
-/** What can be said of a checkpoint without loading its weights. */
+/** What is known of a checkpoint without loading its weights. */
 export interface Inspection {
   /** As it was named: alias, hub id or folder. */
   readonly name: string;
@@ -29,7 +29,7 @@ export interface Traits {
   readonly family: Family;
   /** Which positions a position may look at. */
   readonly attention: string;
-  /** Null where there is no such half. */
+  /** Null where the model has no such half. */
   readonly encoderLayers: number | null;
   readonly decoderLayers: number | null;
   /** Of the encoder where there are two halves. */
@@ -71,7 +71,7 @@ export interface ParameterCounts {
 export interface WeightMemory {
   readonly fp32: number;
   readonly fp16: number;
-  /** As this engine keeps them: matrices in 8 bits with a scale an output, embeddings, norms and biases in fp32. */
+  /** As this engine keeps them: matrices in 8 bits with a scale per output; embeddings, norms and biases in fp32. */
   readonly int8: number;
 }
 
@@ -92,7 +92,7 @@ export interface WeightFacts {
 /** Names of tensors, as the tree has them. */
 export interface HeaderCheck {
   readonly missing: readonly string[];
-  /** In the file, and no part of this class. */
+  /** In the file, and not part of this class. */
   readonly unexpected: readonly string[];
   readonly mismatched: readonly { readonly name: string; readonly file: string; readonly config: string }[];
   /** Other spellings of names that transformers understands, too. */

@@ -1,4 +1,4 @@
-/** What this machine is, as far as the engine's choices depend on it. */
+/** Facts of this machine that the engine's choices depend on. */
 export interface MachineFacts {
   readonly processor: Processor;
   readonly runtime: RuntimeFacts;
@@ -12,14 +12,14 @@ export interface Processor {
   readonly model: string;
   /** `x64`, `arm64`, … */
   readonly architecture: string;
-  /** That this process may use. */
+  /** Cores that this process may use. */
   readonly cores: number;
   /** Instruction sets that matter for products of matrices; null where the operating system does not say. */
   readonly instructionSets: readonly string[] | null;
 }
 
 export interface RuntimeFacts {
-  /** Of onnxruntime. */
+  /** Version of onnxruntime. */
   readonly version: string;
   /** Execution providers that it was built with. */
   readonly providers: readonly string[];
@@ -32,7 +32,7 @@ export interface Int8Form {
   readonly reason: string;
 }
 
-/** Speed of [rows, inputs] × [inputs, outputs], in 10⁹ multiplications and additions a second. */
+/** Speed of [rows, inputs] × [inputs, outputs], in 10⁹ multiplications and additions per second. */
 export interface ProductRate {
   readonly rows: number;
   readonly inputs: number;
@@ -49,13 +49,13 @@ export interface Sizes {
   readonly maxRows: number;
   /** Steps in one call of its decoder. */
   readonly stepsPerCall: number;
-  /** A call ends early when at most this share of its rows goes on. */
+  /** A call ends early when at most this share of its rows is unfinished. */
   readonly keepGoingAbove: number;
-  /** Hypotheses decoded together by every other search, those of all rows counted. */
+  /** Hypotheses decoded together by every other search, counted over all rows. */
   readonly maxHypotheses: number;
 }
 
-/** Sizes by name that a calibration of this machine has chosen; where one is missing, the default is in force. */
+/** Sizes that a calibration of this machine has chosen. Where one is missing, the default holds. */
 export type TunedSizes = Partial<Sizes>;
 
 /** What a calibration measured about one size. */
@@ -63,10 +63,10 @@ export interface TunedSize {
   readonly size: keyof Sizes;
   readonly default: number;
   readonly chosen: number;
-  /** With the default and with what was chosen, on texts made for it: `unit` a second. */
+  /** Speed with the default and with the chosen size, on made-up texts, in `unit` per second. */
   readonly defaultRate: number;
   readonly chosenRate: number;
   readonly unit: 'tokens' | 'rows';
-  /** What else was tried, with its rate to that of the default in the same round, median. */
+  /** The other sizes that were tried, each with its rate relative to the default in the same round (median). */
   readonly tried: readonly { readonly size: number; readonly ratio: number }[];
 }

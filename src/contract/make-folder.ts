@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path';
 import { isSystemError } from './file-errors.ts';
 
 /**
- * Makes a folder, with those above it that are missing. Node's own `recursive` never returns where a folder that is there
- * takes no new ones and says ENOENT, as `/proc` does.
+ * Makes a folder, with the missing ones above it. Node's own `recursive` never returns where an existing folder takes no new
+ * ones and answers ENOENT, as `/proc` does.
  *
  * @param mode of each folder that is made
  * @throws SystemError for the first that cannot be made
@@ -16,7 +16,7 @@ export function makeFolder(path: string, mode = 0o777): void {
     missing.unshift(at);
     at = dirname(at);
   }
-  // What is there and no folder is refused by the system, in its words.
+  // An existing file in its place is refused by the system, in its words.
   if (missing.length === 0) makeOne(at, mode);
   for (const folder of missing) makeOne(folder, mode);
 }

@@ -9,7 +9,7 @@ export function inBytes(precision: Precision): boolean {
   return precision === 'int8' || precision === 'int8-static';
 }
 
-/** For `int8-static`: what a step of the 8 bits is worth at each place of a model, by the name of a layer that reads it there. */
+/** Activation scales for `int8-static`: the value of one step of the 8 bits at each place of a model, by the name of a layer that reads it there. */
 export type ActivationScales = Readonly<Record<string, number>>;
 
 /** For each model of a run, the scales of `int8-static`. */
@@ -26,7 +26,7 @@ export interface LocalCheckpoint {
   readonly folder: string;
 }
 
-/** Which weights ran: enough to tell two results apart. Stored in `models` and in a run's settings. */
+/** Which weights ran. It suffices to tell two results apart. Stored in `models` and in a run's settings. */
 export interface ModelIdentity {
   /** As the user named it: alias, hub id or folder name. */
   readonly name: string;
@@ -39,7 +39,7 @@ export interface ModelIdentity {
 export interface Score {
   /** Probability of the toxic label, 0 to 1. */
   readonly toxicity: number;
-  /** Raw outputs of the classifier head, one a label. */
+  /** Raw outputs of the classifier head, one per label. */
   readonly logits: readonly number[];
   readonly inputTokens: number;
 }
@@ -49,7 +49,7 @@ export interface Scorer {
   /** Longest input in tokens, special tokens included. */
   readonly maxInputTokens: number;
   countTokens(text: string): number;
-  /** One score a text, in order. A score never depends on the other texts of the call. */
+  /** One score per text, in order. A score never depends on the other texts of the call. */
   score(texts: readonly string[]): Promise<Score[]>;
 }
 
@@ -65,7 +65,7 @@ export interface RewriteCandidate {
    * inside the graph, which does not compute it.
    */
   readonly logprob: number | null;
-  /** What the search ranks by: in beam search `sequences_scores` of transformers, else the same as `logprob`. */
+  /** The value that the search ranks by: in beam search `sequences_scores` of transformers, else the same as `logprob`. */
   readonly score: number | null;
 }
 
@@ -82,6 +82,6 @@ export interface Detoxifier {
   /** Lower-case words that the checkpoint vouches for (`known_words.txt` beside the weights), or null. */
   readonly knownWords: ReadonlySet<string> | null;
   countTokens(text: string): number;
-  /** One rewrite a text, in order. A rewrite never depends on the other texts of the call. */
+  /** One rewrite per text, in order. A rewrite never depends on the other texts of the call. */
   rewrite(texts: readonly string[]): Promise<Rewrite[]>;
 }

@@ -27,11 +27,11 @@ export interface RowResult {
   readonly toxicityAfter: number | null;
   /** chrF of rewrite and source, 0 to 1 (Popović 2015); null where nothing was rewritten. */
   readonly similarity: number | null;
-  /** Tokens the scorer and the detoxifier read for this row. */
+  /** Tokens that the scorer and the detoxifier read for this row. */
   readonly tokensIn: number;
-  /** Tokens the detoxifier wrote for this row. */
+  /** Tokens that the detoxifier wrote for this row. */
   readonly tokensOut: number;
-  /** True where the prefilter cleared the row: `toxicityBefore` is its, and the scorer has not seen it. */
+  /** True where the prefilter cleared the row: `toxicityBefore` is the prefilter's, and the scorer has not seen the row. */
   readonly cleared?: true;
   readonly meta: JsonObject | null;
 }

@@ -10,11 +10,11 @@ import {
   splitAddress,
 } from './address.ts';
 
-/** libpq's modes, less those that leave it to the server whether the connection is encrypted. */
+/** libpq's modes, without those that let the server choose whether the connection is encrypted. */
 const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 type SslMode = (typeof SSL_MODES)[number];
 
-/** What an address of Postgres says. Every field has a value that is handed on: no library reads the address again. */
+/** The parts of an address of Postgres. Every field has a value that is passed on, so that no library reads the address again. */
 export interface PostgresAddress {
   /** A name, an IP address, or the folder of a Unix socket, which begins with `/`. */
   readonly host: string;
@@ -178,7 +178,7 @@ function readChannelBinding(given: string | undefined, refuse: Refuse): boolean 
 }
 
 function readSslMode(given: string | undefined, file: string | undefined, refuse: Refuse): SslMode {
-  // Who names a certificate wants it to be looked at.
+  // An address that names a certificate expects it to be checked.
   if (given === undefined) return file === undefined ? 'disable' : 'verify-full';
   // The name that pg has for it.
   if (given === 'no-verify') return 'require';

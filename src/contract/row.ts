@@ -36,7 +36,7 @@ export interface SourceRow {
   readonly meta: JsonObject | null;
 }
 
-/** Where on its way a row went wrong. */
+/** The stage in which a row failed. */
 type Stage = 'read' | 'score' | 'rewrite' | 'engine' | 'write';
 
 /** Why a row has no result. The message never holds the row's text. */

@@ -11,7 +11,7 @@ import type { RunSettings } from './settings.ts';
  */
 export type RunState = 'enqueueing' | 'running' | 'paused' | 'done' | 'cancelled';
 
-/** What was read: enough to notice that a source changed before a resume. */
+/** What was read. It suffices to notice that a source changed before a resume. */
 export interface RunSource {
   /** Absolute paths, or `-` for standard input. */
   readonly files: readonly {
@@ -28,12 +28,12 @@ export interface Run {
   readonly name: string | null;
   readonly state: RunState;
   readonly source: RunSource;
-  /** As they are stored: of a newer version, they may hold more. Who works by them asks `knownSettings`. */
+  /** As they are stored: those of a newer version may hold more. Code that computes rows reads them by `knownSettings`. */
   readonly settings: RunSettings;
   /** Features that a worker must know (features.ts). */
   readonly requires: readonly string[];
   readonly settingsHash: string;
-  /** Null until the source was read to its end. */
+  /** Null until the source has been read to its end. */
   readonly rowsTotal: number | null;
   readonly chunksTotal: number | null;
   readonly createdAt: Date;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type GenerationOverrides, generationOverrides } from './generation.ts';
 
-/** What a step of the 8 bits is worth at each place of a model (`ActivationScales`). */
+/** See `ActivationScales`. */
 const activationScales = z.record(z.string(), z.number().positive());
 
 const modelIdentity = z.strictObject({
@@ -27,9 +27,9 @@ export const runSettings = z.strictObject({
   prefilter: z
     .strictObject({
       scorer: modelIdentity,
-      /** Rows below this (probability by the prefilter) are clean without a look of the scorer. */
+      /** Rows below this probability, by the prefilter, are clean; the scorer does not see them. */
       clearBelow: z.number().min(0).max(1),
-      /** Share of all rows that may be toxic by the scorer and cleared, as it was asked for. */
+      /** The requested limit: share of all rows that may be cleared although the scorer would call them toxic. */
       maxMiss: z.number().min(0).max(1),
       /** That share of the run's rows, with 95 % confidence, is at most this. */
       missBound: z.number().min(0).max(1),
@@ -40,7 +40,7 @@ export const runSettings = z.strictObject({
       missedRows: z.number().int().min(0),
     })
     .optional(),
-  /** For models in int8-static: their scales, measured on rows of the run, and how other rows of it moved against int8. */
+  /** For models in int8-static: their scales, measured on rows of the run, and how much other rows changed against int8. */
   staticScales: z
     .strictObject({
       scales: z.strictObject({
@@ -48,7 +48,7 @@ export const runSettings = z.strictObject({
         detoxifier: activationScales,
         prefilter: activationScales.optional(),
       }),
-      /** Share of labels and of words of rewrites that may move, as it was asked for. */
+      /** The requested limit: share of labels and of words of rewrites that may change. */
       maxMoved: z.number().min(0).max(1),
       measuredRows: z.number().int().min(0),
       checkedRows: z.number().int().min(0),
@@ -64,7 +64,7 @@ export const runSettings = z.strictObject({
     .optional(),
   /** Toxic from here on (probability, 0 to 1). */
   threshold: z.number().min(0).max(1),
-  /** What was asked for beside the detoxifier's own options. Read it by `generationOf`. */
+  /** Options that override the detoxifier's own. Read them by `generationOf`. */
   generation: generationOverrides,
   /** Template in which texts are put to the detoxifier, with `{text}` in it; absent: the text alone. */
   prompt: z.string().optional(),
@@ -76,7 +76,7 @@ export type RunSettings = z.infer<typeof runSettings>;
 /** Longest name of a setting in a message. */
 const SETTING_SHOWN = 80;
 
-/** Settings as they were stored, perhaps by a newer version: strictly, since a setting that is not understood would change rows. */
+/** Reads stored settings, perhaps of a newer version. It is strict, since a setting that is not understood would change rows. */
 export function parseSettings(stored: unknown): { readonly settings: RunSettings } | { readonly unknown: string } {
   const parsed = runSettings.safeParse(stored);
   if (parsed.success) return { settings: parsed.data };

@@ -1,7 +1,7 @@
 import type { BackendFactory, IQueueBackend, Job } from 'bullmq';
 import type { DetoxqError } from '../contract/errors.ts';
 
-/** What BullMQ runs on. */
+/** The backend of BullMQ: Redis or Postgres. */
 export interface BullBackend<Backend extends IQueueBackend, Connection> {
   readonly factory: BackendFactory<Backend, Connection>;
   /** A connection that is known to work. `consumer`: commands wait for a lost connection; else they fail at once. */
@@ -11,7 +11,7 @@ export interface BullBackend<Backend extends IQueueBackend, Connection> {
    * @throws WaitingError or DelayedError, which tells BullMQ that the job is neither done nor failed
    */
   putLast(job: Job, token: string | undefined): Promise<never>;
-  /** What an error of the backend means for a caller. */
+  /** Translates an error of the backend for callers. */
   translate(error: unknown): DetoxqError;
 }
 

@@ -16,27 +16,27 @@ import { createFaultReporter } from './fault-reporter.ts';
 import type { ChunkJob, Consumer, Delivery } from './queue.ts';
 import { within } from './within.ts';
 
-/** When jobs of a worker that fell silent are delivered again. */
+/** When the jobs of a silent worker are delivered again. */
 export interface Redelivery {
-  /** It loses them after this long… */
+  /** The lock of a job ends after this long without a renewal… */
   readonly lockDurationMs: number;
-  /** …and this often someone looks for such jobs. */
+  /** …and consumers look for such jobs this often. */
   readonly checkEveryMs: number;
 }
 
 export const REDELIVERY: Redelivery = { lockDurationMs: 30_000, checkEveryMs: 10_000 };
 
-/** Deaths of workers are counted in the ledger, which knows what to do with a chunk that kills them. */
+/** BullMQ does not limit redeliveries: the ledger counts deaths of workers, and isolates chunks that cause them. */
 const MAX_STALLED_COUNT = 1_000_000;
 const RECONNECT_DELAY_MS = 2_000;
 const FIRST_PAUSE_MS = 1_000;
 export const LONGEST_PAUSE_MS = 30_000;
-/** How long connections may take to close before they are cut. */
+/** Connections that take longer to close are cut. */
 const CLOSE_MS = 5_000;
 
 type Process = (job: ChunkJob) => Promise<Delivery>;
 
-/** BullMQ would deliver a job whose data is no JSON again and again, without end. */
+/** A job whose data is not JSON. BullMQ would deliver it again without end. */
 class TolerantWorker<Backend extends IQueueBackend, Connection> extends Worker<
   ChunkJob,
   Delivery,
@@ -152,9 +152,9 @@ export async function consumeJobs<Backend extends IQueueBackend, Connection>(
   };
 }
 
-/** Whether the queue no longer has a job of ours, or has given it to someone else: no fault of the service. */
+/** Whether the queue no longer has the job, or has given it to another worker. That is not a fault of the service. */
 function isLostJob(error: Error): boolean {
-  // BullMQ numbers what its scripts refuse.
+  // BullMQ's scripts refuse with numbers.
   return ('code' in error && typeof error.code === 'number') || error.message.startsWith('could not renew lock');
 }
 
@@ -163,7 +163,7 @@ async function handBack(job: Job<ChunkJob>, token: string | undefined): Promise<
   throw new WaitingError();
 }
 
-/** The queue keeps messages of errors, so only our own may go there. */
+/** The queue keeps messages of errors, so only those of detoxq may go there: others may quote rows. */
 function storableFault(error: unknown): Error {
   if (error instanceof ServiceError) return error;
   if (error instanceof DetoxqError) return new UnrecoverableError(error.message);
@@ -213,7 +213,7 @@ function pauseMs(attempt: number): number {
 }
 
 async function settled(promises: ReadonlySet<Promise<unknown>>): Promise<void> {
-  // A turn of the event loop each time: a promise that is settled may be in the set for a moment more.
+  // One turn of the event loop each time, since a settled promise leaves the set a little later.
   while (promises.size > 0) {
     await Promise.allSettled(promises);
     await nextTurn();

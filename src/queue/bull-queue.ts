@@ -7,14 +7,14 @@ import { type ChunkJob, type ChunkQueue, type Delivery, jobId } from './queue.ts
 import { within } from './within.ts';
 
 const JOB_NAME = 'chunk';
-/** Times that the worker of a job may fall silent before the job is made anew; the ledger counts what the chunk is to blame for. */
+/** A job whose worker fell silent more often is added anew. The ledger counts the faults of its chunk. */
 const MOST_STALLS = 3;
 
 const JOB_OPTIONS = {
   // Nothing of a row stays in the queue: the ledger has the rows that are still to be done.
   removeOnComplete: true,
   removeOnFail: true,
-  // Faults that pass are tried until they have passed; the ledger counts what matters, the attempts of a chunk.
+  // Jobs are tried until passing faults are over. The attempts of a chunk are counted in the ledger.
   attempts: 1_000_000,
   backoff: { type: 'custom' },
   stackTraceLimit: 1,
@@ -25,9 +25,9 @@ const STATES = ['waiting', 'prioritized', 'delayed', 'active', 'failed', 'comple
 /** Names of jobs in one answer: about 15 kB. */
 const PAGE_JOBS = 1_000;
 
-/** How long connections may take to close before they are cut. */
+/** Connections that take longer to close are cut. */
 const CLOSE_MS = 5_000;
-/** Entries kept in the stream of events, which no one here reads. */
+/** Entries kept in the stream of events, which detoxq does not read. */
 const KEPT_EVENTS = 100;
 
 /** A queue of BullMQ, the same on each backend. */
@@ -59,17 +59,17 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
     }
   }
 
-  /** Whether the job of an open chunk brings no more delivery, or none that comes to its end. */
+  /** Whether the job of an open chunk will not be delivered any more, or cannot be done when it is. */
   async function isLost(id: string, state: string): Promise<boolean> {
-    // Completed ones are removed, unless the queue lost the word that they should be.
+    // Completed jobs are removed, unless the queue lost that option.
     if (state === 'unknown' || state === 'failed' || state === 'completed') return true;
     if (state !== 'delayed' && state !== 'active') return false;
     try {
       const job = await queue.getJob(id);
       if (job === undefined) return true;
-      // A worker whose clock was ahead made it pause until a time that is far away by ours.
+      // A worker whose clock was ahead made it pause until a time far in the future.
       if (state === 'delayed') return (job.processedOn ?? 0) - Date.now() > 2 * LONGEST_PAUSE_MS;
-      // BullMQ cannot give out a job that is damaged, and takes that for a silent worker; a count that is damaged is no number.
+      // BullMQ cannot deliver a damaged job, and takes that for a silent worker. A damaged count is not a number.
       return !(job.stalledCounter <= MOST_STALLS);
     } catch (error) {
       if (error instanceof SyntaxError) return true;
@@ -101,7 +101,7 @@ export async function createBullQueue<Backend extends IQueueBackend, Connection>
             if (ids.length === 0) break;
             const chosen = await choose(ids);
             const removed = await Promise.all(chosen.map((id) => queue.remove(id)));
-            // Those that went let others move up.
+            // Removed jobs let others move up.
             from += ids.length - removed.filter((count) => count === 1).length;
           }
         }

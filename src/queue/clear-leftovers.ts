@@ -6,8 +6,8 @@ import { type ChunkQueue, jobId, runOfJob } from './queue.ts';
 const PAGE_CHUNKS = 1_000;
 
 /**
- * Removes what was noted of runs that were cancelled or deleted: by the names of their jobs, so that a job is found
- * that no list of the queue has any more. Safe to end half-way and to call by several at once.
+ * Removes the jobs that were noted of cancelled and deleted runs. It goes by the names of jobs, so that it finds also a job
+ * that is on none of the queue's lists. It may end half-way, and several processes may call it at once.
  */
 export async function clearNoted(
   database: Database,

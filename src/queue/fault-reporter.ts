@@ -5,11 +5,11 @@ const SAME_FAULT_AGAIN_MS = 30_000;
 
 interface FaultReporter {
   report(error: unknown): void;
-  /** What comes now is the end of connections that no one needs any more. */
+  /** From now on, faults only come from connections that are being closed, and are not logged. */
   end(): void;
 }
 
-/** Logs faults of a running service; one that repeats, at most every 30 s, with how often it was seen. */
+/** Logs faults of a running service. A repeated fault is logged at most every 30 s, with its count. */
 export function createFaultReporter(log: Log, translate: (error: unknown) => DetoxqError): FaultReporter {
   const seen = new Map<string, { at: number; suppressed: number }>();
   let ended = false;

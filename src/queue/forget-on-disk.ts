@@ -7,7 +7,7 @@ const POLL_MS = 20;
 const PATIENCE_MS = 10_000;
 
 /**
- * Has a Redis that is ours alone write its append-only file anew: until then, the file holds what was removed, too.
+ * Makes a private Redis rewrite its append-only file. Until then, the file still holds what was removed.
  * @throws ServiceError when Redis cannot be reached
  */
 export async function forgetOnDisk(url: string): Promise<void> {
@@ -16,9 +16,9 @@ export async function forgetOnDisk(url: string): Promise<void> {
   try {
     await redis.connect();
     const startedMs = performance.now();
-    // One that is under way may have started before the jobs were removed; ours is then scheduled behind it.
+    // A rewrite under way may have started before the jobs were removed; this one is then scheduled behind it.
     await redis.bgrewriteaof().catch(() => {});
-    // A Redis that is stopped ends a rewrite, and this command may be the last that uses it.
+    // Stopping Redis ends a rewrite, and this command may be the last one that uses it.
     while (performance.now() - startedMs < PATIENCE_MS) {
       const info = await redis.info('persistence');
       if (!/aof_rewrite_(in_progress|scheduled):1/.test(info)) return;

@@ -22,8 +22,8 @@ export interface PostgresQueueOptions {
 }
 
 /**
- * The queue on Postgres, for machines without Redis: about 600 to 1,000 chunks a second.
- * @throws ServiceError when Postgres cannot be reached; UsageError when `url` is no such address
+ * The queue on Postgres, for machines without Redis: about 600 to 1,000 chunks per second.
+ * @throws ServiceError when Postgres cannot be reached; UsageError for an address that cannot be used
  */
 export async function createPostgresQueue(options: PostgresQueueOptions): Promise<ChunkQueue> {
   const { url, name, log, schema = DEFAULT_SCHEMA } = options;

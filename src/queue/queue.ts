@@ -1,10 +1,10 @@
-/** A chunk on its way to a worker. The ledger has the same rows: whatever happens to a queue costs time, never rows. */
+/** A chunk on its way to a worker. The ledger has the same rows, so the loss of a queue costs time, never rows. */
 export interface ChunkJob {
   readonly runId: string;
   readonly chunkNo: number;
   /** `rowNo` of the first row. */
   readonly firstRow: number;
-  /** The rows as `packRows` gives them, in base64; empty where they are too many: then the worker reads them in the ledger. */
+  /** The rows as `packRows` gives them, in base64. Empty where they are too many; then the worker reads them from the ledger. */
   readonly payload: string;
 }
 
@@ -24,15 +24,15 @@ export function jobOf(
 }
 
 /**
- * The queue of an installation that names none. Installations that share a Redis must not share it: workers of one would
+ * The queue name of an installation that sets none. Installations that share a Redis must not share it: workers of one would
  * take the jobs of the other.
  */
 export function defaultQueueName(schema: string, installationId: string): string {
-  // The name that it always had where the tables are in public; what waits there at an update is found.
+  // Installations in public always had this name, so that jobs from before an update are found.
   return schema === 'public' ? 'detoxq' : `detoxq-${installationId}`;
 }
 
-/** BullMQ takes no other names of schemas. */
+/** The names of schemas that BullMQ takes. */
 const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_$]{0,57}$/;
 
 /** The schema of a queue on Postgres whose tables are in `schema`, so that each installation of a database has its own. */
@@ -48,7 +48,7 @@ export function jobId({ runId, chunkNo }: Pick<ChunkJob, 'runId' | 'chunkNo'>): 
 
 const JOB_ID = /^(.+)-\d+$/;
 
-/** The run that a job belongs to; null for a name that is none of ours. */
+/** The run that a job belongs to; null for a name of another form. */
 export function runOfJob(id: string): string | null {
   return JOB_ID.exec(id)?.[1] ?? null;
 }
@@ -57,20 +57,19 @@ export function runOfJob(id: string): string | null {
  * What became of a delivered job. `again`: handed back at once, for any worker. `later`: handed back behind all jobs that
  * wait, for a worker that takes chunks of other runs.
  *
- * A processor that throws gets the job again later, after a growing pause; unless it throws a DetoxqError that is no
- * ServiceError, which another try would not mend: then the job is removed, until the reconciler finds the chunk still
- * open.
+ * A processor that throws gets the job again after a growing pause. A DetoxqError other than a ServiceError would come again
+ * on another try: then the job is removed, until the reconciler finds the chunk still open.
  */
 export type Delivery = 'done' | 'again' | 'later';
 
 export interface Consumer {
-  /** Takes no new jobs; those in work go on. */
+  /** Takes no new jobs. Those in work go on. */
   pause(): void;
   resume(): void;
-  /** Jobs in work at a time from now on; those that are too many are finished. */
+  /** Sets how many jobs are in work at a time. Jobs above that are finished. */
   setConcurrency(jobs: number): void;
   /**
-   * Takes no new jobs, waits for those in work, and lets go.
+   * Takes no new jobs, waits for those in work, and closes its connections.
    * @returns false when `deadlineMs` passed first: then jobs in work are delivered again when their locks run out (30 s)
    */
   close(deadlineMs: number): Promise<boolean>;
@@ -78,11 +77,11 @@ export interface Consumer {
 
 /** @throws ServiceError from every method when the service behind the queue cannot be reached or refuses */
 export interface ChunkQueue {
-  /** Adds jobs in order. Jobs that the queue has already stay as they are. May have added some when it throws. */
+  /** Adds jobs in order. Jobs that the queue already has stay as they are. When it throws, some may have been added. */
   add(jobs: readonly ChunkJob[]): Promise<void>;
   /** Jobs that wait, are in work, or pause before another try. */
   depth(): Promise<number>;
-  /** Those of the given job ids that will be delivered without further ado. */
+  /** Those of the given job ids that will be delivered as they are. */
   knows(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** Forgets jobs that are not in work. */
   remove(ids: readonly string[]): Promise<void>;

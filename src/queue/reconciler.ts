@@ -12,7 +12,7 @@ const LONGEST_PAUSE_MS = 60_000;
 const PAGE_CHUNKS = 500;
 /** …and added at a time: about half a megabyte. */
 const CHUNKS_PER_ADD = 16;
-/** Who looks through the queue for jobs of runs that ended does it this often; it is for what was missed otherwise. */
+/** How often a reconciler looks through the queue for jobs of ended runs that were missed otherwise. */
 const SWEEP_EVERY_MS = 60_000;
 /** Twice what producers fill a queue to, so that lost chunks find room beside them. */
 const FULL_QUEUE = 2_000;
@@ -21,32 +21,31 @@ interface ReconcilerDependencies {
   readonly database: Database;
   readonly queue: ChunkQueue;
   readonly log: Log;
-  /** Only this run; null: none yet. Default all open runs. */
+  /** Only this run; null: there is no run yet. Default: all open runs. */
   readonly onlyRun?: (() => string | null) | undefined;
-  /** False: nothing is compared for now. Default always. */
+  /** False: nothing is compared for now. Default: true. */
   readonly mayAdd?: (() => boolean) | undefined;
-  /** How often a run is looked at, by whichever reconciler comes first. Default 10 s. */
+  /** Each run is compared this often, by the reconciler that comes first. Default 10 s. */
   readonly everyMs?: number;
 }
 
 interface Reconciler {
   /**
-   * One pass. Of the open runs: adds the chunks that the ledger calls open and the queue does not know, and ends the runs
-   * whose last chunk is done; runs that another reconciler looked at just now are left out. Then removes what the queue
-   * still holds of runs that ended.
+   * One pass. It adds jobs for chunks that are open in the ledger and unknown to the queue, and ends runs whose last chunk is
+   * done. It skips runs that another reconciler compared just now. Then it removes the jobs of ended runs.
    * @returns how many chunks were added
    */
   reconcile(): Promise<number>;
-  /** Passes at once and from then on. Faults are logged, and the next pass waits longer. */
+  /** Starts passes: one at once, then regularly. After a fault, which is logged, the next pass waits longer. */
   start(): void;
   /** Waits for a pass under way. */
   close(): Promise<void>;
 }
 
 /**
- * Keeps the queue complete: what a lost Redis, a producer that died between ledger and queue, or a resumed run leave
- * undispatched is dispatched. Any number may run: adding a job twice is the same as once, and a job for a chunk that
- * was just done ends at its claim.
+ * Keeps the queue complete. Chunks lose their jobs when Redis is lost, when a producer dies between ledger and queue, and when
+ * a run is resumed. Any number of reconcilers may run: a job is added once only, and a job for a chunk that was just done
+ * ends at its claim.
  */
 export function createReconciler({
   database,
@@ -65,7 +64,7 @@ export function createReconciler({
   async function reconcile(): Promise<number> {
     let added = 0;
     for (const runId of await runsToCompare()) {
-      // Half, so that the reconciler that comes round after a whole interval is never a moment too early.
+      // Half, so that a pass after a whole interval is never slightly too early.
       if (!(await beginReconciling(database, runId, everyMs / 2))) continue;
       added += await reconcileRun(runId);
       await finishRunIfDone(database, runId);
@@ -102,7 +101,7 @@ export function createReconciler({
     }
     if (added.length === 0) return 0;
     log.info({ run: runId, chunks: added.length }, 'added chunks that the queue did not have');
-    // The run may have been cancelled, and its jobs removed, between our look at the ledger and our adding.
+    // The run may have been cancelled, and its jobs removed, after the ledger was read and before jobs were added.
     if ((await runsNotEnded(database, [runId])).has(runId)) return added.length;
     await queue.remove(added.map((chunkNo) => jobId({ runId, chunkNo })));
     return 0;

@@ -8,7 +8,7 @@ export const CLOSED_AT_ONCE = 'closed at once';
 
 const NO_REDIS = 'what listens there is no Redis: check REDIS_URL';
 
-/** What an error says, and what to do about it. The first that fits counts. */
+/** Words of errors, with advice. The first entry that fits counts. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/cluster mode|^(MOVED|ASK|CROSSSLOT|CLUSTERDOWN)/, `it is a node of a Redis Cluster: ${NO_CLUSTER}`],
   [/unknown command .select/i, `it is a Sentinel: ${NO_SENTINEL}`],
@@ -40,7 +40,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/isn't writeable|Connection is closed|max retries/i, 'the connection is lost; it is being opened again'],
 ];
 
-/** What an error of `ioredis` or BullMQ means for a caller; no text of the address or of a command comes through. */
+/** Translates an error of `ioredis` or BullMQ for callers, without any text of the address or of a command. */
 export function translateRedisError(error: unknown, where: string): DetoxqError {
   if (error instanceof DetoxqError) return error;
   hideCommand(error);

@@ -11,13 +11,13 @@ import { CLOSED_AT_ONCE, translateRedisError } from './redis-errors.ts';
 import { checkServer } from './redis-server.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** A producer's command without an answer has failed after this long. */
+/** A producer's command without an answer fails after this long. */
 const COMMAND_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_MS = 10_000;
-/** Longer than a wait for jobs (10 s): a connection that is silent so long while it owes an answer is opened again. */
+/** Longer than a wait for jobs (10 s). A connection that owes an answer for so long is opened again. */
 const ANSWER_TIMEOUT_MS = 20_000;
 const LONGEST_RECONNECT_MS = 10_000;
-/** Then the wait for a server that loads its data, or does not say a word, is told. */
+/** After this long, the wait for a server that loads its data or does not answer is logged. */
 const PATIENCE_MS = 3_000;
 
 export interface RedisQueueOptions {
@@ -28,14 +28,14 @@ export interface RedisQueueOptions {
   /** Whose queue it is, for people. Default: not checked. */
   readonly installation?: string;
   readonly log: Log;
-  /** When jobs of a silent worker are delivered again. Default after 30 s, looked for every 10 s. */
+  /** When the jobs of a silent worker are delivered again. Default: after 30 s, checked every 10 s. */
   readonly redelivery?: Redelivery;
 }
 
 /**
  * The queue on Redis or Valkey, 6.2 or newer.
- * @throws ServiceError when it cannot be reached; UsageError when `url` is no such address, or the queue is another
- *   installation's
+ * @throws ServiceError when it cannot be reached; UsageError for an address that cannot be used, or a queue of
+ *   another installation
  */
 export async function createRedisQueue({
   url,
@@ -54,7 +54,7 @@ export async function createRedisQueue({
       ...optionsOf(address),
       lazyConnect: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
-      // Without them, a connection that a firewall dropped is waited for 15 minutes (unanswered) to 2 hours (idle).
+      // Without these two, it takes 15 minutes (unanswered) to 2 hours (idle) to notice a connection that a firewall dropped.
       keepAlive: KEEP_ALIVE_MS,
       socketTimeout: ANSWER_TIMEOUT_MS,
       connectionName: `detoxq-${role}`,
@@ -78,7 +78,7 @@ export async function createRedisQueue({
       for (const each of opened) each.disconnect();
     };
     let fault: unknown;
-    // The first is kept: connect() itself only says that the connection was closed, and what follows comes from that.
+    // The first error is kept: connect() itself only says that the connection was closed.
     redis.on('error', (error) => {
       fault ??= error;
     });
@@ -125,12 +125,12 @@ function optionsOf(address: RedisAddress) {
   };
 }
 
-/** Two databases may name the same queue: then workers of one would throw away the jobs of the other. */
+/** Refuses a queue of another database: workers of one would remove the jobs of the other. */
 async function requireOwnQueue(redis: Redis, where: string, name: string, installation: string): Promise<void> {
   const key = `${KEY_PREFIX}:${name}:installation`;
   let owner = await redis.get(key);
   if (owner === installation) return;
-  // A write: one that is refused where memory is full.
+  // A write, which Redis refuses when its memory is full.
   if (owner === null) await redis.setnx(key, installation);
   owner = await redis.get(key);
   if (owner === null || owner === installation) return;
@@ -140,13 +140,13 @@ async function requireOwnQueue(redis: Redis, where: string, name: string, instal
   );
 }
 
-/** Why a connection could not be opened: what a command was answered, else what the connection ended with. */
+/** Why a connection could not be opened: the answer to a command, else the error that ended the connection. */
 function causeOf(error: unknown, fault: unknown): unknown {
   if (error instanceof DetoxqError || (error instanceof Error && error.name === 'ReplyError')) return error;
   return fault ?? new Error(CLOSED_AT_ONCE);
 }
 
-/** ioredis would go on with database 0, which is another queue. */
+/** Refuses a database number that does not exist: ioredis would go on with database 0, which is another queue. */
 function insistOnDatabase(redis: Redis): void {
   redis.on('error', (error: unknown) => {
     if (isRefusedSelect(error)) redis.disconnect(true);

@@ -6,7 +6,7 @@ import { NO_CLUSTER, NO_SENTINEL } from '../contract/redis-address.ts';
 const OLDEST_SERVER = [6, 2] as const;
 
 /**
- * Whether BullMQ can work with the server: one primary, new enough, that throws nothing away.
+ * Checks that BullMQ can work with the server: a single primary that is new enough and does not evict keys.
  * @throws DetoxqError that says what is supported
  */
 export async function checkServer(redis: Redis, where: string, log: Log): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Whether `work` ended in time. What it rejects with is thrown. */
+/** Whether `work` ended in time. Rejects as `work` does. */
 export async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
   const timeout = new AbortController();
   try {

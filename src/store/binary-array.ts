@@ -1,7 +1,7 @@
 /*
  * Arrays as Postgres sends and receives them in its binary format (`array_recv`): dimensions, whether there are nulls, the
- * type of the elements, length, lower bound, then each element with its length before it, -1 for null. As text they would
- * be quoted here and parsed there, which for a chunk of results took a third of the time of its insert.
+ * type of the elements, length, lower bound, then each element with its length before it, -1 for null. As text, arrays would
+ * be quoted here and parsed there, which took a third of the time of an insert of results.
  */
 
 const HEADER_BYTES = 20;
@@ -39,7 +39,7 @@ export function numberArray(type: NumberType, values: readonly (number | null)[]
 
 /** `jsonb`: each value is JSON already. */
 export function textArray(type: 'text' | 'jsonb', values: readonly (string | null)[]): Buffer {
-  // A character of UTF-16 takes three bytes of UTF-8 at most: cheaper than to ask each text for its length first.
+  // A unit of UTF-16 takes three bytes of UTF-8 at most. This is cheaper than to measure each text first.
   let bytesAtMost = 0;
   for (const value of values) bytesAtMost += 4 + (value === null ? 0 : 1 + 3 * value.length);
   const array = begin(type, values, bytesAtMost);

@@ -3,12 +3,12 @@ import type { SourceRow } from '../contract/row.ts';
 import type { Connection } from './database.ts';
 
 /*
- * What the ledger keeps of chunks that do not come to their end at once: why they failed, whether their workers survived
- * decoding them, and the rows that are being retried.
+ * What the ledger keeps of chunks that are not done at the first try: why they failed, whether their workers survived
+ * decoding them, and the rows that are retried.
  */
 
 /**
- * Commits that the rows of a suspect chunk are about to be decoded: a worker that does not survive it leaves the count.
+ * Commits that the rows of a suspect chunk are about to be decoded. A worker that does not survive it leaves the count.
  * @returns false when the claim is no longer ours
  */
 export async function noteDecoding(connection: Connection, claim: Claim): Promise<boolean> {
@@ -20,7 +20,7 @@ export async function noteDecoding(connection: Connection, claim: Claim): Promis
   return rows.length > 0;
 }
 
-/** The worker survived it. */
+/** Takes that note back: the worker survived the decoding. */
 export async function noteDecoded(connection: Connection, claim: Claim): Promise<void> {
   await connection.query(
     `UPDATE detoxq.chunks SET decoding = 0
@@ -36,7 +36,7 @@ export interface ChunkFaults {
   readonly lastAt: Date;
 }
 
-/** Reasons that a list shows at most. */
+/** Most reasons that a list shows. */
 const REASONS_SHOWN = 3;
 
 export function readChunkFaults(connection: Connection, runId: string): Promise<ChunkFaults[]> {
@@ -59,8 +59,8 @@ export async function readRetriedSources(connection: Connection, claim: Claim): 
 }
 
 /**
- * The rows of a chunk that are being retried, by number and key. Not their texts: their row errors hold these already, and
- * to read them may be what workers did not survive.
+ * The rows of a chunk that are retried, by number and key. Their texts are left out: their row errors hold these already, and
+ * workers may have died of reading them.
  */
 export function readRetriedRows(
   connection: Connection,

@@ -19,8 +19,8 @@ import { getRun } from './runs.ts';
  *
  *   done ── reopenRowErrors ──▶ queued, with those of its rows that are row errors and can be tried again: `retrying`.
  *
- * Every claim has a number, one higher than the last. Only the newest claim may complete or release the chunk: whoever
- * held an older one (a worker that was thought dead) finds that it changes nothing.
+ * Every claim has a number, one higher than the last (a fencing token). Only the newest claim may complete or release the
+ * chunk. A worker with an older claim, which was thought dead, changes nothing.
  */
 
 interface NewChunk {
@@ -30,19 +30,19 @@ interface NewChunk {
   readonly rowCount: number;
   /** The rows as `packRows` gives them. */
   readonly payload: Uint8Array;
-  /** Characters of all that its rows carry, about; what a worker plans its memory by. */
+  /** Characters of all that its rows carry, about. A worker plans its memory by it. */
   readonly unpackedChars?: number;
 }
 
 /** A chunk of the ledger that is not done. */
 interface LedgerChunk extends Pick<NewChunk, 'chunkNo' | 'firstRow' | 'rowCount'> {
-  /** Null for one that is longer than was asked for. */
+  /** Null where it is longer than the given limit. */
   readonly payload: Uint8Array | null;
 }
 
 /**
- * Puts chunks into the ledger, in one statement. Chunks that are there already stay as they are, so that a producer
- * that died may begin again where `ledgerEnd` says.
+ * Puts chunks into the ledger, in one statement. Chunks that are there already stay as they are, so that a new producer can
+ * go on where `ledgerEnd` says after one died.
  *
  * @throws DatasetError when a chunk is there with other rows; UsageError when the run takes no more chunks
  */
@@ -110,12 +110,12 @@ export async function ledgerEnd(connection: Connection, runId: string): Promise<
   return end;
 }
 
-/** Chunks of detoxq 0.1 have none. */
+/** Chunks of detoxq 0.1 have no digest. */
 const DIGEST = 'coalesce(payload_digest, sha256(payload))';
-/** Deflated JSON of comments is a third of its size; what is packed tighter is seldom large. */
+/** Deflated JSON of comments has a third of its size. Payloads that are packed tighter are seldom large. */
 const UNPACKED_BYTES = 'coalesce(unpacked_bytes, least(10::bigint * octet_length(payload), 67108864)::integer)';
 
-/** In `SET`: whether the chunk is still this worker's by a claim that it repeats, which then is the same claim. */
+/** In `SET`: whether this worker repeats a claim that still holds. Then its number stays the same. */
 const REPEATED = "given.repeated AND chunks.state = 'active' AND chunks.worker = $3";
 const NEXT_CLAIM = `chunks.claims + CASE WHEN ${REPEATED} THEN 0 ELSE 1 END`;
 
@@ -124,8 +124,8 @@ const NEXT_CLAIM = `chunks.claims + CASE WHEN ${REPEATED} THEN 0 ELSE 1 END`;
  * worker dead. All are claimed in one statement; one commit per chunk would cost as much as the rest of the store's work.
  *
  * @param worker name for the ledger
- * @param repeated of each chunk: whether `worker` may hold it by a claim that it did not hear of, or could not give back. That
- *   claim is given again, and no attempt is counted. Default: of none.
+ * @param repeated per chunk: whether `worker` may hold it by a claim whose answer was lost, or that it could not give back.
+ *   That claim is given again, and no attempt is counted. Default: false for all.
  * @param known features of the worker
  */
 export async function claimChunks(
@@ -157,7 +157,7 @@ export async function claimChunks(
          ${DIGEST} AS "payloadDigest", ${UNPACKED_BYTES} AS "unpackedBytes"`,
       [...values, worker, left.map((at) => repeats && (repeated[at] ?? false)), known],
     );
-    // Who asks for a chunk twice at once gets it twice, by two claims.
+    // A chunk that is asked for twice at once is claimed twice, with two numbers.
     repeats = false;
     for (const { position, ...claim } of claimed) claims.set(left[position - 1] ?? -1, claim);
     if (claimed.length === left.length) continue;
@@ -183,7 +183,7 @@ interface FoundChunk {
   readonly supported: boolean | null;
 }
 
-/** Null: it could be claimed. Someone else's release or the user's change came in between, or it was asked for twice: try again. */
+/** Null when the chunk can be claimed: a release or a change of the user came in between, or it was asked for twice. Then it is tried again. */
 function refusalOf({ runState, chunkState, supported }: FoundChunk): ClaimRefusal | null {
   if (runState === null || chunkState === null) return 'unknown';
   if (chunkState === 'done') return 'done';
@@ -192,8 +192,8 @@ function refusalOf({ runState, chunkState, supported }: FoundChunk): ClaimRefusa
 }
 
 /**
- * Gives a chunk back unfinished, in an orderly way: the attempt does not count, nor that its rows were being decoded, since
- * the worker survived it.
+ * Gives a chunk back unfinished, in an orderly way. The attempt does not count, and neither does the decoding of its rows,
+ * since the worker survived it.
  * @param fault why it is given back; left out for a worker that stops
  * @returns false when the claim is no longer ours
  */
@@ -252,7 +252,7 @@ export function readChunks(
   );
 }
 
-/** What the ledger holds of the rows of a payload, to know them by. */
+/** The digest by which the ledger knows a payload. */
 export function payloadDigest(payload: Uint8Array): Buffer {
   return createHash('sha256').update(payload).digest();
 }

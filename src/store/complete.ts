@@ -18,7 +18,7 @@ const CLAIM_IS_OURS = `
       AND chunks.state = 'active' AND chunks.claims = given.claim_no`;
 
 /**
- * Rows of those chunks only whose claim was ours. `unnest` stands in a list of columns, where arrays are taken apart as
+ * Rows of those chunks only whose claim still held. `unnest` stands in a list of columns, where arrays are taken apart as
  * rows are asked for; in FROM, each of them would be written to a table of its own first (1 µs of 5 per row). An array
  * that is null gives nulls.
  */
@@ -40,7 +40,7 @@ const ERRORS = `
     unnest($30::integer[], $31::bigint[], $32::text[], $33::text[], $34::text[], $35::text[], $36::integer[],
       $37::jsonb[]) AS error (position, row_no, row_key, stage, code, message, attempts, source)`;
 
-/** One statement: of each chunk everything is written, or, when its claim is no longer the newest or it is done, nothing. */
+/** One statement. Of each chunk it writes everything, or nothing when its claim is not the newest or the chunk is done. */
 const COMPLETE = `${GIVEN}, done AS (
     UPDATE detoxq.chunks SET state = 'done', done_at = now(), payload = NULL, decoding = 0, last_fault = NULL, last_fault_at = NULL,
       timings = given.timings,
@@ -57,8 +57,8 @@ const COMPLETE = `${GIVEN}, done AS (
   SELECT position FROM done`;
 
 /**
- * The same for chunks some of whose row errors were tried again: their results take their place, and errors that came
- * again are counted up. All else of the chunk stays.
+ * The same for chunks whose row errors were retried. New results replace their row errors, and row errors that came again
+ * are counted. All else of the chunk stays.
  */
 const COMPLETE_RETRY = `${GIVEN}, done AS (
     UPDATE detoxq.chunks SET state = 'done', payload = NULL, retrying = 0, decoding = 0, last_fault = NULL, last_fault_at = NULL,
@@ -98,7 +98,7 @@ const COMPLETE_RETRY = `${GIVEN}, done AS (
 export async function completeChunks(connection: Connection, completions: readonly Completion[]): Promise<boolean[]> {
   for (const completion of completions) requireEveryRowOnce(completion);
   const written = completions.map(() => false);
-  // The two statements differ, and one that failed after the other would have written a part.
+  // The statements for first tries and retries differ. If the second one failed, the first one would have written a part.
   const retried = completions.filter(({ claim }) => claim.retriedRows > 0);
   if (retried.length > 0 && retried.length < completions.length) throw new Error('retried chunks are completed apart');
   const rows = await connection.query<{ position: number }>(
@@ -110,7 +110,7 @@ export async function completeChunks(connection: Connection, completions: readon
 }
 
 /**
- * Whether Postgres would take a completion: it is written, and taken back.
+ * Whether Postgres would take a completion: it is written, and rolled back.
  * @returns false when the claim is no longer ours
  * @throws DetoxqError with Postgres's reason when it refuses
  */

@@ -1,8 +1,8 @@
 /**
  * Something that runs SQL: the pool, or one transaction of it.
  *
- * SQL names our tables `detoxq.runs`, `detoxq.results`, …, and `inSchema` puts another schema in place of `detoxq`. No
- * statement of ours relies on the search path, which a pooler in transaction mode loses (docs/decisions/store-schema.md).
+ * SQL names the tables `detoxq.runs`, `detoxq.results`, …, and `inSchema` puts another schema in place of `detoxq`. No
+ * statement relies on the search path, which a pooler in transaction mode loses (docs/decisions/store-schema.md).
  */
 export interface Connection {
   /**
@@ -21,7 +21,7 @@ export interface Database extends Connection {
    * called again: it leaves nothing outside of the transaction.
    */
   transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
-  /** Rolls back in every case: what `work` changed is gone. */
+  /** Always rolls back, so that nothing of what `work` changed stays. */
   rolledBack<T>(
     work: (connection: Connection) => Promise<T>,
     /** When it comes, the statement under way is cancelled in Postgres, and fails. */

@@ -8,17 +8,17 @@ import { getRun } from './runs.ts';
 
 const DELETABLE: readonly RunState[] = ['done', 'cancelled'];
 const LOCK_NOT_AVAILABLE = '55P03';
-/** Others wait no longer than this behind us for the table of results… */
+/** Other sessions wait behind this one for the table of results for at most so long… */
 const LOCK_TIMEOUT_MS = 1_000;
-/** …then they go first, and we come again. */
+/** …then they go first, and this one tries again after a pause. */
 const TRIES = 20;
 const PAUSE_MS = 500;
 
 /**
  * Removes a run with its results, row errors and ledger, all or nothing. What a worker still has of it is not written.
- * Jobs of the run may be in the queue still: the commit notes that (leftovers.ts).
+ * Jobs of the run may still be in the queue: the commit notes that (leftovers.ts).
  *
- * @throws UsageError when the run is neither done nor cancelled; ServiceError when someone reads results all the time
+ * @throws UsageError when the run is neither done nor cancelled; ServiceError when results are being read all the time
  */
 export async function deleteRun(database: Database, runId: string): Promise<void> {
   const { id } = await getRun(database, runId);
@@ -31,7 +31,7 @@ export async function deleteRun(database: Database, runId: string): Promise<void
       if (!(error instanceof ServiceError)) throw error;
       const isLocked = sqlState(error) === LOCK_NOT_AVAILABLE;
       if (!isLocked && tries === TRIES) throw error;
-      // Its commit may have been done, and only the answer lost.
+      // The commit may have been done, and only its answer lost.
       mayBeGone ||= !isLocked;
       if (tries === TRIES) {
         throw new ServiceError(

@@ -1,12 +1,12 @@
 import type { Connection, Database } from './database.ts';
 
 /*
- * What a queue may still hold of runs that ended before their time. Cancelling or deleting a run notes it here, in the same
- * commit, so that a command that dies or cannot reach the queue leaves the rest to whoever has the queue next. The note says
- * below which number chunks may have jobs; it sinks page by page, and is gone at zero.
+ * What a queue may still hold of runs that were cancelled or deleted. Cancelling or deleting a run notes it here, in the same
+ * commit. A command that dies or cannot reach the queue so leaves the rest to the next process that has the queue. The note
+ * says below which number chunks may have jobs. The number falls page by page, and the note is gone at zero.
  */
 
-/** Notes that the queue may hold jobs of a run. Chunks are in the ledger still. */
+/** Notes that the queue may hold jobs of a run, whose chunks are still in the ledger. */
 export async function noteLeftovers(connection: Connection, runId: string): Promise<void> {
   await connection.query(
     `INSERT INTO detoxq.queue_leftovers (run_id, chunks)
@@ -35,7 +35,7 @@ export function takeLeftovers(
   remove: (chunkNos: readonly number[]) => Promise<void>,
 ): Promise<boolean> {
   return database.transaction(async (connection) => {
-    // Held until the page is done: two that remove the same jobs would do no harm, and twice the work.
+    // Held until the page is done. Two processes that remove the same jobs would do no harm, but twice the work.
     const [note] = await connection.query<{ chunks: number }>(
       'SELECT chunks FROM detoxq.queue_leftovers WHERE run_id = $1 FOR UPDATE SKIP LOCKED',
       [runId],

@@ -110,7 +110,7 @@ export function resultsTable(schema: string): string {
 }
 
 interface Installation {
-  /** Ten letters, the same for everyone who works on it, and no other one's. */
+  /** Ten letters that belong to this installation alone: the same in every process that works on it. */
   readonly id: string;
   /** For people: database and schema. */
   readonly title: string;

@@ -10,7 +10,7 @@ import { patientDatabase } from './patience.ts';
 import { sqlState } from './postgres-errors.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url));
-/** Any number that no other program on the same database uses; spells `detoxq`. */
+/** A number that no other program on the same database should use; it spells `detoxq`. */
 const LOCK_KEY = 0x6465_746f_7871;
 const UNDEFINED_TABLE = '42P01';
 const INSUFFICIENT_PRIVILEGE = '42501';
@@ -32,8 +32,8 @@ interface Applied {
 }
 
 /**
- * Brings the schema up to date: one transaction under an advisory lock, so that it is all there or not at all and
- * several at once are safe.
+ * Brings the schema up to date, in one transaction under an advisory lock. So a migration is applied as a whole or not at
+ * all, and several processes may call it at once.
  *
  * @param database the tables go to its schema, which is made when it is not there
  * @param folder with files `NNN_name.sql`; ours by default
@@ -46,7 +46,7 @@ export async function migrate(database: Database, folder: string = MIGRATIONS): 
   return patientDatabase(database).transaction(async (connection) => {
     await requireServer(connection);
     await connection.query('SELECT pg_advisory_xact_lock($1)', [LOCK_KEY]);
-    // Looked for now: a transaction that failed answers no question.
+    // Looked up now, since a failed transaction runs no further query.
     const free = await freeSchema(connection, database.schema);
     await makeSchema(connection, database.schema);
     // Migrations name no schema, so that they work in every one.
@@ -118,7 +118,7 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * For whoever needs the schema but must not change it.
+ * Checks the schema, for programs that must not change it.
  * @throws ServiceError when migrations are still to be run; DetoxqError as `migrate` does
  */
 export async function requireCurrentSchema(connection: Connection, folder: string = MIGRATIONS): Promise<void> {
@@ -143,7 +143,7 @@ export async function knownSchema(folder: string = MIGRATIONS): Promise<number> 
 }
 
 /**
- * Looked at while programs run: the schema may be migrated by a newer one meanwhile.
+ * Asked while programs run, since a newer version may migrate the schema meanwhile.
  * @returns the newest migration that is beyond `known`; null where there is none
  */
 export async function newerSchema(connection: Connection, known: number): Promise<string | null> {

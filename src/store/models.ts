@@ -1,7 +1,7 @@
 import type { ModelIdentity } from '../contract/models.ts';
 import type { Database } from './database.ts';
 
-/** The id of a model in `models`, where it is put when it is not there yet. */
+/** The id of a model in `models`; it is added when it is not there yet. */
 export async function modelId(database: Database, model: ModelIdentity): Promise<number> {
   const identity = [model.name, model.architecture, model.digest, model.precision];
   const find = async (): Promise<number | undefined> => {

@@ -7,7 +7,7 @@ import { errorCode } from '../contract/errors.ts';
  * trigger or of the schema, which another try would meet again.
  */
 
-/** Classes in which every state passes, once someone or something else has changed. */
+/** Classes in which every state passes after a change elsewhere. */
 const PASSING_CLASSES: ReadonlySet<string> = new Set([
   // Connection exception. Of its states, 08P01 is looked at below.
   '08',
@@ -42,7 +42,7 @@ const PASSING_STATES: ReadonlySet<string> = new Set([
 
 const PROTOCOL_VIOLATION = '08P01';
 
-/** The session ended with the error: it says nothing of the statement. The word is the same in most languages of Postgres. */
+/** The session ended with the error, which says nothing about the statement. The word is the same in most languages of Postgres. */
 const ENDS_SESSION: ReadonlySet<string> = new Set(['FATAL', 'PANIC']);
 
 /** Whether the same statement may succeed later. */
@@ -53,10 +53,10 @@ export function isPassing({ severity, code = '' }: pg.DatabaseError): boolean {
   return PASSING_CLASSES.has(code.slice(0, 2)) || PASSING_STATES.has(code);
 }
 
-/** States after which nothing of the statement or the transaction is left in Postgres, and no one meant it to end. */
+/** States after which nothing of the statement or the transaction is left in Postgres, and which are not a deliberate end. */
 const ROLLED_BACK: ReadonlySet<string> = new Set(['25P02', '40001', '40P01', '57014']);
 
-/** Whether the statement may be tried again at once: it passes, and surely was not committed. */
+/** Whether the statement may be tried again at once: its fault passes, and it surely was not committed. */
 export function isRolledBack(error: unknown): boolean {
   if (!(error instanceof Error) || !('severity' in error) || !('code' in error)) return false;
   const { severity, code } = error;

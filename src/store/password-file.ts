@@ -4,7 +4,7 @@ import type { PostgresAddress } from '../contract/postgres-address.ts';
 
 /**
  * The password of the first fitting line of a file like ~/.pgpass (`host:port:database:user:password`, `*` fits all), or
- * undefined where there is no such line or no file. Like libpq, not from a file that others may read.
+ * undefined without such a line or file. As in libpq, other users must not be able to read the file.
  *
  * @throws ServiceError for a file that others may read
  */

@@ -2,12 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError } from '../contract/errors.ts';
 import type { Database } from './database.ts';
 
-/** About eight seconds: a restart of Postgres or of a pooler. */
+/** About eight seconds in all: enough for a restart of Postgres or of a pooler. */
 const RETRY_MS = [100, 300, 700, 1_500, 2_500, 3_000] as const;
 
 /**
- * Tries again while Postgres is away for a moment: for what may be done twice, since the answer may have been lost and not
- * the deed. A command that cannot reach Postgres at its start does not come this far, and fails at once.
+ * Tries again while Postgres is away for a moment. It is for work that may be done twice, since only the answer may have been
+ * lost. A command that cannot reach Postgres at its start fails at once, before it comes here.
  */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
   for (const pauseMs of RETRY_MS) {
@@ -21,7 +21,7 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
   return work();
 }
 
-/** The same database for commands that do nothing that may not be done twice. */
+/** The same database, for commands whose work may be done twice. */
 export function patientDatabase(database: Database): Database {
   return {
     ...database,

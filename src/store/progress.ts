@@ -6,7 +6,7 @@ import { getRun } from './runs.ts';
 
 type ProgressRow = Omit<RunProgress, 'outcomes'> & Readonly<Record<Outcome, number>>;
 
-/** How far a run is, from the counters of the ledger: cheap at any size. `rowsDone` counts row errors too. */
+/** How far a run is, from the counters of the ledger. It is cheap at any size. `rowsDone` counts row errors, too. */
 export async function readProgress(connection: Connection, runId: string): Promise<RunProgress> {
   const [row] = await connection.query<ProgressRow>(
     `SELECT run_id AS "runId", state, rows_enqueued AS "rowsEnqueued", rows_total AS "rowsTotal",
@@ -51,7 +51,7 @@ interface Totals {
   readonly finishedAt: Date | null;
 }
 
-/** What came out of a run so far. Reads the ledger and the row errors; the results only where all rows are clean. */
+/** The results of a run so far, in sum. It reads the ledger and the row errors, and the results only where all rows are clean. */
 export async function readSummary(connection: Connection, runId: string): Promise<RunSummary> {
   const run = await getRun(connection, runId);
   const [totals] = await connection.query<Totals>(

@@ -6,11 +6,11 @@ import { sqlState } from './postgres-errors.ts';
 /** Rows that are fetched at a time, so that a query over millions of rows takes a constant amount of memory here. */
 const FETCH_ROWS = 1_000;
 
-/** The statement is none that gives rows, or it is several statements. */
+/** The statement does not give rows, or there are several. */
 const INVALID_CURSOR_DEFINITION = '42P11';
 /** The statement gives rows, and writes (`DELETE … RETURNING`, `WITH … DELETE`). */
 const READ_ONLY_SQL_TRANSACTION = '25006';
-/** Something inside asked for a transaction that writes. */
+/** Something in the statement asked for a transaction that writes. */
 const ACTIVE_SQL_TRANSACTION = '25001';
 const INSUFFICIENT_PRIVILEGE = '42501';
 
@@ -49,7 +49,7 @@ export async function readOnlyQuery(
     await searchSchema(connection, database.schema);
     await connection.query('SET TRANSACTION READ ONLY');
     try {
-      // By default Postgres plans a cursor as if a tenth of the rows were wanted.
+      // By default, Postgres plans a cursor for a tenth of its rows.
       await connection.query('SET LOCAL cursor_tuple_fraction = 1');
       // Executed by FETCH, which has no values: what Postgres says about the user's own statement is not withheld.
       await connection.query('DECLARE detoxq_rows CURSOR FOR SELECT line FROM pg_temp.detoxq_read($1) AS line', [sql]);
@@ -67,7 +67,7 @@ export async function readOnlyQuery(
 
 async function createReader(connection: Connection): Promise<void> {
   try {
-    // What is read may be read where an administrator lets no one write: the function is gone at the end.
+    // A read works also where an administrator forbids writes, since the function is gone at the end.
     await connection.query('SET TRANSACTION READ WRITE');
     await connection.query(READER);
   } catch (error) {

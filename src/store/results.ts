@@ -4,8 +4,8 @@ import type { Connection } from './database.ts';
 const PAGE_ROWS = 2_000;
 
 /**
- * The results of a run by row number, a page in memory at a time. Holds no transaction open: rows of chunks that are
- * done meanwhile may or may not be among them.
+ * The results of a run by row number, with one page in memory at a time. It holds no transaction open, so rows of chunks that
+ * are done meanwhile may or may not be among them.
  *
  * @param outcomes only these; all when left out
  */

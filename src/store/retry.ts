@@ -6,7 +6,7 @@ import type { Connection, Database } from './database.ts';
 import { patientDatabase } from './patience.ts';
 import { getRun } from './runs.ts';
 
-/** Chunks reopened in one transaction: at most so many megabytes of text in memory. */
+/** Chunks that are reopened in one transaction. It bounds the text in memory, to about a megabyte per chunk. */
 const CHUNKS_PER_PAGE = 4;
 
 interface Reopened {
@@ -18,7 +18,7 @@ interface Reopened {
 /**
  * Row errors of a run by what a retry can do about them.
  * - `retryable`: the row is kept with its error
- * - `unreadable`: it could not be read, or was not kept: only another reading of the source helps
+ * - `unreadable`: the row could not be read, or was not kept; only reading the source again helps
  */
 export async function countRowErrors(
   connection: Connection,
@@ -39,7 +39,8 @@ export async function countRowErrors(
  * run, if it was done, is running. The errors stay where they are until a result takes their place, in one statement
  * (`completeChunks`), so that at every moment each row has exactly one of both.
  *
- * Chunks that are queued or in work are left as they are. Several at once, or one that died half-way, do no harm.
+ * Chunks that are queued or in work stay as they are. Calls at the same time do no harm, and neither does one that died
+ * half-way.
  *
  * @throws UsageError when the run is cancelled
  */

@@ -44,8 +44,7 @@ const GRANTS = [
 ] as const;
 
 /**
- * Makes the roles where they are missing and grants them what they need in this schema, and nothing else of it.
- * Safe to repeat.
+ * Makes the missing roles, and grants all of them exactly what they need in this schema. It may be repeated.
  * @throws DetoxqError when the user of this connection may not
  */
 export async function createRoles(database: Database): Promise<void> {
@@ -54,7 +53,7 @@ export async function createRoles(database: Database): Promise<void> {
       for (const role of ROLES) await createRole(connection, role);
       const all = ROLES.join(', ');
       await connection.query(`GRANT USAGE ON SCHEMA ${quoteIdentifier(database.schema)} TO ${all}`);
-      // What an earlier version granted, or someone by hand.
+      // Grants of an earlier version, or by hand.
       await connection.query(
         `REVOKE ALL ON detoxq.detoxq_migrations, detoxq.runs, detoxq.run_progress, detoxq.workers, detoxq.chunks,
            detoxq.models, detoxq.results, detoxq.row_errors, detoxq.suspect_slices, detoxq.queue_leftovers, detoxq.detox_pairs FROM ${all}`,

@@ -25,8 +25,8 @@ const WORDS_OF_CLASS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Why Postgres refuses what a row would write, without any text of the row: what a trigger says in its own words is left
- * out. Null for what is no fault of a row: a missing table, a missing right, a service that is away.
+ * Why Postgres refuses to write a row, without any text of the row. The words of a trigger are left out. Null where the row is
+ * not at fault: a missing table, a missing right, a service that is away.
  */
 export function rowRefusal(error: unknown): string | null {
   if (!(error instanceof DetoxqError) || error instanceof ServiceError) return null;
@@ -44,7 +44,7 @@ export function rowRefusal(error: unknown): string | null {
 /** Where PL/pgSQL, PL/Python, PL/Perl, PL/Tcl and PL/v8 raise what a function says. */
 const RAISING = /^(exec_stmt_raise|PLy_|plperl|pltcl|plv8)/;
 
-/** Whether a function raised it: with whatever code, and in words that may hold anything. */
+/** Whether a function raised the error. Then its code is arbitrary, and its words may hold anything. */
 export function isRaised(error: pg.DatabaseError): boolean {
   return RAISING.test(error.routine ?? '') || (error.code ?? '').startsWith('P0');
 }

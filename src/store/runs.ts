@@ -31,7 +31,7 @@ export function isRunId(value: unknown): value is string {
   return typeof value === 'string' && RUN_ID.test(value);
 }
 
-/** Without characters that are easily taken for another. */
+/** Letters and digits, without those that are easily confused. */
 const ID_LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789';
 const LATEST = 'latest';
 
@@ -73,7 +73,7 @@ const RUNS_SHOWN = 5;
 
 /**
  * @param reference an id, `latest`, or a name that one run has
- * @throws UsageError when there is no such run, or when several runs have the name
+ * @throws UsageError when the run does not exist, or when several runs have the name
  */
 export async function getRun(connection: Connection, reference: string): Promise<Run> {
   if (reference === LATEST) {
@@ -171,7 +171,7 @@ export async function finishEnqueue(
 const LACKS_CHUNKS = 'chunks_total > (SELECT count(*) FROM detoxq.chunks WHERE run_id = runs.id)';
 
 /**
- * Whether the ledger of a run that was read to its end has fewer chunks than were noted then: someone removed them, or
+ * Whether the ledger of a run that was read to its end has fewer chunks than were noted then. They were removed by hand, or
  * Postgres was restored to an earlier moment.
  */
 export async function lacksChunks(connection: Connection, runId: string): Promise<boolean> {
@@ -179,7 +179,7 @@ export async function lacksChunks(connection: Connection, runId: string): Promis
   return rows.length > 0;
 }
 
-/** Has the source of such a run count as not read to its end, so that reading it again fills the gaps. */
+/** Marks the source of such a run as not read to its end, so that reading it again fills the gaps. */
 export async function reopenGaps(connection: Connection, runId: string): Promise<Run> {
   const [reopened] = await connection.query<Run>(
     `UPDATE detoxq.runs SET rows_total = NULL, chunks_total = NULL, finished_at = NULL,
@@ -191,7 +191,7 @@ export async function reopenGaps(connection: Connection, runId: string): Promise
   return reopened ?? getRun(connection, runId);
 }
 
-/** Turns a run whose last chunk is done into a done one. Cheap, and safe to call at any time by anybody. */
+/** Ends a run whose last chunk is done. It is cheap, and any process may call it at any time. */
 export async function finishRunIfDone(connection: Connection, runId: string): Promise<boolean> {
   const rows = await connection.query(
     `UPDATE detoxq.runs SET state = 'done', finished_at = now()
@@ -204,8 +204,8 @@ export async function finishRunIfDone(connection: Connection, runId: string): Pr
 }
 
 /**
- * Whether to compare the ledger of a run with the queue now: true for one caller in `minAgeMs`, however many ask.
- * A last time that lies ahead was noted before the server's clock was set back, and does not count.
+ * Whether to compare the ledger of a run with the queue now. It is true for one caller per `minAgeMs`, however many ask. A
+ * last time in the future was noted before the server's clock was set back, and does not count.
  */
 export async function beginReconciling(connection: Connection, runId: string, minAgeMs: number): Promise<boolean> {
   const rows = await connection.query(
@@ -227,12 +227,12 @@ const CHANGES = {
 export type RunChange = keyof typeof CHANGES;
 
 /**
- * What a user does to a run.
+ * Pauses, resumes or cancels a run.
  * @throws UsageError when the run is in a state that does not allow it
  */
 export async function changeRun(connection: Connection, runId: string, change: RunChange): Promise<Run> {
   const { from, to } = CHANGES[change];
-  // One statement, so that a run that is cancelled has its note about what the queue holds of it.
+  // One statement, so that a cancelled run always has its note about the jobs in the queue.
   const [changed] = await connection.query<Run>(
     `WITH changed AS (
        UPDATE detoxq.runs SET state = ${to}, finished_at = CASE WHEN ${to} = 'cancelled' THEN now() END

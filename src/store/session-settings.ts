@@ -1,9 +1,9 @@
 import type { Connection } from './database.ts';
 
 /*
- * What an administrator sets for a role or a database (ALTER ROLE … SET) comes into every session of ours. What would
- * change the results that we write or read, or end our statements, is set as the session begins; where a pooler refuses
- * that, at the beginning of each transaction.
+ * Settings that an administrator makes for a role or a database (ALTER ROLE … SET) hold in every session of detoxq. Those
+ * that would change the results that are written or read, or end statements, are set as the session starts. Where a pooler
+ * refuses that, they are set at the start of each transaction.
  */
 
 interface Setting {
@@ -13,7 +13,7 @@ interface Setting {
   readonly holds?: (inForce: string) => boolean;
 }
 
-/** How values look on their way, and what SQL means: no other value may stand in their place. */
+/** Settings that decide how values are sent and what SQL means. Other values are not allowed. */
 const FIXED: readonly Setting[] = [
   { name: 'DateStyle', value: 'ISO', holds: (inForce) => inForce.startsWith('ISO') },
   { name: 'IntervalStyle', value: 'postgres' },
@@ -26,18 +26,18 @@ const FIXED: readonly Setting[] = [
   { name: 'quote_all_identifiers', value: 'off' },
   { name: 'standard_conforming_strings', value: 'on' },
   { name: 'transform_null_equals', value: 'off' },
-  // Stricter ones have statements fail that would only have waited.
+  // With a stricter one, statements fail that would only have waited.
   { name: 'default_transaction_isolation', value: 'read committed' },
 ];
 
 const OFF = '0';
 
-/** What ends statements: the limits of a role are meant for people. DATABASE_URL may set others. */
+/** Limits on statements. Those of a role are meant for people. DATABASE_URL may set others. */
 const LIMITS: readonly Setting[] = ['statement_timeout', 'lock_timeout'].map((name) => ({ name, value: OFF }));
 
-/** What ends sessions between two statements, for whoever wrote these. */
+/** Limits on sessions between two statements, meant for people who type statements. */
 const IDLE_IN_TRANSACTION: Setting = { name: 'idle_in_transaction_session_timeout', value: OFF };
-/** Behind a pooler, an idle session is the pooler's own affair. */
+/** Behind a pooler, the pooler manages idle sessions. */
 const IDLE: Setting = { name: 'idle_session_timeout', value: OFF };
 
 /** Since Postgres 17: older servers refuse a session that sets it. */
@@ -67,7 +67,7 @@ function asOption({ name, value }: Setting): string {
 }
 
 interface Deviations {
-  /** Another try with `startupOptions(…, true)` mends what is left. */
+  /** Another try with `startupOptions(…, true)` sets the rest. */
   readonly newerLimit: boolean;
   /** Begins a transaction in which all settings are as they must be; null when they are so in any. */
   readonly begin: string | null;

@@ -1,8 +1,8 @@
 import { type JsonObject, type JsonValue, storableText } from '../contract/row.ts';
 
 /**
- * JSON text for `jsonb`, with `storableText` for every key and string. Rows come clean from the producer; this is for what a
- * model or an error may bring, since one such character would fail its whole chunk at every attempt.
+ * JSON text for `jsonb`, with `storableText` for every key and string. The rows of the producer are storable already; this is
+ * for texts of models and errors, since one such character would fail its whole chunk at every attempt.
  */
 export function storableJson(value: JsonObject): string {
   const json = JSON.stringify(value);

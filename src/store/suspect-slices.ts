@@ -9,9 +9,9 @@ export interface Slice {
 
 /** What the ledger knows of a slice that was tried. */
 export interface TriedSlice extends Slice {
-  /** Times that a worker set out to try it and was not heard of again. */
+  /** Times that a worker started to try it and died. */
   readonly intents: number;
-  /** As they were given to `noteSurvived`; null while no one survived it. */
+  /** As they were given to `noteSurvived`; null while no worker survived the slice. */
   readonly verdicts: Uint8Array | null;
 }
 
@@ -39,7 +39,7 @@ export async function noteIntent(connection: Connection, claim: Claim, slice: Sl
   return rows.length > 0;
 }
 
-/** Takes an intent back that no one died of: the worker stopped in an orderly way. */
+/** Takes an intent back: the worker stopped in an orderly way, and did not die of it. */
 export async function withdrawIntent(connection: Connection, claim: Claim, slice: Slice): Promise<void> {
   await connection.query(
     `UPDATE detoxq.suspect_slices SET intents = intents - 1
@@ -48,7 +48,7 @@ export async function withdrawIntent(connection: Connection, claim: Claim, slice
   );
 }
 
-/** Keeps what came of a slice, so that it is never tried again. */
+/** Keeps the verdicts of a slice, so that it is never tried again. */
 export async function noteSurvived(
   connection: Connection,
   claim: Claim,
@@ -62,7 +62,7 @@ export async function noteSurvived(
   );
 }
 
-/** Forgets the slices of a chunk that is done; those that a worker left that died in between. */
+/** Forgets the slices of a chunk that is done, also those of a worker that died before it could. */
 export async function forgetSlices(connection: Connection, runId: string, chunkNo: number): Promise<void> {
   await connection.query(
     `DELETE FROM detoxq.suspect_slices USING detoxq.chunks

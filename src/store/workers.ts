@@ -1,11 +1,11 @@
 import type { RunState } from '../contract/run.ts';
 import type { Connection } from './database.ts';
 
-/** How often a worker and a producer say that they are alive. */
+/** Interval of the heartbeats of workers and producers. */
 export const HEARTBEAT_MS = 5_000;
-/** Who was silent this long, four beats, counts as dead. */
+/** A worker or producer that is silent for four heartbeats counts as dead. */
 export const SILENT_MS = 20_000;
-/** Rows of workers that were silent this long are removed by the next one that beats. */
+/** The row of a worker that is silent this long is removed with the next heartbeat of another one. */
 const FORGOTTEN_AFTER = '60 seconds';
 
 /** What keeps a worker from working. */
@@ -24,14 +24,14 @@ interface WorkerBeat {
   /** Chunks in work. */
   readonly chunks: number;
   readonly problem: WorkerProblem | null;
-  /** Features that it knows (contract/features.ts). Workers of detoxq 0.1 that began before the schema had these know none. */
+  /** Features that it knows (contract/features.ts). None for workers of detoxq 0.1 that started before the schema had them. */
   readonly knows: readonly string[];
-  /** Of detoxq; null where it was not said. */
+  /** Version of detoxq; null where it is not known. */
   readonly version: string | null;
 }
 
 export interface WorkerLife extends WorkerBeat {
-  /** Milliseconds since its last beat, by the clock of Postgres. */
+  /** Milliseconds since its last heartbeat, by the clock of Postgres. */
   readonly silentMs: number;
 }
 
@@ -56,7 +56,7 @@ export async function beatWorker(connection: Connection, beat: WorkerBeat): Prom
   );
 }
 
-/** A worker that ends in peace leaves no row. */
+/** Removes the row of a worker that stops in an orderly way. */
 export async function removeWorker(connection: Connection, name: string): Promise<void> {
   await connection.query('DELETE FROM detoxq.workers WHERE name = $1', [name]);
 }
@@ -88,7 +88,7 @@ export async function beatProducer(connection: Connection, runId: string, produc
   return run?.state ?? null;
 }
 
-/** The producer reads no more. */
+/** Notes that the producer has stopped reading. */
 export async function removeProducer(connection: Connection, runId: string, producer: string): Promise<void> {
   await connection.query('UPDATE detoxq.runs SET producer_seen_at = NULL WHERE id = $1 AND producer = $2', [
     runId,
@@ -97,9 +97,9 @@ export async function removeProducer(connection: Connection, runId: string, prod
 }
 
 export interface ProducerLife {
-  /** Null when no one ever read the source. */
+  /** Null when no producer ever read the source. */
   readonly producer: string | null;
-  /** Milliseconds since its last beat; null when it stopped in peace, or never began. */
+  /** Milliseconds since its last heartbeat; null when it stopped in an orderly way, or never started. */
   readonly silentMs: number | null;
   /** Milliseconds since the run was made. */
   readonly ageMs: number;

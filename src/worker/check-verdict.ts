@@ -3,11 +3,11 @@ import { isObject, type RowFault, type SourceRow } from '../contract/row.ts';
 import type { FromEngine, GroupVerdicts } from '../engine/index.ts';
 
 /*
- * What an engine process says crosses a process boundary, and comes from native code: it is checked before it is
- * believed. One wrong value in one row would make Postgres refuse its whole chunk, again and again.
+ * Messages of an engine process cross a process boundary and come from native code, so they are checked before they are
+ * used. One wrong value in one row would make Postgres refuse the whole chunk, on every try.
  */
 
-/** Whether it is a message of the protocol, as far as its envelope goes. */
+/** Whether it is a message of the protocol: its type, and the kinds of its fields. Single answers are checked by `verdictAt`. */
 export function isMessage(message: unknown): message is FromEngine {
   if (!isObject(message)) return false;
   switch (message.type) {
@@ -43,7 +43,7 @@ function areColumns(verdicts: unknown): boolean {
   return needed.every(isColumn) && [metas, faults].every((column) => column === undefined || isColumn(column));
 }
 
-/** The answer to this row at this place of the columns; undefined when it is none that can be stored. */
+/** The verdict on a row at a place of the columns; undefined when it could not be stored. */
 export function verdictAt(verdicts: GroupVerdicts, at: number, row: SourceRow): RowVerdict | undefined {
   const { rowNo, rowKey, text } = row;
   const fault = verdicts.faults?.[at] ?? null;
@@ -68,7 +68,7 @@ function isFault({ stage, code, message }: RowFault): boolean {
   return [stage, code, message].every((part: unknown) => typeof part === 'string');
 }
 
-/** 0 to 1, or null. NaN, which a model can come to, is neither. */
+/** 0 to 1, or null. NaN, which a model can compute, is refused. */
 function isShare(value: unknown): boolean {
   return value === null || (typeof value === 'number' && value >= 0 && value <= 1);
 }

@@ -8,11 +8,11 @@ import { payloadDigest, readChunks } from '../store/chunks.ts';
 import type { Database } from '../store/database.ts';
 
 /*
- * Where the rows of a claimed chunk come from. A queue may lose, damage or exchange what it holds; the ledger says by its
- * digest which payload is that of the chunk.
+ * Where the rows of a claimed chunk come from. A queue may lose, damage or exchange payloads. The ledger holds the digest of
+ * the right one.
  *
  *   the job's payload ──its digest is the ledger's──▶ rows
- *        │ another one; none, since it is large; or the chunk is retried
+ *        │ another digest; no payload, since it is large; or the chunk is retried
  *        ▼
  *   the ledger's payload ──its digest is the ledger's, and it can be decoded──▶ rows
  *        │ damaged
@@ -31,7 +31,7 @@ export async function rowsOfChunk(
   delivered: Uint8Array,
 ): Promise<readonly ChunkRow[]> {
   const { runId, chunkNo, retriedRows } = claim;
-  // A job from before a retry has rows that are settled.
+  // A job that was added before the retry holds rows that are settled.
   if (retriedRows === 0 && delivered.length > 0) {
     if (isOfLedger(claim, delivered)) return rowsOf(claim, delivered);
     log.warn(

@@ -12,18 +12,16 @@ import { modelId } from '../store/models.ts';
 import { finishRunIfDone, getRun } from '../store/runs.ts';
 import { forgetSlices } from '../store/suspect-slices.ts';
 import type { WorkerProblem } from '../store/workers.ts';
-import { createByteBudget } from './byte-budget.ts';
 import { rowsOfChunk } from './chunk-payload.ts';
 import { createClaims } from './claims.ts';
-import { CHUNKS_TOGETHER } from './complete-together.ts';
 import type { EnginesBySettings } from './engines-by-settings.ts';
 import { createGatherer } from './gather.ts';
 import { chunkFault, damagedPayload, reasonToGiveUp, rowErrorsOf } from './give-up.ts';
 import { createGate, isSuspect, trySuspect } from './suspects.ts';
-import { createResultWriter, type Decided } from './write-results.ts';
+import { CHUNKS_TOGETHER, createResultWriter, type Decided } from './write-results.ts';
 
 /*
- * The way of a chunk through a worker:
+ * What a worker does with a chunk, from its delivery to its completion:
  *
  *   delivered ──claim──▶ claimed ──engines──▶ decided ──one statement──▶ done
  *       │                   │                    │ the claim is no longer ours: nothing is written
@@ -32,12 +30,12 @@ import { createResultWriter, type Decided } from './write-results.ts';
  *       ▼                handed back (the ledger calls it queued again; its attempt does not count)
  *    nothing to do
  *
- * A chunk that was claimed too often without being handed back is suspect: it is worked on alone, as suspects.ts says.
- * Whatever dies in between leaves the ledger's `active`: the queue delivers the job again, and the next claim takes over.
+ * A chunk that was claimed too often without being handed back is suspect: it is worked on alone, as suspects.ts says. A
+ * worker that dies leaves the chunk `active` in the ledger. The queue delivers the job again, and the next claim takes over.
  */
 
 /**
- * Rows in work at a time, before they are deflated: texts, keys and other columns. A thousand times an ordinary chunk; it
+ * Bytes of the rows in work, before they are deflated: texts, keys and other columns. This is a thousand ordinary chunks. It
  * bounds the memory of a worker where rows are large.
  */
 const MOST_BYTES_IN_WORK = 64 * 1024 * 1024;
@@ -45,14 +43,14 @@ const MOST_BYTES_IN_WORK = 64 * 1024 * 1024;
 export interface ChunkWorkDependencies {
   readonly database: Database;
   readonly engines: EnginesBySettings;
-  /** For the ledger: who has the claim. */
+  /** Name of this worker in the ledger. */
   readonly workerName: string;
   /** This worker, for messages. */
   readonly who: string;
   /** Features that it knows. */
   readonly knows: readonly string[];
   readonly log: Log;
-  /** From then on, no one waits for Postgres any more. */
+  /** Once it comes, work no longer waits for Postgres. */
   readonly stopping: AbortSignal;
 }
 
@@ -66,7 +64,7 @@ export interface DeliveredChunk {
 export interface ChunkWork {
   /**
    * Settles a chunk, or finds that there is nothing to do.
-   * @throws when it could not: the chunk was handed back, and the queue may deliver it again
+   * @throws when the chunk could not be settled: it was handed back, and the queue may deliver it again
    */
   settle(chunk: DeliveredChunk): Promise<void>;
   /** Rows of chunks that are decided and not written yet, and of those that were written. */
@@ -105,7 +103,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
 
   /** Null when the claim is no longer ours. */
   const decode = async (claim: Claim, delivered: Uint8Array): Promise<readonly ChunkRow[] | null> => {
-    // A suspect's workers died of something: that it is not this, the ledger learns first.
+    // The ledger is told first, so that decoding is known as the cause if this worker dies of it.
     if (isSuspect(claim) && !(await noteDecoding(database, claim))) return null;
     const rows = await rowsOfChunk({ database, log }, claim, delivered);
     if (isSuspect(claim)) await noteDecoded(database, claim);
@@ -194,7 +192,7 @@ export function createChunkWork(dependencies: ChunkWorkDependencies): ChunkWork 
           throw new UnsupportedRunError(`run ${runId} requires what ${who} does not know: upgrade it`);
         if (typeof claim === 'string') {
           log.debug({ runId, chunkNo, state: claim }, 'nothing to do for this chunk');
-          // A worker that died after the last chunk's completion left this to whoever comes next.
+          // A worker that died after the last chunk's completion left this to the next one.
           if (claim === 'done') await endIfDone(runId);
           return null;
         }
@@ -227,4 +225,34 @@ function sortOut(
 
 function roundAll<Key extends string>(values: Readonly<Record<Key, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries<number>(values).map(([key, ms]) => [key, Math.round(ms)]));
+}
+
+/** Bounds the bytes in memory. */
+interface ByteBudget {
+  /** Resolves when there is room, in the order of the calls, with a function that gives the room back. A request above the budget waits for all of it. */
+  acquire(bytes: number): Promise<() => void>;
+}
+
+function createByteBudget(mostBytes: number): ByteBudget {
+  let free = mostBytes;
+  const waiting: { readonly bytes: number; admit(): void }[] = [];
+  const admit = (): void => {
+    for (let next = waiting[0]; next !== undefined && next.bytes <= free; next = waiting[0]) {
+      waiting.shift();
+      free -= next.bytes;
+      next.admit();
+    }
+  };
+  return {
+    acquire: (asked) =>
+      new Promise((resolve) => {
+        const bytes = Math.min(asked, mostBytes);
+        const release = (): void => {
+          free += bytes;
+          admit();
+        };
+        waiting.push({ bytes, admit: () => resolve(release) });
+        admit();
+      }),
+  };
 }

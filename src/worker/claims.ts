@@ -6,20 +6,20 @@ import type { Database } from '../store/database.ts';
 import { createGatherer, type GatherOptions } from './gather.ts';
 
 /*
- * A claim counts as an attempt, and three attempts make a chunk suspect. So what is counted are claims that end with the
- * worker, not statements: a claim that this worker made and did not hear of, or could not give back, is still its own. When
- * the chunk is delivered to it again, it goes on with that claim.
+ * Claims and releases of one worker, in a way that counts attempts right. Each claim counts as an attempt, and a chunk with
+ * more than three attempts is suspect, so a lost answer of Postgres must not count. A claim whose answer was lost, or that
+ * could not be given back, stays with this worker. When the chunk is delivered to it again, it goes on with that claim.
  */
 
-/** A restart of a pooler, or a cancel: longer than that, and the queue delivers the chunk again later. */
+/** Long enough for a restart of a pooler, or for a cancel. After that, the queue delivers the chunk again later. */
 const CLAIM_RETRY_MS = [100, 400, 1_500, 5_000] as const;
-/** Less, since a worker that stops has seconds left; another worker that takes the chunk counts an attempt. */
+/** Shorter, since a worker that stops has only seconds left. If it fails, another worker's claim counts as an attempt. */
 const RELEASE_RETRY_MS = [100, 400, 1_000] as const;
 
 export interface Claims {
   /** @throws ServiceError when Postgres did not answer for a while */
   claim(chunk: ChunkKey): Promise<Claim | ClaimRefusal>;
-  /** Gives a chunk back unfinished, and why. Where Postgres is away, the claim stays with this worker. */
+  /** Gives a chunk back unfinished, with the reason. Where Postgres is away, the claim stays with this worker. */
   release(claim: Claim, fault: ChunkFault | undefined): Promise<void>;
 }
 

@@ -4,11 +4,11 @@ import { type Engines, EnginesClosedError } from './engines.ts';
 
 export interface EnginesBySettings {
   /**
-   * Runs `work` with the engines of these settings. A machine holds the models of one set of settings at a time:
-   * chunks of another run with other models wait until the present ones are done.
+   * Runs `work` with the engines of these settings. A machine holds the models of one set of settings at a time. Chunks of
+   * another run with other models wait until the chunks in work are done.
    */
   use<T>(settingsHash: string, settings: RunSettings, work: (engines: Engines) => Promise<T>): Promise<T>;
-  /** As the present engines say it; 0 without any. */
+  /** Of the present engines; 0 without any. */
   callsWanted(): number;
   decidedRows(): number;
   /** Rejects the work under way with an EnginesClosedError. */
@@ -53,7 +53,7 @@ export function createEnginesBySettings(open: (settings: RunSettings) => Engines
       try {
         return await work(mine.engines);
       } catch (error) {
-        // Engines that were given up stay so: the next try opens new ones.
+        // Engines that were given up are not used again: the next try opens new ones.
         mine.leaving = true;
         throw error;
       } finally {

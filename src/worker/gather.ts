@@ -1,15 +1,15 @@
 export interface GatherOptions {
-  /** Items in one piece of work at most. */
+  /** Most items of one piece of work. */
   readonly maxItems: number;
-  /** Pieces of work under way at a time. */
+  /** Most pieces of work that run at the same time. */
   readonly maxUnderWay: number;
 }
 
 /**
- * Makes one piece of work of many calls: what comes while earlier work is under way, or in the same turn of the event
- * loop, is done together. No one waits for others to come.
+ * Joins calls into one piece of work: those that come while earlier work runs, or in the same turn of the event loop. No
+ * call is delayed to wait for others.
  *
- * @param work one result an item, in order; an Error in its place is what the call for that item rejects with
+ * @param work gives one result per item, in order; the call of an item rejects with the Error that stands in its place
  */
 export function createGatherer<Item, Result>(
   work: (items: readonly Item[]) => Promise<readonly (Result | Error)[]>,

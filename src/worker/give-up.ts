@@ -10,21 +10,21 @@ import { rowsOfChunk } from './chunk-payload.ts';
 import { EnginesClosedError } from './engines.ts';
 
 /*
- * A chunk that cannot be worked on ends, all the same, and with it its run: its rows become row errors.
+ * A chunk that cannot be worked on must end all the same, since its run could not end otherwise. Its rows become row errors:
  *
- *   tries that failed for a reason in the chunk itself (a defect of ours, mostly) ── 3 ──▶ `chunk_failed`
- *   deaths of workers that decoded it, and did nothing else ── 2 ──▶ `worker_killed`
+ *   tries that failed for a reason in the chunk itself (mostly a defect of detoxq) ── 3 ──▶ `chunk_failed`
+ *   deaths of workers that decoded it and did nothing else ── 2 ──▶ `worker_killed`
  *   rows that neither the queue nor the ledger has whole ── at once ──▶ `payload_damaged`
  *
- * What is wrong with a service, with this worker or with its checkpoints passes or can be mended: such a chunk is
- * tried until then, and the ledger says why.
+ * A fault of a service, of this worker or of its checkpoints passes or can be mended. Such a chunk is tried until then, and
+ * the ledger holds the reason.
  */
 
 const FAULTS_BEFORE_END = 3;
-/** One may be a machine's that was switched off. */
+/** A single death may be that of a machine that was switched off. */
 const DEATHS_BEFORE_END = 2;
 
-/** Why a chunk is not to be tried again; null when it is. */
+/** Why a chunk is not tried again; null when it is. */
 export function reasonToGiveUp({ faults, lastFault, decoding }: Claim): RowFault | null {
   if (decoding >= DEATHS_BEFORE_END) {
     const message = `The worker process died each of the ${decoding} times that it decoded the chunk of this row.`;
@@ -47,7 +47,7 @@ export function damagedPayload(error: DamagedPayloadError): RowFault {
   return { stage: 'read', code: 'payload_damaged', message };
 }
 
-/** A row error for each row of a chunk that is given up; with the row itself, for a retry, where it can be had. */
+/** A row error for each row of a chunk that is given up. It holds the row itself, for a retry, where the row can be read. */
 export async function rowErrorsOf(
   dependencies: { readonly database: Database; readonly log: Log },
   claim: Claim,
@@ -71,7 +71,7 @@ export async function rowErrorsOf(
   );
 }
 
-/** Null where they cannot be decoded, or must not be. */
+/** The rows of the chunk; null where they cannot be decoded, or must not be. */
 async function knownRows(
   dependencies: { readonly database: Database; readonly log: Log },
   claim: Claim,

@@ -4,9 +4,9 @@ import { knownSchema, newerSchema } from '../store/migrate.ts';
 import { beatWorker, HEARTBEAT_MS, removeWorker, type WorkerProblem } from '../store/workers.ts';
 
 export interface Heartbeat {
-  /** A chunk of this run could not be worked on here, for a reason that another try would not mend. */
+  /** Notes that a chunk of this run could not be worked on here, for a reason that another try would not mend. */
   failed(runId: string, message: string): void;
-  /** A chunk of this run was settled: what kept the run from being worked on is over. */
+  /** Notes that a chunk of this run was settled, so the reason above is gone. */
   settled(runId: string): void;
   /** Takes the worker off the list. */
   stop(): Promise<void>;
@@ -22,18 +22,18 @@ export interface HeartbeatOptions {
   readonly chunksInWork: () => number;
   /** Results that are computed and cannot be written now. */
   readonly waiting: () => WorkerProblem | null;
-  /** Called when the schema has become newer than this worker (with what to say), and when it no longer is (null). */
+  /** Called with a message when the schema has become newer than this worker, and with null when it no longer is. */
   readonly onOutdated: (message: string | null) => void;
 }
 
-/** Keeps a worker's row in `workers` fresh. Costs two small statements every 5 s; faults of them are no one's business. */
+/** Keeps a worker's row in `workers` fresh. It costs two small statements every 5 s, and their faults are not reported. */
 export function startHeartbeat(database: Database, options: HeartbeatOptions): Heartbeat {
   const { name, who, knows, version, chunksInWork, waiting, onOutdated } = options;
   const life = { name, host: hostname(), pid: process.pid, startedAt: new Date(), knows, version };
   let problem: WorkerProblem | null = null;
   let outdated: string | null = null;
   let stopped = false;
-  // Read now: a program that is replaced on disk while it runs is still the old one.
+  // Read now: a program whose files are replaced while it runs is still the old one.
   const known = knownSchema();
   known.catch(() => {});
   let beating: Promise<void> = Promise.resolve();
@@ -47,7 +47,7 @@ export function startHeartbeat(database: Database, options: HeartbeatOptions): H
     onOutdated(message);
   };
   const beat = (): void => {
-    // A worker that cannot reach Postgres logs it where it matters; here it is only silent.
+    // A worker that cannot reach Postgres logs it where rows are read or written. Here it only stays silent.
     beating = beating
       .then(lookAtSchema)
       .then(() => {

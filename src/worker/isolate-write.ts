@@ -8,8 +8,8 @@ import { rowRefusal } from '../store/row-refusal.ts';
 import { EnginesClosedError } from './engines.ts';
 
 /*
- * Postgres refuses the completion of a chunk because of what some of its rows would write. Completions that are rolled
- * back find them: some rows as they are, all others as bare row errors (a number, a code, a message; nothing of the row).
+ * Finds the rows for which Postgres refuses the completion of a chunk. It does so by trial completions that are rolled back:
+ * some rows as they are, all others as bare row errors (number, code and message, without anything of the row).
  *
  *   all rows bare ──refused──▶ no row is at fault: the refusal is thrown
  *        │ taken
@@ -17,10 +17,10 @@ import { EnginesClosedError } from './engines.ts';
  *   all rows as they are ──refused──▶ each half ──refused──▶ … ──▶ one row, refused: it is `not_storable`
  *        │ taken: no row of this half is at fault
  *
- * That takes 2n trials at most, and as many again where the key or the source of a row (kept for a retry) is refused as well.
+ * This takes at most 2n trials, and as many again where the key or the source of a row (kept for a retry) is refused, too.
  */
 
-/** As it is; a row error; a row error with nothing of the row. */
+/** As it is; a row error with its row; a row error without anything of the row. */
 const FORMS = { whole: 0, error: 1, bare: 2 } as const;
 type Form = (typeof FORMS)[keyof typeof FORMS];
 
@@ -35,10 +35,11 @@ interface Row {
 /**
  * Finds the rows of a refused completion that Postgres does not take, and makes row errors of them.
  *
- * @param stopping from then on, nothing more is tried
+ * @param stopping once it comes, nothing more is tried
  * @param sources the rows of the chunk, by number, for those that can be retried
  * @returns an outcome that Postgres takes; null when the claim is no longer ours
- * @throws EnginesClosedError when the worker stops; DetoxqError what Postgres says, where no row is at fault; ServiceError when it cannot be asked now
+ * @throws EnginesClosedError when the worker stops; DetoxqError with the words of Postgres, where no row is at fault;
+ *   ServiceError when Postgres cannot be asked now
  */
 export async function isolateRefusedRows(
   database: Database,
@@ -51,7 +52,7 @@ export async function isolateRefusedRows(
     return { original, source, attempts: claim.attempts, form: FORMS.whole, refusal: '' };
   });
 
-  /** Why Postgres refuses these rows in this form, all others being bare; null when it takes them. */
+  /** Why Postgres refuses these rows in this form while all others are bare; null when it takes them. */
   const refusalOf = async (tried: ReadonlySet<Row>, form: Form): Promise<string | null> => {
     if (stopping.aborted) throw new EnginesClosedError('the worker stops');
     const written = rows.map((row) => render(row, tried.has(row) ? form : FORMS.bare));
@@ -71,7 +72,7 @@ export async function isolateRefusedRows(
     const refusal = await refusalOf(new Set(tried), form);
     const [only] = tried;
     if (only === undefined) {
-      // Not even row errors without anything of a row are taken.
+      // Postgres does not even take row errors without anything of a row.
       if (refusal !== null)
         throw new DetoxqError(`${refusal} The same is said of row errors without anything of a row.`);
       return;
@@ -102,7 +103,7 @@ export async function isolateRefusedRows(
   return { ...outcome, ...byKind(rows.map((row) => render(row, row.form))) };
 }
 
-/** The claim went to another worker meanwhile. */
+/** Another worker has taken the claim meanwhile. */
 class ClaimLostError extends Error {
   override readonly name = 'ClaimLostError';
 }

@@ -3,27 +3,27 @@ import { charsOfJson } from '../contract/chunk.ts';
 import type { RowResult, RowVerdict } from '../contract/outcome.ts';
 import type { SourceRow } from '../contract/row.ts';
 
-/** Some 100,000 short rows. */
+/** About 100,000 short rows. */
 const MEMORY_BYTES = 48 * 2 ** 20;
-/** What an entry takes besides its texts. */
+/** Bytes of an entry besides its texts. */
 const ENTRY_BYTES = 400;
 
-/** A result for every row that has the same text. */
+/** A result for every row with the same text. */
 interface Known {
   readonly result: RowResult;
-  /** The engine added nothing to `meta`: each row keeps its own. Else it is what a row without any gets. */
+  /** True where the engine added nothing to `meta`, so that each row keeps its own. Else the result suits rows without `meta`. */
   readonly ownMeta: boolean;
 }
 
-/** Results by text, those that were used last: a result depends on the text and the settings, and on nothing else. */
+/** Results by text, the latest used ones. A result depends on the text and the settings, and on nothing else. */
 export interface KnownVerdicts {
-  /** Keeps the verdict on a row, if others can have it. A fault is that row's own. */
+  /** Keeps the verdict on a row if other rows can have it. A fault is never shared. */
   keep(row: SourceRow, verdict: RowVerdict): void;
-  /** The result of a row, if one is kept that it can have. */
+  /** The result of a row, if a suitable one is kept. */
   resultOf(row: SourceRow): RowResult | undefined;
 }
 
-/** For one set of settings. */
+/** The memory for one set of settings. */
 export function createKnownVerdicts(): KnownVerdicts {
   const known = new LRUCache<string, Known>({
     maxSize: MEMORY_BYTES,
@@ -34,7 +34,7 @@ export function createKnownVerdicts(): KnownVerdicts {
     keep(row, verdict) {
       if ('fault' in verdict) return;
       const ownMeta = verdict.meta === row.meta;
-      // The columns of one row are not kept for others.
+      // The other columns of the row are its own.
       if (ownMeta) known.set(row.text, { result: { ...verdict, meta: null }, ownMeta });
       else if (row.meta === null) known.set(row.text, { result: verdict, ownMeta });
     },

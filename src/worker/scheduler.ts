@@ -35,7 +35,7 @@ const MAX_GROUP_ROWS = 2048;
 export const FIRST_GROUP_ROWS = 256;
 /** One group in work, one waiting inside the process. */
 const GROUPS_IN_FLIGHT = 2;
-/** For a group that takes a second, the few milliseconds until the next one comes do not matter. */
+/** Where a group takes longer, the few milliseconds until the next one comes do not matter. */
 const QUICK_GROUP_MS = 1000;
 /** A busy machine takes no fewer of the last rows at a time: batches would be nearly empty. */
 const LEAST_ROWS = 16;
@@ -69,14 +69,17 @@ export interface Lane {
 }
 
 export interface Scheduler {
-  /** One verdict per row, in order. Rejects only when the scheduler is abandoned; then nothing was decided about these rows. */
+  /**
+   * One verdict per row, in order. Each distinct text is given to an engine process once. Rows that cannot be processed get
+   * a fault. Rejects only when the scheduler is abandoned; then nothing was decided about these rows.
+   */
   process(rows: readonly SourceRow[]): Promise<RowVerdict[]>;
   /**
-   * Calls of `process` that should be open at a time, by the rows that they had so far: then every process finds a full
-   * group. As soon as fewer are open, what waits is taken for the last and shared by all processes.
+   * How many calls of `process` should be open at a time, so that every process finds a full group. It follows from the
+   * rows that calls had so far. When fewer are open, the rows that wait count as the last ones, and all processes share them.
    */
   callsWanted(): number;
-  /** Rows that are decided, of calls of `process` that are not. */
+  /** Rows that have their verdict, of calls of `process` that are still open. */
   decidedRows(): number;
   /**
    * Adds an engine process, which is shut at first.
@@ -93,9 +96,9 @@ interface Group {
   readonly tickets: readonly RowTicket[];
   /** Verdicts so far, by position. */
   readonly verdicts: (RowVerdict | undefined)[];
-  /** Whether some answer was none that can be stored. */
+  /** Whether some answer could not be stored. */
   hasBadAnswer: boolean;
-  /** Some row of it may have ended a process: it is alone there. */
+  /** A row of it may have ended a process, so no group waits behind it. */
   readonly suspect: boolean;
 }
 
@@ -103,7 +106,7 @@ interface Group {
 interface Seat {
   isOpen: boolean;
   readonly groups: Group[];
-  /** The size of a group that keeps the process busy for a good while. */
+  /** Rows of a group that takes about `GROUP_TARGET_MS`. */
   groupRows: number;
   groupStartedAt: number;
   lastGroupMs: number;
@@ -170,7 +173,7 @@ export function createScheduler(): Scheduler {
     if (moreToCome) feedAhead(open);
   };
 
-  /** Ends a group: rows with a verdict are done; the others are at fault, and suspect until a single one was it twice. */
+  /** Ends a group. Rows with a verdict are done. The others are suspect, until a row that is alone is at fault twice. */
   const settle = ({ tickets, verdicts }: Group, fault: EngineFault): void => {
     const unanswered: RowTicket[] = [];
     for (const [at, ticket] of tickets.entries()) {
@@ -213,7 +216,7 @@ export function createScheduler(): Scheduler {
       const done = rows.add(given).finally(() => {
         openCalls -= 1;
       });
-      // Rows of which an equal one is known, or on its way, fill no group.
+      // A row whose text is known or under way does not fill a group.
       const filling = rows.count() - waitingBefore;
       if (filling > 0) calls += 1;
       rowsOfCalls += filling;
@@ -222,7 +225,7 @@ export function createScheduler(): Scheduler {
     },
     callsWanted() {
       const groupRows = seats.map((seat) => seat.groupRows);
-      // A group for each process, and one more for the first of them to be done.
+      // A group for each process, and one more for the process that is done first.
       const wantedRows = groupRows.reduce((sum, each) => sum + each, Math.max(0, ...groupRows));
       // A call whose rows are in two groups stays open until both are done.
       const filling = calls === 0 ? 0 : Math.ceil((wantedRows * calls) / rowsOfCalls) + seats.length;

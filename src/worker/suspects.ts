@@ -15,8 +15,8 @@ import {
 import { createCondition } from '../util/condition.ts';
 
 /*
- * A chunk whose workers died several times in a row is suspect: its rows are tried a slice at a time, and each time
- * the intent is committed to the ledger first. A worker that dies leaves it there, for the next one to read.
+ * A chunk whose workers died several times in a row is suspect. Its rows are tried in slices, and the intent to try a slice
+ * is committed to the ledger first. A worker that dies leaves its intent there, and the next worker reads it.
  *
  *                  ┌──────────── the worker stops in an orderly way ────────────┐
  *                  ▼                                                            │
@@ -30,13 +30,13 @@ import { createCondition } from '../util/condition.ts';
  *                  └──── the 1st time ───┤
  *                                        └─ the 2nd time ──▶ a row error, `worker_killed`
  *
- * A worker does nothing else meanwhile (see `createGate`), so that a row is never blamed for what another did.
+ * A worker does nothing else meanwhile (see `createGate`), so that no row is blamed for another one.
  */
 
-/** Claims of a chunk that were not handed back, after which it is suspect. */
+/** A chunk with more claims that were not handed back is suspect. */
 const ATTEMPTS_BEFORE_SUSPECT = 3;
 const SLICE_ROWS = 16;
-/** Deaths with a row alone: one may be a machine's that was switched off. */
+/** Deaths with a row alone. A single one may be that of a machine that was switched off. */
 const DEATHS_BEFORE_BLAME = 2;
 
 export function isSuspect(claim: Claim): boolean {
@@ -45,8 +45,8 @@ export function isSuspect(claim: Claim): boolean {
 
 /**
  * Tries the rows of a suspect chunk, slice by slice.
- * @param process gives one verdict a row, in order
- * @returns one verdict a row, in order; null when the claim is no longer ours
+ * @param process gives one verdict per row, in order
+ * @returns one verdict per row, in order; null when the claim is no longer ours
  */
 export async function trySuspect(
   { database, log }: { readonly database: Database; readonly log: Log },
@@ -77,7 +77,7 @@ export async function trySuspect(
     const slice = { firstRow: first.rowNo, rowCount: (together.at(-1) ?? first).rowNo - first.rowNo + 1 };
     if (!(await noteIntent(database, claim, slice))) return null;
     const answers = await process(together).catch(async (error: unknown) => {
-      // No one died: where Postgres is away too, the row is under suspicion once too often, and blamed only after two.
+      // The worker lives. If the withdrawal fails, too, one death is counted that was none; a row is blamed only after two.
       await withdrawIntent(database, claim, slice).catch(() => {});
       throw error;
     });
@@ -86,7 +86,7 @@ export async function trySuspect(
   }
 }
 
-/** Whether a worker died with this row, in whatever company. */
+/** Whether a worker died with this row, alone or among others. */
 function hasKilled(tried: readonly TriedSlice[], rowNo: number): boolean {
   return tried.some((slice) => slice.verdicts === null && slice.intents > 0 && covers(slice, rowNo));
 }
@@ -106,19 +106,19 @@ function blame({ rowNo, rowKey }: SourceRow, deaths: number): RowVerdict {
 }
 
 export interface Gate {
-  /** Runs beside others that are shared. */
+  /** Runs beside other shared work. */
   shared<T>(work: () => Promise<T>): Promise<T>;
-  /** Waits until nothing else runs, and holds back all else meanwhile. */
+  /** Waits until nothing else runs, and holds back all other work meanwhile. */
   alone<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** Lets chunks be worked on side by side, and a suspect one by itself. */
+/** Lets ordinary chunks be worked on side by side, and a suspect one alone. */
 export function createGate(): Gate {
   let running = 0;
   let lonely = 0;
   let occupied = false;
   const { change, wake } = createCondition();
-  // What is looked at and what is taken must not have an await between them.
+  // No await may lie between looking at these variables and changing them.
   return {
     async shared(work) {
       while (occupied || lonely > 0) await change();

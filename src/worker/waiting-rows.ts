@@ -36,7 +36,7 @@ export interface Call {
 }
 
 export interface WaitingRows {
-  /** Rows wait in order. Resolves with one verdict per row, in order. */
+  /** Adds the rows of a call, in order. Resolves with one verdict per row, in order. */
   add(rows: readonly SourceRow[]): Promise<RowVerdict[]>;
   /** Rows that can be taken; those that follow others cannot. */
   count(): number;

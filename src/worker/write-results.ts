@@ -3,15 +3,15 @@ import type { ChunkOutcome, Claim, Completion } from '../contract/claim.ts';
 import { ServiceError } from '../contract/errors.ts';
 import type { Log } from '../contract/log.ts';
 import type { SourceRow } from '../contract/row.ts';
-import type { Database } from '../store/database.ts';
+import { completeChunks } from '../store/complete.ts';
+import type { Connection, Database } from '../store/database.ts';
 import { rowRefusal } from '../store/row-refusal.ts';
 import type { WorkerProblem } from '../store/workers.ts';
-import { CHUNKS_TOGETHER, completeTogether } from './complete-together.ts';
 import { createGatherer } from './gather.ts';
 import { isolateRefusedRows } from './isolate-write.ts';
 
 /*
- * The results of a chunk on their way to Postgres:
+ * Writes the results of a chunk to Postgres, and does not lose them while the worker lives:
  *
  *              ┌─── Postgres is away: pause ───┐
  *              ▼                               │
@@ -24,15 +24,22 @@ import { isolateRefusedRows } from './isolate-write.ts';
  *   thrown: the chunk is handed back, and its fault is in the ledger
  */
 
-/** Pauses between tries. Results are computed, and worth keeping for as long as the worker lives: the last pause is repeated. */
+/**
+ * Claims and completions that come together share a statement and a commit. For chunks that are decided at once, these cost
+ * more than the rows: eight together take half of Postgres's time, and larger statements save no more
+ * (docs/decisions/store-figures.md). One statement runs at a time: with two, each would hold half as many chunks.
+ */
+export const CHUNKS_TOGETHER = { maxItems: 8, maxUnderWay: 1 };
+
+/** Pauses between tries. Computed results are kept as long as the worker lives, so the last pause is repeated. */
 const RETRY_MS = [200, 500, 1000, 2000, 4000, 8000, 15_000] as const;
 const LONGEST_RETRY_MS = 15_000;
-/** A constraint or trigger may be on its way in or out. */
+/** Fewer refusals may be due to a constraint or trigger that is being added or removed. */
 const REFUSALS_BEFORE_ISOLATION = 3;
-/** What is refused after that changes all the time. */
+/** After so many, the refused rows are others each time. */
 const MOST_REFUSALS = 6;
 
-/** What is decided about a chunk, and those of its rows that can be retried, by number. */
+/** The outcome of a chunk, and those of its rows that can be retried, by number. */
 export interface Decided {
   readonly outcome: ChunkOutcome;
   readonly sources: ReadonlyMap<number, SourceRow>;
@@ -41,7 +48,7 @@ export interface Decided {
 export interface ResultWriter {
   /**
    * @returns false when the claim is no longer ours: then nothing was written
-   * @throws ServiceError when the worker stops while Postgres is away; DetoxqError when Postgres refuses, and no row is at fault
+   * @throws ServiceError when the worker stops while Postgres is away; DetoxqError when Postgres refuses and no row is at fault
    */
   write(claim: Claim, decided: Decided): Promise<boolean>;
   /** Rows of chunks that are decided and not written yet, and of those that were written. */
@@ -53,14 +60,14 @@ export interface ResultWriter {
 export interface ResultWriterDependencies {
   readonly database: Database;
   readonly log: Log;
-  /** From then on, Postgres is not waited for any more. */
+  /** Once it comes, the writer no longer waits for Postgres. */
   readonly stopping: AbortSignal;
 }
 
 export function createResultWriter({ database, log, stopping }: ResultWriterDependencies): ResultWriter {
   const complete = (completions: readonly Completion[]) => completeTogether(database, completions);
   const completeFirst = createGatherer(complete, CHUNKS_TOGETHER);
-  // Apart, since it is another statement.
+  // Apart, since a retried chunk takes another statement.
   const completeRetried = createGatherer(complete, CHUNKS_TOGETHER);
   const waitingFor = new Map<Claim, string>();
 
@@ -120,4 +127,22 @@ export function createResultWriter({ database, log, stopping }: ResultWriterDepe
       return { runId, message };
     },
   };
+}
+
+/** Where Postgres refuses a statement for several chunks, each chunk is tried alone, so that none fails for another one. */
+export async function completeTogether(
+  connection: Connection,
+  completions: readonly Completion[],
+): Promise<readonly (boolean | Error)[]> {
+  try {
+    return await completeChunks(connection, completions);
+  } catch (error) {
+    if (completions.length === 1 || error instanceof ServiceError) throw error;
+    const settled = await Promise.allSettled(completions.map((each) => completeChunks(connection, [each])));
+    return settled.map((each) => (each.status === 'rejected' ? toError(each.reason) : (each.value[0] ?? false)));
+  }
+}
+
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }

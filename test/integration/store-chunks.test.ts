@@ -7,7 +7,7 @@ import type { Database } from '../../src/store/database.ts';
 import { readProgress } from '../../src/store/progress.ts';
 import { streamResults, streamRowErrors } from '../../src/store/results.ts';
 import { changeRun, createRun, finishRunIfDone, getRun } from '../../src/store/runs.ts';
-import { completeTogether } from '../../src/worker/complete-together.ts';
+import { completeTogether } from '../../src/worker/write-results.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { claimOf, enqueuedRun, outcomeOf, resultOf, SETTINGS, sourceChunks } from '../support/ledger.ts';
 import { claimChunk, completeChunk } from '../support/one-chunk.ts';

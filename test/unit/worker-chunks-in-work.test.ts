@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createChunksInWork } from '../../src/worker/chunks-in-work.ts';
+import { createChunksInWork } from '../../src/worker/worker.ts';
 
 test('chunks that are settled at once are taken in greater number, up to a limit, and fewer again when they take longer', () => {
   const chunks = createChunksInWork({ fewest: 4, most: 6 });
