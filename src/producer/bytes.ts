@@ -34,7 +34,7 @@ export async function* readBytes(input: Input, { format, dialect, count }: Bytes
     if (foreign !== null) throw new DatasetError(`${input.name}: ${foreign}`);
     yield* whole;
   } catch (error) {
-    // What looks damaged may have been written over.
+    // The file may have been overwritten, which looks like damage.
     await rejectChanged(input);
     throw explained(error, input.name);
   } finally {

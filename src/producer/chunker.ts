@@ -15,21 +15,21 @@ export interface PackedChunk {
 
 interface Chunker {
   add(row: ChunkRow): void;
-  /** The chunks that are full. */
+  /** Takes the chunks that are full. */
   takeFull(): PackedChunk[];
-  /** Those, and the rows that do not fill one. */
+  /** Takes all chunks, the last one perhaps not full. */
   takeAll(): PackedChunk[];
   /** Chunks cut so far, with those before a resume. */
   chunks(): number;
 }
 
 /**
- * Characters of all that its rows carry (texts, keys, other columns) that a chunk holds at most, however few rows that are. A
+ * Most characters of a chunk, counted over all that its rows carry (texts, keys, other columns), however few rows that are. A
  * longer row is a chunk of its own.
  */
 const MAX_CHUNK_CHARS = 1024 * 1024;
 
-/** Cuts rows into chunks of `chunkRows`, fewer when texts are long; numbers them on from `firstChunkNo`. */
+/** Cuts rows into chunks of `chunkRows`, or of fewer rows where texts are long. Chunks are numbered from `firstChunkNo` on. */
 export function createChunker(chunkRows: number, firstChunkNo: number): Chunker {
   let chunkNo = firstChunkNo;
   let rows: ChunkRow[] = [];

@@ -5,7 +5,7 @@ export interface ColumnMeasure {
   /** Words and characters per row, over all rows: empty ones count as 0. */
   readonly words: number;
   readonly chars: number;
-  /** Different values, as a share of those that are not empty. */
+  /** Distinct values, as a share of the values that are not empty. */
   readonly distinct: number;
   /**
    * It looks like labels, types or keys: about one word per value, or the same few short values in many rows. An
@@ -21,20 +21,20 @@ export interface ColumnMeasure {
    * string. Never true of an empty column.
    */
   readonly isIds: boolean;
-  /** A string that is no number and no truth value is among them: CSV has only strings. */
+  /** Some value is a string other than a number or a truth value; in CSV, all values are strings. */
   readonly hasStrings: boolean;
   /** A value has several words. */
   readonly hasPhrases: boolean;
 }
 
-/** Fewer rows do not tell labels from texts by how often they come again. */
+/** With fewer rows, repetitions do not tell labels from texts. */
 const MANY_ROWS = 10;
-/** Words of a label at most, on average; "not toxic" is one. */
+/** Most words of a label, on average; "not toxic" is a label. */
 const LABEL_WORDS = 3;
 /** About one word per row. */
 const ONE_WORD = 1.5;
 
-/** Of a value: the beginning says enough. */
+/** Characters of a value that are looked at: its start suffices. */
 const LOOKED_AT_CHARS = 2_000;
 
 /** @param rows how many rows the values are of; some may have none */
@@ -74,7 +74,7 @@ function kindsOf(values: readonly JsonValue[]): string {
   return [...new Set(kinds)].join(' and ');
 }
 
-/** Tokens with a letter; of scripts without spaces two characters. None in what is data and no text. */
+/** Tokens with a letter; in scripts without spaces, every two characters. Data without text has none. */
 export function wordsIn(text: string): number {
   if (isId(text) || isData(text)) return 0;
   const unspaced = text.match(UNSPACED)?.length ?? 0;

@@ -1,6 +1,6 @@
 import { UsageError } from '../contract/errors.ts';
 
-/** In this order, when no one names the text column. `text` and `comment_text` are rarely anything else. */
+/** Used in this order when the text column is not named. `text` and `comment_text` are rarely anything else. */
 export const CERTAIN = ['text', 'comment_text'];
 /** May also be a remark, a label or a name: taken only where no other of them holds about as much. */
 export const USUAL = [
@@ -32,7 +32,7 @@ export function findColumn(columns: readonly string[], name: string): string | n
   return columns.find((column) => column.toLowerCase() === folded) ?? null;
 }
 
-/** Whether the first line of a table may be a row: `none` where there is no reason to think so. */
+/** Whether the first line of a table may be a row: `none` where nothing suggests it. */
 export type HeaderDoubt = 'none' | 'doubtful' | 'likely';
 
 export interface HeaderCheck {

@@ -10,17 +10,17 @@ import { noteOtherIds, requireColumn, settleUnseen } from './named-columns.ts';
 import { noteTable } from './note-table.ts';
 import { type OnNote, type ReadOptions, type RecordsRead, readRecords } from './records.ts';
 
-/** With how the files are written, where that is not to be guessed. */
+/** Includes the dialect of the files, where it should not be guessed. */
 export interface DatasetOptions extends Dialect {
   /** Of all files; default: each by its ending, under `.gz` or `.zst`. Standard input needs it. */
   readonly format?: Format | undefined;
   /** Default: the first of the usual names (docs/input.md), or the only column of strings, unless another column holds more text. */
   readonly textColumn?: string | undefined;
-  /** The option that `textColumn` came by, for messages. Default: `--text-column`. */
+  /** The option that set `textColumn`, for messages. Default: `--text-column`. */
   readonly textColumnOption?: string | undefined;
   /** Column of the row keys. Default: `id` where there is one. */
   readonly idColumn?: string | undefined;
-  /** Rows to read at most, over all files. Default: all. */
+  /** Most rows to read, over all files. Default: all. */
   readonly limit?: number | undefined;
   /** Longest text of a row, UTF-8 bytes; longer ones are rejected. Default 1 MiB. */
   readonly maxTextBytes?: number | undefined;
@@ -36,17 +36,17 @@ export interface Dataset {
   readonly columns: readonly string[];
   /** Null for lines of text and bare JSON strings. */
   readonly textColumn: string | null;
-  /** Columns that the text column was guessed from; null where it was named, or there is none. */
+  /** Columns that the text column was guessed from; null where it was named, or without columns. */
   readonly guessedFrom: number | null;
   readonly idColumn: string | null;
   /**
    * A column by its name, also one that only later rows of JSON have. @throws UsageError where there is none
-   * @param option what it was asked for by, for the message
+   * @param option the option that named it, for the message
    */
   requireColumn(asked: string, option: string): Promise<string>;
   /** For `runs.source`; `reopenDataset` takes it back. */
   readonly source: RunSource;
-  /** Size of all files as they lie on disk; null when one is a pipe. */
+  /** Size of all files on disk; null when one is a pipe. */
   readonly bytesTotal: number | null;
   /** Bytes read so far by the latest `read()`, before decompression. */
   bytesRead(): number;
@@ -57,7 +57,7 @@ export interface Dataset {
    * @param skipRows rows to read past, cheaply, for a resume; default 0
    */
   read(skipRows?: number): AsyncGenerator<readonly ChunkRow[]>;
-  /** Lets go of the files. A read that waits for a pipe comes back, with an error. */
+  /** Closes the files. A read that waits for a pipe fails. */
   close(): void;
 }
 
@@ -237,7 +237,7 @@ async function openFile(
   }
 }
 
-/** Characters of a sample at most, when rows are long. */
+/** Most characters of a sample, where rows are long. */
 const SAMPLE_CHARS = 4 * 1024 * 1024;
 
 /** Enough records for a layout: the same ones in whatever pieces a pipe brings them, unless rows are very long. */

@@ -9,11 +9,11 @@ const TABLES: Readonly<Record<PairEncoding, string>> = {
   'big5-hkscs': 'big5hkscs',
 };
 
-/** No character, or one that means something else on every machine. */
+/** Not a character, or one for private use, which differs between machines. */
 const NOTHING = /[\ufffd\ue000-\uf8ff]/;
 
 interface Table {
-  /** By byte; undefined for one that is no character alone. */
+  /** By byte; undefined for a byte that is not a character alone. */
   readonly alone: readonly (string | undefined)[];
   /** By both bytes as one number. */
   readonly pairs: readonly (string | undefined)[];
@@ -44,8 +44,8 @@ function tableOf(encoding: PairEncoding): Table {
 }
 
 /**
- * A reader of an encoding with one or two bytes per character, in pieces. What is no character becomes `unknown`, and
- * never takes a byte of ASCII with it: rows after it stay readable.
+ * A reader of an encoding with one or two bytes per character, in pieces. Bytes that are not a character become `unknown`.
+ * They never take a byte of ASCII with them, so rows after them stay readable.
  *
  * @param onInvalid called when there was such a place
  */

@@ -6,7 +6,7 @@ import { type FixedEncoding, isLong, isPair, type LongEncoding } from './encodin
 /**
  * Bytes in pieces to text in pieces. A byte that the encoding does not have becomes the lone surrogate U+DC00 + byte
  * ("surrogateescape" of Python, PEP 383), which decoded text never has: so a row with such bytes is told
- * apart from a row with an honest U+FFFD, and its neighbours stay readable.
+ * apart from a row that really has a U+FFFD, and its neighbours stay readable.
  *
  * Carriage returns at the end of a piece are held back for the next one, so that a line end is never cut in two.
  * A byte order mark at the start is dropped.
@@ -121,8 +121,8 @@ function swapped(bytes: Buffer): Buffer {
 }
 
 /**
- * By the decoder of the platform. U+FFFD, which these encodings do not need, says where bytes are no character; so do
- * characters for private use, unless the encoding is one of all of Unicode.
+ * A reader that uses the decoder of the platform. U+FFFD, which these encodings do not need, marks bytes that are not a
+ * character. So do characters for private use, unless the encoding covers all of Unicode.
  */
 function longReader(encoding: LongEncoding, onInvalid: () => void): PieceReader {
   const decoder = new TextDecoder(encoding);
@@ -176,7 +176,7 @@ function decodeEscaped(bytes: Buffer): string {
   return text + bytes.toString('utf8', validFrom);
 }
 
-/** Length of the UTF-8 sequence at `index`, 0 when there is none (Unicode 16, table 3-7). */
+/** Length of the UTF-8 sequence at `index`; 0 where none begins (Unicode 16, table 3-7). */
 function sequenceLength(bytes: Buffer, index: number): number {
   const lead = bytes[index] ?? 0;
   if (lead < 0x80) return 1;

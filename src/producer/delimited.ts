@@ -6,7 +6,7 @@ import { createUnescape, endsEscaped } from './unescape.ts';
 const LF = 10;
 const MARK = 0xfeff;
 const CR = 13;
-/** A record of more is `too_large`: its fields would need many times the memory of its text. */
+/** A record with more fields is `too_large`: they would need many times the memory of its text. */
 const MAX_FIELDS = 65_536;
 
 /**
@@ -20,7 +20,7 @@ const MAX_FIELDS = 65_536;
  *
  * An escape takes its meaning from a quote inside quotes; where quotes are text, from a delimiter or line end.
  *
- * papaparse reads one kind of line end a file, and scans everything after an open quote again with each piece;
+ * papaparse reads one kind of line end per file, and scans everything after an open quote again with each piece;
  * docs/decisions/producer-csv-reader.md has the comparison.
  *
  * @param firstLine number of the line that the text begins with
@@ -84,7 +84,7 @@ export function createDelimitedScanner(marks: Marks, maxChars: number, firstLine
     const out: RawRecord[] = [];
     lineEnds ??= firstLineEnd(text);
     const { length } = text;
-    /** Next one at or after a position, `length` when there is none; kept until it is passed, so that each is found once. */
+    /** The next one at or after a position, or `length`. It is kept until it is passed, so that each is found once. */
     const find = (what: string, from: number) => {
       const found = text.indexOf(what, from);
       return found === -1 ? length : found;
@@ -124,7 +124,7 @@ export function createDelimitedScanner(marks: Marks, maxChars: number, firstLine
       }
       if (text.charCodeAt(index) === quoteCode && state !== 'bare') {
         if (state === 'quoteSeen') {
-          // Two quotes that two pieces have torn apart.
+          // Two quotes, each in another piece.
           hasEscapes = true;
           partial += quote + quote;
         } else {

@@ -3,7 +3,7 @@ import { DatasetError } from '../contract/errors.ts';
 import { readsAsUtf8 } from './decode.ts';
 import type { Encoding, FixedEncoding } from './encoding.ts';
 
-/** What the encoding of a file is told by, at least; all of it in shorter files. */
+/** Least bytes to detect the encoding of a file by; shorter files are read whole. */
 export const HEAD_BYTES = 64;
 
 const MARKS: readonly { readonly mark: readonly number[]; readonly encoding: FixedEncoding | 'utf-32' }[] = [
@@ -15,7 +15,7 @@ const MARKS: readonly { readonly mark: readonly number[]; readonly encoding: Fix
 ];
 
 /**
- * The encoding of a file: what its byte order mark says, else what was asked for, else UTF-8.
+ * The encoding of a file: that of its byte order mark, else the requested one, else UTF-8.
  *
  * @param head its first bytes
  * @throws DatasetError where bytes and option contradict one another, or for an encoding that must be asked for
@@ -60,7 +60,7 @@ export function encodingOf(
   return asked ?? 'utf-8';
 }
 
-/** By the zeros that every other byte is in letters of English. */
+/** Detects UTF-16 by its zero bytes: in English text, every other byte is one. */
 function utf16Order(head: Buffer): 'utf-16le' | 'utf-16be' | null {
   const [a, b, c, d] = head;
   if (head.length < 4) return null;

@@ -2,7 +2,7 @@ import { UsageError } from '../contract/errors.ts';
 import { type Encoding, parseEncoding } from './encoding.ts';
 import { type Format, isDelimited } from './format.ts';
 
-/** How files are written, as the user says it. What is absent is guessed or usual. It applies to every file of a dataset. */
+/** How files are written, as the user states it, for every file of a dataset. Absent parts are guessed, or have the usual value. */
 export interface Dialect {
   /** One character between fields of CSV and TSV. Default: guessed from the first lines. */
   readonly delimiter?: string | undefined;
@@ -15,7 +15,7 @@ export interface Dialect {
   readonly escape?: string | undefined;
   /** Default: UTF-8, or UTF-16 where a file begins with its byte order mark. */
   readonly encoding?: Encoding | undefined;
-  /** Physical lines at the start of every file that are no part of the data. Default 0. */
+  /** Physical lines at the start of every file that do not belong to the data. Default 0. */
   readonly skipLines?: number | undefined;
 }
 
@@ -120,7 +120,7 @@ export function requireEffect(dialect: Dialect, formats: readonly Format[]): voi
   }
 }
 
-/** What helps where quotes do not match, for the end of a message. */
+/** Advice for quotes that do not match, for the end of a message. */
 export function quoteAdvice({ quote, escape: mark }: Dialect): string {
   const escaped = mark === undefined ? "where a backslash stands before a quote that is text: --escape '\\'; " : '';
   return quote === undefined ? `${escaped}where quotes are plain text: --quote none` : `${escaped}see --quote`;

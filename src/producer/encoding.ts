@@ -39,7 +39,7 @@ export function isLong(encoding: Encoding): encoding is LongEncoding {
   return LONG_ENCODINGS.some((long) => long === encoding);
 }
 
-/** As people write them, without what stands between letters and digits. */
+/** Names as people write them, without the characters between letters and digits. */
 const ALIASES: Readonly<Record<string, Encoding>> = {
   utf8sig: 'utf-8',
   utf8bom: 'utf-8',

@@ -14,15 +14,15 @@ import { notEncoded, type RowReader } from './row-reader.ts';
 import { createTextRowReader } from './row-text.ts';
 import { requireNoOtherMark } from './whole-lines.ts';
 
-/** What the first records of a file say about the rest. */
+/** The layout of a file, by its first records. */
 export interface FileLayout {
   /** Names of the columns; empty for lines of text and bare JSON strings. */
   readonly columns: readonly string[];
   readonly textColumn: string | null;
-  /** Columns that the text column was guessed from; null where it was named, and where there are none. */
+  /** Columns that the text column was guessed from; null where it was named, or without columns. */
   readonly guessedFrom: number | null;
   readonly idColumn: string | null;
-  /** Columns that were asked for and do not stand in the first rows of JSON. */
+  /** Requested columns that are not in the first rows of JSON. */
   readonly unseen: readonly string[];
   /** Whether the first record is a header. */
   readonly hasHeader: boolean;
@@ -33,12 +33,12 @@ export interface ColumnChoice {
   readonly textColumn: string | undefined;
   /** What was guessed for another file of the dataset. */
   readonly textColumnBefore?: { readonly column: string; readonly file: string } | undefined;
-  /** The option that it came by, for messages. */
+  /** The option that set it, for messages. */
   readonly textColumnOption?: string | undefined;
   readonly idColumn: string | undefined;
 }
 
-/** Rows that columns are told by. */
+/** Rows by which columns are judged. */
 export const SAMPLE_ROWS = 100;
 
 /** A file without rows: of several, it is left out. */
@@ -145,7 +145,7 @@ function requireNoTitle(name: string, header: RawRecord, rows: readonly RawRecor
   );
 }
 
-/** Many rows that all have another number of fields than the header: it is not the header of these rows. */
+/** Throws where many rows have the same number of fields, and the header another: it is not the header of these rows. */
 const MANY_ROWS = 10;
 
 function requireSomeFit(name: string, rows: readonly RawRecord[], columns: number): void {
@@ -219,7 +219,7 @@ function jsonLayout(
     rows: objects.length,
     values: (column) => objects.flatMap((object) => (Object.hasOwn(object, column) ? [object[column] ?? null] : [])),
   };
-  // What was named may come later: rows of JSON need not have every column.
+  // A named column may come later, since rows of JSON need not have every column.
   const isUnseen = (asked: string | undefined): asked is string =>
     asked !== undefined && findColumn(sample.columns, asked) === null;
   const { textColumn: asked, idColumn: askedId } = choice;

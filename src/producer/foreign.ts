@@ -19,7 +19,7 @@ interface Kind {
 
 const CONVERT = 'convert it to JSONL or CSV';
 
-/** What is no text, by its first bytes. */
+/** Formats other than text, by their first bytes. */
 const KINDS: readonly Kind[] = [
   {
     noun: 'an Office document (.xlsx, .docx, .ods, …)',
@@ -96,7 +96,7 @@ const KINDS: readonly Kind[] = [
 const LOOK = 'often the error of a failed download; look into it, and download the file again';
 
 /**
- * What a file is that is certainly not rows of `format`, and what to do, in words that follow "FILE: "; null where it may be.
+ * What a file is, and what to do, in words that follow "FILE: ", where it certainly has no rows of `format`; else null.
  *
  * @param head its first `FOREIGN_BYTES` bytes, or all of it; decompressed
  * @param outer what they were compressed with
@@ -119,7 +119,7 @@ export function foreignKind(
     const first = outer === null || noun === TAR ? '' : `decompress it (${outer} -d FILE), then `;
     return `${where(outer)}${noun}; ${first}${advice}`;
   }
-  // What comes through the pipe may be compressed once.
+  // The content of the pipe may be compressed once more.
   const again = noun === 'gzip-compressed' || noun === 'zstd-compressed' ? '' : ` | ${advice.tool} -dc`;
   const command = outer === null ? `${advice.tool} -dc FILE` : `${outer} -dc FILE${again}`;
   return `${where(outer)}${noun}; pipe it: ${pipeFrom(command)}`;
@@ -140,7 +140,7 @@ function markup(head: Buffer, format: Format, dialect: Dialect): string | null {
   return isDelimited(format) ? otherTextFormat(start, dialect) : null;
 }
 
-/** Fewer say little. */
+/** Fewer bytes prove little. */
 const LEAST_BINARY_BYTES = 64;
 /** Random bytes have 10 % of such characters; text has none. */
 const BINARY_SHARE = 0.05;

@@ -17,7 +17,7 @@ const FORMAT_OF_ENDING: Readonly<Record<string, Format>> = {
 export const READ_TODAY =
   'Read are local files of CSV, TSV, JSONL and text, also .gz and .zst, and standard input (-).';
 
-/** Endings of files that are often tried, and are not read. Of some the contents are named, too (foreign.ts). */
+/** Endings of files that users often try and that are not read. Some of these formats are also known by their contents (foreign.ts). */
 const NOT_READ: Readonly<Record<string, string>> = {
   parquet: `Parquet, which is not read; convert it, for example: ${PARQUET_TO_JSONL}`,
   xlsx: 'a workbook, which is not read; save it as CSV (UTF-8)',
@@ -42,7 +42,7 @@ const NOT_READ: Readonly<Record<string, string>> = {
   docx: 'a document, which is not read; save it as text (UTF-8)',
 };
 
-/** The format that a file's name claims (`comments.csv.gz` is csv). Throws UsageError where the name says nothing. */
+/** The format by a file's name (`comments.csv.gz` is csv). Throws UsageError for a name that does not tell. */
 export function formatOfName(name: string): Format {
   if (name === '-') {
     throw new UsageError(`standard input has no name to tell its format by: say --format ${FORMATS.join('|')}`);
@@ -62,7 +62,7 @@ export function formatOfName(name: string): Format {
   throw new UsageError(`${name}: its ending does not tell the format: ${say}`);
 }
 
-/** Null where the name says nothing. */
+/** Null where the name does not tell. */
 export function tryFormatOfName(name: string): Format | null {
   return FORMAT_OF_ENDING[endingOf(name)] ?? null;
 }
@@ -71,7 +71,7 @@ export function isReadName(name: string): boolean {
   return tryFormatOfName(name) !== null;
 }
 
-/** Without that of a compression. */
+/** The ending, without that of a compression. */
 function endingOf(name: string): string {
   const inner = name.toLowerCase().replace(/\.(gz|gzip|zst|zstd)$/, '');
   return /\.([a-z0-9]+)$/.exec(inner)?.[1] ?? '';

@@ -2,7 +2,7 @@ import { createDelimitedScanner } from './delimited.ts';
 import type { Marks, RawRecord } from './record.ts';
 
 const DELIMITERS = [',', ';', '\t', '|'];
-/** What a doubtful header is compared with: so many lines, or so many characters of longer ones. */
+/** A doubtful header is compared with so many lines, or with so many characters where lines are longer. */
 const SAMPLE_LINES = 100;
 const SAMPLE_CHARS = 256 * 1024;
 /** Where a TSV file has no tab in its header, it may be a single column: another delimiter must cut most of its rows. */
@@ -68,7 +68,7 @@ function delimitersOfHeader(
     } else if (character === quote && atStart) {
       inQuotes = true;
     } else if (character === '\n' || character === '\r') {
-      // Blank lines before the header are no records.
+      // Blank lines before the header are not records.
       if (index > start) return { found, isWhole: true };
       start = index + 1;
     } else {

@@ -8,7 +8,7 @@ import { READ_BYTES } from './input.ts';
  * tapes and block devices leave them. Throws for anything else after a member, and for a member that is cut short.
  *
  * Node's decompressor reads on from member to member, but takes a zero byte for the end of the file and loses what
- * follows without an error. So we count what it took, and give the rest to another one.
+ * follows without an error. So the bytes that it took are counted, and another one gets the rest.
  */
 export async function* gunzipMembers(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const iterator = source[Symbol.asyncIterator]();
@@ -36,7 +36,7 @@ interface Feed {
 }
 
 function createFeed(iterator: AsyncIterator<Buffer>, first: Buffer, decoder: zlib.Gunzip): Feed {
-  /** From the first byte on that may not have been taken. */
+  /** The bytes from the first one on that may not have been taken. */
   const given: Buffer[] = [first];
   let dropped = 0;
   let coming: Promise<Buffer | null> | null = null;
@@ -80,7 +80,7 @@ async function nextPiece(iterator: AsyncIterator<Buffer>): Promise<Buffer | null
   }
 }
 
-/** From the first byte on that is not zero; null when there is none. */
+/** From the first byte on that is not zero; null when all are zero. */
 async function skipZeros(start: Buffer, iterator: AsyncIterator<Buffer>): Promise<Buffer | null> {
   for (let piece: Buffer | null = start; piece !== null; piece = await nextPiece(iterator)) {
     const from = piece.findIndex((byte) => byte !== 0);

@@ -17,11 +17,11 @@ export interface Input {
   open(): Readable;
   /** True when a regular file is not the one that was found: another size or time of change, or gone. */
   hasChanged(): Promise<boolean>;
-  /** Ends what is open, so that a read that waits for a pipe comes back (with an error). */
+  /** Closes the input, so that a read that waits for a pipe fails. */
   close(): void;
 }
 
-/** 256 KiB a read: 64 KiB made the CSV reader 12 % slower, more than 256 KiB no faster. */
+/** 256 KiB per read: 64 KiB made the CSV reader 12 % slower, and more than 256 KiB did not make it faster. */
 export const READ_BYTES = 256 * 1024;
 
 /** Throws DatasetError when there is nothing to read: no such file, a folder, no permission, an address. */
@@ -44,7 +44,7 @@ export async function findInput(name: string, stdin: Readable): Promise<Input> {
   );
 }
 
-/** Refuses what is certainly no input, before anything is started for it. @throws DatasetError */
+/** Refuses names that certainly are not inputs, before anything is started for them. @throws DatasetError */
 export async function requireInputs(names: readonly string[]): Promise<void> {
   for (const name of names) await findInput(name, process.stdin);
 }

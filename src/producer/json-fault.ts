@@ -4,9 +4,9 @@ const LITERAL = /true|false|null|NaN|-?Infinity|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE
 
 /**
  * Where text stops being JSON: index of the first character that cannot stand there, or the length of the text where it
- * ends too early. Takes `NaN` and `Infinity` for numbers, as `parseLine` does. Null for what is JSON.
+ * ends too early; null for valid JSON. It takes `NaN` and `Infinity` for numbers, as `parseLine` does.
  *
- * The parser of Node says it only for some faults, and in words that quote the text.
+ * The parser of Node tells it for some faults only, and its words quote the text.
  */
 export function jsonFaultAt(json: string): number | null {
   const opened: ('{' | '[')[] = [];

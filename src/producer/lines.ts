@@ -59,7 +59,7 @@ export function createLineSkipper(count: number, scanner: Scanner): Scanner {
   let lineEnds: LineEnds | null = null;
   let left = count;
 
-  /** Position after the next line end, or null when there is none. */
+  /** Position after the next line end; null without one. */
   function afterLine(text: string, from: number): number | null {
     const feed = text.indexOf('\n', from);
     const carriage = lineEnds === 'cr' ? text.indexOf('\r', from) : -1;

@@ -19,7 +19,7 @@ export function looksSwallowed(
   if (lines >= MANY_LINES) return true;
   if (columns < 2 || !content.includes(delimiter)) return false;
   const isProse = PROSE.includes(delimiter);
-  // The line that the field begins on is no row, nor is a single other one; most fields are told by their second line.
+  // The first line of the field is not a row, and a single further line proves little. Most fields are told by their second line.
   if (isProse && (lines < 2 || !isRow(secondLine(content), delimiter, columns))) return false;
   const [, ...after] = content.split(LINE_END);
   const inner = after.slice(0, -1);

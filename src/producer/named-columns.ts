@@ -24,7 +24,7 @@ interface NamedColumns {
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
-/** Columns that were named and do not stand in the first rows of JSON: somewhere they must, else the name is wrong. */
+/** Checks named columns that are not in the first rows of JSON. Some row must have them, else the name is wrong. */
 export async function settleUnseen(opened: readonly SearchedFile[], options: NamedColumns): Promise<void> {
   for (const [asked, option, otherwise] of [
     [options.textColumn, options.textColumnOption ?? '--text-column', 'become row errors (missing_text)'],
@@ -52,7 +52,7 @@ export function noteOtherIds(opened: readonly SearchedFile[], { idColumn, onNote
   }
 }
 
-/** @throws UsageError where no row has the column; a pipe cannot be searched, and is believed to have it */
+/** @throws UsageError where no row has the column; a pipe cannot be searched, and passes */
 export async function requireColumn(
   opened: readonly SearchedFile[],
   asked: string,

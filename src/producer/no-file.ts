@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { FORMATS, isReadName, READ_TODAY, tryFormatOfName } from './format.ts';
 import { pipeFrom } from './pipe-from.ts';
 
-/** Ways to standard input from where we do not read ourselves, by the scheme of an address. */
+/** Commands that bring other sources to standard input, by the scheme of an address. */
 const FETCH: Readonly<Record<string, string>> = {
   http: 'curl -sSfL ADDRESS',
   https: 'curl -sSfL ADDRESS',
@@ -27,7 +27,7 @@ function schemeOf(name: string): string | undefined {
   return /^([a-z][a-z0-9+.-]*):\/\//i.exec(name)?.[1]?.toLowerCase();
 }
 
-/** Why there is no file of that name: an address, or a pattern that the shell did not expand. Null for other names. */
+/** Why no file has this name: it is an address, or a pattern that the shell did not expand. Null for other names. */
 export function whyNoFile(name: string): string | null {
   const scheme = schemeOf(name);
   if (scheme !== undefined) {

@@ -2,7 +2,7 @@ import { isObject } from '../contract/row.ts';
 import type { OnNote, RecordsRead } from './records.ts';
 import { parseLine } from './row-json.ts';
 
-/** Lines that a table of text is told by. */
+/** Lines by which a table in a text file is recognized. */
 const MOST_LINES = 100;
 
 /** Says that a file of lines, by its ending, looks like a table or JSONL: a header or keys would be scored as text. */

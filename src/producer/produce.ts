@@ -14,7 +14,7 @@ interface ChunkLedger {
 }
 
 export interface ProduceProgress {
-  /** In the ledger and the queue, with those before a resume. */
+  /** In the ledger and the queue, including those before a resume. */
   readonly rows: number;
   readonly chunks: number;
   readonly bytesRead: number;
@@ -27,7 +27,7 @@ export interface ProduceProgress {
 export interface Produced {
   /** False when it was stopped by its signal: the run can be resumed. */
   readonly finished: boolean;
-  /** In the ledger and the queue, with those before a resume. */
+  /** In the ledger and the queue, including those before a resume. */
   readonly rows: number;
   readonly chunks: number;
   /** Rows that this call could not read, by code. */
@@ -47,31 +47,30 @@ export interface ProduceOptions {
   readonly highWaterChunks?: number | undefined;
   /** Awaited before each write: it holds the producer back while the run is paused. Default: nothing holds it back. */
   readonly gate?: (() => Promise<void>) | undefined;
-  /** What the ledger has of the run already, without a gap: it is read past. Default nothing. */
+  /** What the ledger already has of the run, without a gap. These rows are skipped. Default: none. */
   readonly resumeFrom?: { readonly rows: number; readonly chunks: number } | undefined;
   readonly onProgress?: ((progress: ProduceProgress) => void) | undefined;
   /** Stops after the chunks that are being written. */
   readonly signal?: AbortSignal | undefined;
-  /** Waits, shorter when the signal comes; for tests. */
+  /** Waits for `ms`, or until the signal comes. For tests. */
   readonly wait?: ((ms: number, signal: AbortSignal) => Promise<unknown>) | undefined;
 }
 
-/** While this many chunks wait or are in work, a producer pauses: 10 to 30 MB of Redis. */
+/** Back-pressure: a producer pauses while so many chunks wait or are in work. They take 10 to 30 MB of Redis. */
 export const HIGH_WATER_CHUNKS = 1_000;
 /** Chunks in one statement and one call of the queue: about half a megabyte… */
 const CHUNKS_PER_WRITE = 16;
-/** …fewer of large ones. */
+/** …or fewer large chunks. */
 const BYTES_PER_WRITE = 4 * 1024 * 1024;
 const DEPTH_POLL_MS = 250;
-/** Pauses between tries of a service that fails, together about a minute: a restart, not an outage. */
+/** Pauses between tries of a failing service, about a minute in all: enough for a restart, not for an outage. */
 const SERVICE_RETRY_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 
 /**
  * Reads a dataset to its end into the ledger and the queue of a run.
  *
- * A chunk is committed to the ledger before it is added to the queue, so that a producer that dies leaves chunks
- * without a job (the reconciler adds them), never a job without its chunk. One write is under way while the next
- * rows are read.
+ * A chunk is committed to the ledger before it is added to the queue. So a producer that dies may leave chunks without a
+ * job, which the reconciler adds, but never a job without its chunk. While one write is under way, the next rows are read.
  *
  * @throws DatasetError when the rest of the dataset cannot be read: the rows before are enqueued, and the run stays
  *   `enqueueing`. ServiceError when Postgres or Redis fail for more than a minute: the run can be resumed.
@@ -133,7 +132,7 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
       if (signal.aborted) return;
       await underWay;
       underWay = write(together);
-      // Its error is met where it is awaited.
+      // Its error is handled where it is awaited.
       underWay.catch(() => {});
     }
   }
@@ -153,7 +152,7 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
       await writeAll(chunker.takeFull());
     }
   } catch (error) {
-    // A pipe that was closed by `stop` fails to be read: that is no fault.
+    // Reading a pipe that `stop` closed fails; that is not a fault.
     if (!signal.aborted) {
       if (!(error instanceof DatasetError)) throw error;
       await writeAll(chunker.takeAll());

@@ -25,7 +25,7 @@ export interface Scanner {
   push(text: string): RawRecord[];
   /** The last record, if the text did not end with a line end. */
   end(): RawRecord[];
-  /** Line of a quote that is still open; asked after `end`. Null when there is none. */
+  /** After `end`: the line of a quote that is still open, or null. */
   openQuoteLine(): number | null;
   /** The first quoted field that has many lines, or lines that look like rows; null while there was none. */
   longQuote(): LongQuote | null;
@@ -41,8 +41,8 @@ export interface LongQuote {
 export type LineEnds = 'lf' | 'cr';
 
 /**
- * Told by the first line end of a file: a lone CR ends lines in files of old Macs only; elsewhere it is
- * part of the text. Null while there is no line end.
+ * Decided by the first line end of a file. A lone CR ends lines only in files of old Macs; elsewhere it is part of the text.
+ * Null before the first line end.
  */
 export function firstLineEnd(text: string): LineEnds | null {
   const feed = text.indexOf('\n');

@@ -32,7 +32,7 @@ export interface ReadOptions {
   readonly onNote: OnNote;
 }
 
-/** Takes what was guessed about a file, or looks wrong in it. Of notes with the same topic the first is enough. */
+/** Takes notes about guesses and about what looks wrong in a file. Of several notes with one topic, the first suffices. */
 export type OnNote = (note: string, topic?: string) => void;
 
 /** Reads a file to its end, in flat memory. Throws DatasetError for what makes the rest unreadable. */
@@ -41,7 +41,7 @@ export async function* readRecords(input: Input, options: ReadOptions): AsyncGen
   const scanner = createScanner(input.name, options, maxTextBytes * RECORD_PER_TEXT);
   let decoder: Decoder | null = null;
   let carriedOver = false;
-  /** End of the piece before: what is looked for may lie across. */
+  /** End of the previous piece: a match may lie across both. */
   let seam = '';
   let hasLongQuote = false;
 

@@ -14,7 +14,7 @@ interface DelimitedLayout {
   readonly unnamed: ReadonlySet<number>;
 }
 
-/** Of a header that comes again. */
+/** For a header that is repeated. */
 const MAX_SPACES_AROUND_NAME = 8;
 
 export function createDelimitedRowReader(name: string, layout: DelimitedLayout, reading: RowReading): RowReader {
@@ -25,7 +25,7 @@ export function createDelimitedRowReader(name: string, layout: DelimitedLayout, 
     .map((column, index) => ({ column: column === 'detoxq' ? freeKey(taken, column) : column, index }))
     .filter(({ index }) => index !== textIndex && index !== idIndex);
 
-  // Looked at by its length first: a trim of each text shows in the profile of reading.
+  // The length is checked first, since trimming every text shows in the profile of reading.
   const longestName = (columns[textIndex] ?? '').length + MAX_SPACES_AROUND_NAME;
   const repeatsHeader = (fields: readonly string[]): boolean =>
     (fields[textIndex] ?? '').length <= longestName &&

@@ -83,7 +83,7 @@ export function createJsonRowReader(name: string, layout: JsonLayout, reading: R
 /** A line that may have numbers to quote; digits after a point, as in probabilities, do no harm. */
 const UNSAFE_NUMBER = /(?<![.\d])\d{16}|\d[eE]\+?\d{3}/;
 
-/** Numbers that Python writes and JSON has not. */
+/** Numbers that Python writes and JSON does not have. */
 const NOT_FINITE = /NaN|Infinity/;
 
 interface ParsedLine {
@@ -115,7 +115,7 @@ export function parseLine(line: string, mayNeedRepair: boolean): ParsedLine | { 
   }
 }
 
-/** Where a line is broken; without its text. */
+/** Where a line is broken, without its text. */
 function faultOf(line: string): string {
   const at = jsonFaultAt(line);
   if (at === null) return 'not JSON';
@@ -127,7 +127,7 @@ function isNothing(value: JsonValue | undefined): boolean {
   return value === undefined || value === null;
 }
 
-/** A row key from a JSON value: strings and numbers; null for what is no key. */
+/** A row key from a JSON value, which is a string or a number; null for other values. */
 function keyOf(value: JsonValue | undefined): string | null {
   if (typeof value === 'string') return value === '' ? null : value;
   return typeof value === 'number' ? String(value) : null;

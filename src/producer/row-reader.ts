@@ -6,7 +6,7 @@ import type { RawRecord } from './record.ts';
 /** Turns a record into a row. `mayNeedRepair` is that of the read that it came with. */
 export type RowReader = (record: RawRecord, rowNo: number, mayNeedRepair: boolean) => ChunkRow;
 
-/** What a reader of rows has to know of how a file is read. */
+/** How a file is read, as far as rows depend on it. */
 export interface RowReading {
   readonly dialect: Dialect;
   readonly maxTextBytes: number;
@@ -82,7 +82,7 @@ export function notEncoded({ encoding }: Dialect, bytes?: string): string {
 
 /** True when the text has more than `maxTextBytes` bytes as UTF-8. */
 export function isTooLarge(text: string, maxTextBytes: number): boolean {
-  // A character has 1 to 3 bytes, so that most texts need no counting.
+  // A UTF-16 unit takes 1 to 3 bytes, so most texts need not be measured.
   if (text.length * 3 <= maxTextBytes) return false;
   return text.length > maxTextBytes || Buffer.byteLength(text) > maxTextBytes;
 }

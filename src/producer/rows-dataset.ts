@@ -75,13 +75,13 @@ export function openRows(
     },
     close() {
       end();
-      // What the program holds open is let go of; it may still wait for a row.
+      // Lets the program close what it holds open; its iterator may still wait for a row.
       Promise.resolve(iterator?.return?.()).catch(() => {});
     },
   };
 }
 
-/** The next row, or why there is none: the rows before it are kept. */
+/** The next row, or the program's error; the rows before it are kept. */
 async function nextOf(
   iterator: AsyncIterator<InputRow> | Iterator<InputRow>,
   rowNo: number,

@@ -1,6 +1,6 @@
 import { type JsonObject, type JsonValue, storableText } from '../contract/row.ts';
 
-/** What had to be changed so that Postgres can store a row: listed in `meta.detoxq.repaired`. */
+/** Changes that were needed so that Postgres can store a row. They are listed in `meta.detoxq.repaired`. */
 export type Repair = 'nul' | 'surrogate' | 'number';
 
 /** Deeper JSON than this is refused: Postgres and JSON.stringify both recurse. */
@@ -22,7 +22,7 @@ export function storableObject(object: JsonObject, repairs: Set<Repair>): JsonOb
   return result;
 }
 
-/** `meta` with the repairs noted under `detoxq`; unchanged when there are none. */
+/** `meta` with the repairs noted under `detoxq`; unchanged without repairs. */
 export function withRepairs(meta: JsonObject | null, repairs: ReadonlySet<Repair>): JsonObject | null {
   if (repairs.size === 0) return meta;
   return { ...meta, detoxq: { repaired: [...repairs].sort() } };
@@ -55,7 +55,7 @@ const NUMBER = /NaN|-?Infinity|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
 /**
  * JSON with other text for those numbers that JavaScript or JSON cannot hold: integers beyond 2^53 (ids of posts, mostly),
- * numbers beyond the doubles, and `NaN`, `Infinity` and `-Infinity`, which Python writes. The same text when there are none.
+ * numbers beyond the doubles, and `NaN`, `Infinity` and `-Infinity`, which Python writes. Without such numbers, the text stays the same.
  */
 export function replaceUnsafeNumbers(json: string, replacement: (number: string) => string): string {
   let result = '';

@@ -39,7 +39,7 @@ const BESIDE = new Set([
 /** What a source or a toxic sentence was turned into is about as long, and in a few rows much longer. */
 const COUNTERPART = /^(neutral|detox|polite|civil|ref|reference|target|tgt|out|output|rewrite|paraphrase|translation)/;
 
-/** A rival has this many times the words, and at least so many per row. */
+/** A rival has at least this many times the words of the other column, and at least so many per row. */
 export const RIVAL_TIMES = 1.5;
 const RIVAL_WORDS = 2.5;
 const FEW_VALUES_WORDS = 1.8;
@@ -66,7 +66,7 @@ export function rivalOf(
     if (column === guessed || column === idColumn || !holdsMore(measure, own)) return false;
     const isShared = rows >= 10 && measure.distinct < RIVAL_DISTINCT * own.distinct;
     if (isShared) return false;
-    // Beside labels, a name is no reason to think that the words belong to them; short texts may have a title.
+    // Beside labels, a name does not mean that its words belong to them; short texts may have a title.
     if (own.isFewValues || (own.isLabels && rows < 10 && own.distinct < 1)) return !measure.isLabels;
     const rival = snakeCase(column);
     if (standsBeside(column)) return false;

@@ -4,7 +4,7 @@ import { errorCode, HomeError } from '../contract/errors.ts';
 import { fileFault, homeAdvice, isSystemError } from '../contract/file-errors.ts';
 import { makeFolder } from '../contract/make-folder.ts';
 
-/** Where everything of the embedded services lies in a home folder. */
+/** The paths of the embedded services in a home folder. */
 export interface ServicesFolder {
   /** Postgres's data folder. */
   readonly postgresData: string;
@@ -55,7 +55,7 @@ export function readJson(path: string): unknown {
   }
 }
 
-/** All or nothing, readable by the owner only. */
+/** Written as a whole or not at all, and readable by the owner only. */
 export function writeJson(path: string, value: unknown): void {
   const staging = `${path}.${process.pid}.new`;
   try {
@@ -67,7 +67,7 @@ export function writeJson(path: string, value: unknown): void {
   }
 }
 
-/** Opens a log of its own for each start; the one before is kept as `.1`. */
+/** Opens a new log for each start; the previous one is kept as `.1`. */
 export function openLog(path: string): number {
   try {
     renameSync(path, `${path}.1`);
@@ -77,7 +77,7 @@ export function openLog(path: string): number {
   return openSync(path, 'a', 0o600);
 }
 
-/** The last lines of a log, to be put into an error message; our servers' logs hold no text of rows. */
+/** The last lines of a log, for an error message. The logs of these servers hold no text of rows. */
 export function logTail(path: string, fromByte = 0, lines = 8): string {
   try {
     return readFileSync(path).subarray(fromByte).toString('utf8').trim().split('\n').slice(-lines).join('\n');

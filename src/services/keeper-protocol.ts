@@ -42,9 +42,9 @@ export interface KeeperOptions {
   readonly path: string;
 }
 
-/** First word of the keeper to who started it, on its standard output. */
+/** First message of the keeper to the process that started it, on its standard output. */
 export const CLAIMED = 'claimed\n';
-/** Another keeper was faster. */
+/** Another keeper was first. */
 export const TAKEN = 'taken\n';
 
 /** Longest request, in bytes. */

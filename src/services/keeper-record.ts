@@ -10,16 +10,16 @@ export interface KeeperRecord {
   readonly process: ProcessIdentity;
   /** TCP, on 127.0.0.1. */
   readonly port: number;
-  /** Only who can read the record may talk to the keeper. */
+  /** Proves that a client can read the record: only such clients may talk to the keeper. */
   readonly token: string;
 }
 
 /*
- * At most one keeper a home. Node has no file locks that end with their process, so the lock is a row of files
- * `keeper.1`, `keeper.2`, …: the highest number is the keeper's. A file appears complete or not at all (link) and
- * once (link fails if it exists); it counts for as long as the process in it runs. Who finds the highest one dead
- * makes the next number. The highest file is never removed, so that numbers never come again: a claimant that
- * slept after looking finds its number taken or a higher one there, and has lost.
+ * At most one keeper per home. Node has no file locks that end with their process, so the lock is a series of files
+ * `keeper.1`, `keeper.2`, …, and the highest number is the keeper's. A file appears complete or not at all (link), and only
+ * once (link fails if it exists). It is valid while the process in it runs. A process that finds the highest one dead makes
+ * the next number. The highest file is never removed, so numbers never come again. A process that slept after looking finds
+ * its number taken, or a higher one, and has lost.
  */
 
 const PREFIX = 'keeper.';
@@ -93,7 +93,7 @@ function highest(state: string): Entry | null {
   }
 }
 
-/** Null for a file that a power loss left empty or damaged: its process is gone for certain. */
+/** Null for a file that a power loss left empty or damaged: its process is surely gone. */
 function parse(text: string): KeeperRecord | null {
   try {
     const record: Partial<KeeperRecord> | null = JSON.parse(text);

@@ -23,10 +23,10 @@ import { startRedis } from './redis-server.ts';
 import type { Server } from './server.ts';
 
 /*
- * The keeper is a process of its own, in a session of its own, one a home. The servers are its children.
+ * The keeper is a process of its own, in a session of its own, one per home. The servers are its children.
  *
  *   started ──claim──▶ serving ──no lease left and not kept, or SIGTERM──▶ stopping ──servers gone──▶ ended
- *      └──────────────── another keeper was faster ───────────────────────────────────────────────────▲
+ *      └──────────────── another keeper was first ────────────────────────────────────────────────────▲
  *
  * Leases are connections, so it never asks whether a process lives, and nothing has to be cleaned up when one dies.
  * The first lease is its standard input: the command that started it may die before it connects.
@@ -36,9 +36,9 @@ import type { Server } from './server.ts';
 
 type Kind = keyof Needs;
 
-/** Keeps a server that crashes again and again from taking a core. */
+/** Pause before a restart, so that a server that crashes repeatedly does not take a core. */
 const RESTART_DELAY_MS = 1_000;
-/** For a connection that does not say what it wants: it is not one of ours. */
+/** Time for the first request of a connection. One that sends none is not a client of detoxq. */
 const REQUEST_DEADLINE_MS = 10_000;
 const MAX_LOG_BYTES = 1_000_000;
 
@@ -83,7 +83,7 @@ function createKeeper({ home, path }: KeeperOptions) {
     urls[kind] = null;
     await delay(RESTART_DELAY_MS);
     if (stopping || servers.has(kind)) return;
-    // Its failure is in the log, and is told to whoever needs the server next.
+    // Its failure is in the log, and the next command that needs the server is told.
     await start(kind).catch(() => {});
   }
 
@@ -161,7 +161,7 @@ function createKeeper({ home, path }: KeeperOptions) {
   async function stop(): Promise<void> {
     if (stopping) return;
     stopping = true;
-    // Who leaves last has the connection until the servers are gone, and knows what it waits for.
+    // The last client keeps its connection until the servers are gone, and so knows what it waits for.
     for (const connection of connections) connection.write(reply({ stopping: true }));
     const started = await Promise.allSettled(servers.values());
     await Promise.all(started.map((result) => (result.status === 'fulfilled' ? result.value?.stop() : undefined)));
@@ -207,7 +207,7 @@ function parseRequest(text: string, token: string): KeeperRequest | null {
   }
 }
 
-/** Made once a home: the database keeps its own for good. */
+/** Made once per home: the database keeps its password for good. */
 function readPasswords(folder: ServicesFolder): { postgres: string; redis: string } {
   const path = join(folder.state, 'passwords.json');
   const stored = readJson(path);
@@ -226,7 +226,7 @@ function readPasswords(folder: ServicesFolder): { postgres: string; redis: strin
 }
 
 process.umask(0o077);
-// On a full disk the log takes nothing, and that may not be one more thing to log.
+// On a full disk the log cannot be written, and that fault must not be logged, too.
 process.stderr.on('error', () => {});
 const keeper = createKeeper(JSON.parse(process.argv[2] ?? '{}'));
 const fail = (error: unknown): void => {

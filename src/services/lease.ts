@@ -35,11 +35,11 @@ export interface LeaseOptions {
   readonly log: Log;
 }
 
-/** How long a keeper that stops may take to be gone: it gives its servers 30 s each, side by side. */
+/** How long a stopping keeper may take to end: it gives its servers 30 s, all at the same time. */
 const TURNOVER_DEADLINE_MS = 60_000;
 const TURNOVER_POLL_MS = 20;
 
-/** Starts what is needed, or joins those who use it already. */
+/** Starts the servers that are needed, or joins the commands that use them already. */
 export async function leaseServices(options: LeaseOptions & { readonly needs: Needs }): Promise<Lease> {
   const { needs, log } = options;
   let released = false;
@@ -74,7 +74,7 @@ export async function leaseServices(options: LeaseOptions & { readonly needs: Ne
 
 export type ServicesStatus = Pick<KeeperReply, 'databaseUrl' | 'redisUrl' | 'leases' | 'kept'>;
 
-/** Starts what is needed and leaves it running until `stopServices`. */
+/** Starts the servers that are needed, and leaves them running until `stopServices`. */
 export async function keepServices(options: LeaseOptions & { readonly needs: Needs }): Promise<ServicesStatus> {
   const { socket, reply } = await converse(options, { op: 'keep', needs: options.needs });
   socket.destroy();
@@ -104,7 +104,7 @@ interface Answer {
   readonly keeper: ProcessIdentity;
   readonly socket: Socket;
   readonly reply: KeeperReply;
-  /** Whether the keeper has said by now that it stops. */
+  /** Whether the keeper has announced that it stops. */
   isStopping(): boolean;
 }
 
@@ -160,7 +160,7 @@ function send(record: KeeperRecord, request: Request): Promise<Answer | null> {
   });
 }
 
-/** Ends our side and waits for the other one; of a keeper that stops, for its process, which ends after its servers. */
+/** Ends this side and waits for the other one. Of a stopping keeper, it waits for the process, which ends after its servers. */
 async function hangUp({ keeper, socket, isStopping }: Answer): Promise<void> {
   if (!socket.closed) {
     const closed = once(socket, 'close');
@@ -171,7 +171,7 @@ async function hangUp({ keeper, socket, isStopping }: Answer): Promise<void> {
   while (isStopping() && isRunning(keeper)) await delay(TURNOVER_POLL_MS);
 }
 
-/** Starts a keeper. `letGo` ends the lease that it has by its standard input. */
+/** Starts a keeper. `letGo` ends the lease that the keeper's standard input is. */
 async function startKeeper(folder: ServicesFolder, { home, path, log }: LeaseOptions): Promise<{ letGo(): void }> {
   if (process.platform === 'win32') {
     throw new ServiceError('There are no embedded services on Windows. Set DATABASE_URL and REDIS_URL, or use WSL.');

@@ -89,7 +89,7 @@ function makeLinks(folder: string): boolean {
   if (!existsSync(list)) return true;
   const links: { source: string; target: string }[] = JSON.parse(readFileSync(list, 'utf8'));
   for (const { source, target } of links) {
-    // The list's paths begin with the name of our folder.
+    // The paths of the list begin with the name of this folder.
     const link = join(dirname(folder), target);
     try {
       symlinkSync(relative(dirname(target), source), link);
@@ -109,7 +109,7 @@ function isLink(path: string): boolean {
   }
 }
 
-/** Appears complete or not at all, readable for everybody whatever the umask at install was. */
+/** Appears complete or not at all, and readable for all users, whatever the umask at install was. */
 function copyTree(source: string, target: string): void {
   const parent = dirname(target);
   const staging = join(parent, `new.${process.pid}`);

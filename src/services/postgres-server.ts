@@ -32,8 +32,8 @@ const ROOT_COPIES = '/var/cache/detoxq';
 
 /**
  * Starts the embedded Postgres on `folder.postgresData`, which is made when it is not there.
- * Throws a ServiceError when the folder is of another major version, in use by a server that is not ours,
- * not ours to read, or when Postgres does not start.
+ * Throws a ServiceError when the folder is of another major version, in use by another server, or not readable, and when
+ * Postgres does not start.
  */
 export async function startPostgres(folder: ServicesFolder, password: string): Promise<Server> {
   const data = folder.postgresData;
@@ -114,7 +114,7 @@ async function createData(
     const options = [
       ['-D', dataArgument(staging, user)],
       ['-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
-      // Of Postgres itself, so the same on every system.
+      // A locale of Postgres itself, so the same on every system.
       ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
       // One sync of the file system instead of one per file: 0.8 s instead of 3.5 s on a busy disk.
       process.platform === 'linux' ? ['--sync-method=syncfs'] : [],
@@ -156,7 +156,7 @@ function checkVersion(data: string, majorVersion: string): void {
 
 /**
  * Removes a postmaster.pid whose process is gone but whose pid another process of the same user has by now: Postgres
- * would refuse to start. A server that runs on the folder without being ours is left alone, with an error.
+ * would refuse to start. Another server that runs on the folder is left alone, with an error.
  */
 function dropStaleLock(data: string): void {
   const lock = join(data, 'postmaster.pid');
@@ -176,12 +176,12 @@ function mayServe(pid: number, data: string): boolean {
   try {
     return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(data);
   } catch {
-    // A process of another user, who could not serve a folder that is ours alone.
+    // A process of another user, which could not serve a folder that only this user can read.
     return false;
   }
 }
 
-/** The eighth line of postmaster.pid is what pg_ctl waits for, too. */
+/** pg_ctl waits for the eighth line of postmaster.pid, too. */
 function isReady(data: string, pid: number): boolean {
   const lines = readLock(data);
   return lines !== null && Number(lines[0]) === pid && lines[7]?.trim() === 'ready';

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { errorCode } from '../contract/errors.ts';
 
 /**
- * A process that can be told from a later one with the same pid: pids come again, most of all in containers,
- * where the same small numbers are given out at every start.
+ * A process, told apart from a later one with the same pid. Pids are used again, most of all in containers, which give out
+ * the same small numbers at every start.
  */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** When it started, in words of the system; only good for comparison. */
+  /** When it started, in the system's form; only for comparison. */
   readonly startedAt: string;
 }
 
@@ -22,7 +22,7 @@ export function isRunning(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.startedAt === identity.startedAt;
 }
 
-/** Signals a process if it is still the one meant. */
+/** Signals a process if it is still the same one. */
 export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): void {
   if (!isRunning(identity)) return;
   try {

@@ -48,7 +48,7 @@ function configuration(password: string): string {
     'appendonly yes',
     'appendfsync everysec',
     'save ""',
-    // BullMQ's data must never be thrown out.
+    // BullMQ's data must never be evicted.
     'maxmemory-policy noeviction',
     'loglevel notice',
     '',
@@ -69,7 +69,7 @@ async function findRedis(searchPath: string, user: ServiceUser | null): Promise<
         });
         if (isNewEnough(stdout)) return program;
       } catch {
-        // Not there, not ours to run, or broken: the next one.
+        // Missing, not executable for this user, or broken: the next one is tried.
       }
     }
   }

@@ -32,10 +32,10 @@ interface ServerPlan {
   url(port: number): string;
   /** Whether clients can connect by now. */
   isReady(pid: number, port: number): Promise<boolean>;
-  /** What to do about a start that failed, told by its log. */
+  /** Advice for a failed start, by its log. */
   diagnose(log: string): 'other port' | 'again' | 'give up';
   readonly stopSignal: NodeJS.Signals;
-  /** For one that does not stop. */
+  /** Signal for a server that does not stop. */
   readonly forceSignal: NodeJS.Signals;
 }
 
@@ -53,7 +53,7 @@ const STOP_DEADLINE_MS = 30_000;
 const START_ATTEMPTS = 40;
 const RETRY_DELAY_MS = 250;
 
-/** No password, proxy or locale of the user gets in. */
+/** Keeps passwords, proxies and locales of the user out. */
 export const SERVER_ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
 /** Starts a server on 127.0.0.1, on the port of the last time if that is free. Resolves when clients can connect. */
@@ -136,7 +136,7 @@ async function becameReady(plan: ServerPlan, server: Server, port: number): Prom
   return false;
 }
 
-/** A keeper that was killed leaves its servers running: they are stopped, in peace, before new ones start. */
+/** A killed keeper leaves its servers running. They are stopped in an orderly way before new ones start. */
 async function stopLeftover(identity: ProcessIdentity, plan: ServerPlan): Promise<void> {
   if (!isRunning(identity)) return;
   signalProcess(identity, plan.stopSignal);
@@ -157,7 +157,7 @@ function readRecord(path: string): ServerRecord | null {
   return { process: { pid: process.pid, startedAt: process.startedAt }, port };
 }
 
-/** The wished port of 127.0.0.1 if it is free, else any. Someone may still take it before the server does. */
+/** The given port of 127.0.0.1 if it is free, else any. Another process may still take it before the server does. */
 async function freePort(wished = 0): Promise<number> {
   const probe = createServer();
   try {

@@ -8,7 +8,7 @@ export interface ServiceUser {
 }
 
 /**
- * Null means: as ourselves. Root cannot run Postgres, so for root it is the owner of the data folder if there is one,
+ * Null means the user of this process. Root cannot run Postgres, so for root it is the owner of the data folder if there is one,
  * else the system's `postgres`, else `nobody`. No account is made: one would stay behind when the home is deleted.
  */
 export function serviceUser(dataFolder: string): ServiceUser | null {

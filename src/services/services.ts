@@ -7,7 +7,7 @@ export interface Services {
   readonly redisUrl: string | null;
   readonly postgres: 'external' | 'embedded';
   readonly redis: 'external' | 'embedded' | 'none';
-  /** Embedded services end here, unless another command in the same home uses them. */
+  /** Ends embedded services, unless another command in the same home uses them. */
   close(): Promise<void>;
 }
 

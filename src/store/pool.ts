@@ -35,8 +35,7 @@ const KEEP_ALIVE_MS = 10_000;
  * A pool on `url` (`postgres://…`). Connects on first use.
  *
  * Keeps no state in a session (no SET but SET LOCAL, no LISTEN, named statements or session locks), so that it works behind a
- * pooler in transaction mode. What sessions must be set to, they are told as they begin, or, behind a pooler that refuses
- * that, in each transaction.
+ * pooler in transaction mode. Settings are sent as a session starts or, behind a pooler that refuses that, in each transaction.
  *
  * @throws UsageError when `url` is not such an address, or names files for TLS that cannot be used
  */
@@ -53,10 +52,10 @@ export function createPool(url: string, options: PoolOptions): Database {
     ...(options.answerTimeoutMs === undefined ? {} : { query_timeout: options.answerTimeoutMs }),
     types: { getTypeParser },
   });
-  // An idle connection that breaks is replaced by the next query; unheard, the event would end the process.
+  // The next query replaces an idle connection that breaks. Without a listener, the event would end the process.
   pool.on('error', ignore);
   // One that breaks in use is noticed by its next statement. From the first moment: the end of a session may come in one
-  // piece with its beginning, before whoever waits for it has it.
+  // piece with its beginning, before the caller has the connection.
   pool.on('connect', (client) => client.on('error', ignore));
 
   async function run<Row extends object>(
@@ -75,7 +74,7 @@ export function createPool(url: string, options: PoolOptions): Database {
     }
   }
 
-  /** The first session of the pool, which Postgres may refuse for what we tell it. */
+  /** The first session of the pool, which Postgres may refuse for its settings. */
   async function beginFirst(newer: boolean): Promise<{ client: pg.PoolClient; told: boolean }> {
     sessionOptions = startupOptions(wishes, newer);
     try {
@@ -179,7 +178,7 @@ export function createPool(url: string, options: PoolOptions): Database {
 
 function ignore(): void {}
 
-/** Tries again what Postgres undid for a fault that passes: an administrator cancels one statement, not its purpose. */
+/** Tries again what Postgres undid for a passing fault: an administrator who cancels a statement does not mean to end the work. */
 async function whenUndone<T>(work: () => Promise<T>): Promise<T> {
   for (const pauseMs of UNDONE_RETRY_MS) {
     try {
@@ -197,8 +196,8 @@ function isOverdue(error: unknown): boolean {
 }
 
 /**
- * Frees what a statement that was given up has in the server: without this, one that waits for a lock would keep its
- * connection for as long, and each further try another one.
+ * Cancels a statement that was given up in the server, too. Otherwise one that waits for a lock would keep its connection,
+ * and each further try another one.
  */
 function cancelStatement(client: pg.PoolClient): void {
   const { host, port, processID, secretKey } = { ...client } as Readonly<Record<string, unknown>>;

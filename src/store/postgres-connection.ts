@@ -5,8 +5,8 @@ import { passwordFromFile } from './password-file.ts';
 import { type PostgresTls, postgresTls } from './postgres-tls.ts';
 
 /**
- * All that `pg` would otherwise take from a connection string or from the environment (PGHOST, PGSSLMODE, …). An empty
- * field of `pg` means "look in the environment", so there is none.
+ * All that `pg` would otherwise take from a connection string or from the environment (PGHOST, PGSSLMODE, …). No field is
+ * empty, since `pg` reads the environment for an empty one.
  */
 interface PostgresConnection {
   readonly host: string;

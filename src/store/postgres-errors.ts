@@ -48,7 +48,7 @@ const ADVICE_BY_CODE: Readonly<Record<string, string>> = {
     'and its administrator can turn it off',
 };
 
-/** What servers and `pg` say without a code of its own. The texts may hold the user name: none of them comes through. */
+/** Errors of servers and `pg` without a code of their own. Their texts may hold the user name, so none of them is shown. */
 const ADVICE_BY_TEXT: readonly (readonly [RegExp, string])[] = [
   [
     /no encryption|SSL (connection is )?required|connection is insecure/i,
@@ -101,7 +101,7 @@ const ADVICE_BY_TEXT: readonly (readonly [RegExp, string])[] = [
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 /**
- * What an error of `pg` means for a caller.
+ * Translates an error of `pg` for callers.
  *
  * Never keeps what Postgres says about single values (DETAIL, and the message of class 22), nor what a function of the user
  * says, when the statement had parameters: those are texts of rows.
@@ -132,7 +132,7 @@ export function translatePostgresError(error: unknown, where: string, hadValues:
 
 const IN_FUNCTION = 'a trigger or function refuses it';
 
-/** Whether the words may be those of a function, which may quote a row: in each of its languages, such an error has a context. */
+/** Whether a function may have worded the message, which may then quote a row. In each language of functions, such an error has a context. */
 function saysAnything(error: unknown): boolean {
   return error instanceof pg.DatabaseError && (isRaised(error) || error.where !== undefined);
 }

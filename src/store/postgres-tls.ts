@@ -43,7 +43,7 @@ export function postgresTls(ssl: PostgresSsl, variable: string): PostgresTls | f
 /** Undefined: those of Node, with NODE_EXTRA_CA_CERTS. */
 function readAuthorities(path: string | undefined, variable: string): string[] | undefined {
   if (path !== 'system') return readCertificates('sslrootcert', path, variable);
-  // Node 20 knows its own alone.
+  // Node 20 has only its own authorities.
   if (!('getCACertificates' in tls)) return undefined;
   return [...tls.getCACertificates('default'), ...tls.getCACertificates('system')];
 }
