@@ -5,7 +5,7 @@ import { freeKey, type Repair, setOwn, storableObject, withRepairs } from './sto
 
 /** Where the fields of a CSV or TSV record go. */
 interface DelimitedLayout {
-  /** One name a field, in order. */
+  /** One name per field, in order. */
   readonly columns: readonly string[];
   readonly textIndex: number;
   /** Null when no column holds the row key. */

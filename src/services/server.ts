@@ -18,7 +18,7 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** What tells Postgres and Redis apart. */
+/** The differences between Postgres and Redis. */
 interface ServerPlan {
   readonly name: 'postgres' | 'redis';
   /** Folder of state: the record and the log lie here. */

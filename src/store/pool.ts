@@ -12,7 +12,7 @@ import { readDeviations, refusesOptions, type SessionWishes, startupOptions } fr
 export const DEFAULT_SCHEMA = 'detoxq';
 
 interface PoolOptions {
-  /** Connections at most. */
+  /** Most connections. */
   readonly max: number;
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string;
