@@ -129,11 +129,7 @@ interface Judged {
 async function judge(context: Context, { detoxifiers }: MeasuredAll): Promise<Judged> {
   if (detoxifiers.length === 0) return { evaluation: null, unjudged: [] };
   try {
-    const judges = await openJudges(
-      { judgeSta: JUDGES.sta, judgeSim: JUDGES.sim, judgeFl: JUDGES.fl, precision: 'fp32' },
-      context.config.home,
-      context.emit,
-    );
+    const judges = await openJudges({ ...JUDGES, precision: 'fp32' }, context.config.home, context.emit);
     const evaluation = await judgeRuns(context.database, detoxifiers, judges).finally(judges.close);
     return { evaluation, unjudged: evaluation === null ? ['SIM, FL and J were not measured: no row was toxic.'] : [] };
   } catch (error) {

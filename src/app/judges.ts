@@ -15,7 +15,9 @@ import type { JudgeForm, Judges } from '../report/index.ts';
 import type { OnEvent } from './events.ts';
 
 /** Bundled judges. None is the default scorer: that one has chosen what they judge. */
-export const JUDGES = { sta: 'nano-bert', sim: 'nano-sim', fl: 'nano-fluency' } as const;
+export const JUDGES = { judgeSta: 'nano-bert', judgeSim: 'nano-sim', judgeFl: 'nano-fluency' } as const;
+
+type JudgeNames = Pick<JudgeOptions, keyof typeof JUDGES>;
 
 export interface JudgeOptions {
   readonly judgeSta: string;
@@ -28,6 +30,11 @@ export interface JudgeOptions {
 
 export interface OpenJudges extends Judges {
   close(): Promise<void>;
+}
+
+/** @throws UsageError when a judge is not on this machine: call it before any work */
+export function requireJudges({ judgeSta, judgeSim, judgeFl }: JudgeNames, home: string): void {
+  for (const name of [judgeSta, judgeSim, judgeFl]) findCheckpoint(name, packageRoot, home);
 }
 
 /**

@@ -9,6 +9,7 @@ export {
   bundledNames,
   findCheckpoint,
   modelsFolder,
+  requireInstalled,
 } from './catalog/catalog.ts';
 export {
   checkpointFolder,

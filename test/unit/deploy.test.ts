@@ -34,3 +34,12 @@ test('the example of an ACL has no password: Redis refuses it as it is', () => {
   expect(acl).not.toMatch(/(^| )(>|nopass)/m);
   for (const [, digest = ''] of acl.matchAll(/ #(\S+)/g)) expect(digest).not.toMatch(/^[0-9a-f]{64}$/);
 });
+
+test('examples name the image of this version', () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const images = [join(ROOT, 'docker-compose.yml'), ...deploy].flatMap((file) => [
+    ...readFileSync(file, 'utf8').matchAll(/image: (detoxq:\S+)/g),
+  ]);
+  expect(images.length).toBeGreaterThanOrEqual(3);
+  for (const [, image] of images) expect(image).toBe(`detoxq:${version}`);
+});

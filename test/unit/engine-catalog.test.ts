@@ -1,10 +1,10 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { UsageError } from '../../src/contract/errors.ts';
 import { ALIASES, promptFor } from '../../src/engine/catalog/aliases.ts';
-import { bundledNames, findCheckpoint, modelsFolder } from '../../src/engine/catalog/catalog.ts';
+import { BUNDLED, bundledNames, findCheckpoint, MORE_MODELS, modelsFolder } from '../../src/engine/catalog/catalog.ts';
 import { isHubId, presentId } from '../../src/engine/catalog/pulled.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -70,6 +70,35 @@ describe('what a name means', () => {
     expect(() => find('nonsense')).toThrow(/Give a bundled one \(.*nano-bart.*\), an alias \(.*roberta-toxicity/);
     expect(() => find('a/b/c')).toThrow('There is no checkpoint "a/b/c"');
     expect(() => find('../nano-bart')).toThrow(UsageError);
+  });
+});
+
+describe('the models of two packages', () => {
+  const json = (file: string) => JSON.parse(readFileSync(join(ROOT, file), 'utf8'));
+
+  test('share every bundled checkpoint, in one version', () => {
+    const own = json('package.json');
+    const more = json('models/package.json');
+    expect(more).toMatchObject({ name: 'detoxq-models', version: own.version });
+    expect(more.files.toSorted()).toEqual(MORE_MODELS.toSorted());
+    const shipped = own.files.filter((file: string) => file.startsWith('models/nano-'));
+    expect(shipped.toSorted()).toEqual(Object.values(BUNDLED).map((name) => `models/${name}`));
+    expect([...Object.values(BUNDLED), ...MORE_MODELS].toSorted()).toEqual(bundledNames(ROOT));
+  });
+
+  test('the second one is found beside detoxq, and its absence says what to install', () => {
+    const installed = join(home, 'node_modules/detoxq');
+    mkdirSync(join(installed, 'models'), { recursive: true });
+    writeFileSync(join(installed, 'package.json'), '{}');
+    cpSync(TINY, join(installed, 'models', BUNDLED.scorer), { recursive: true });
+    expect(() => findCheckpoint('nano-sim', installed, home)).toThrow('npm install detoxq-models');
+    expect(bundledNames(installed)).toEqual([BUNDLED.scorer]);
+
+    const beside = join(home, 'node_modules/detoxq-models');
+    cpSync(TINY, join(beside, 'nano-sim'), { recursive: true });
+    writeFileSync(join(beside, 'package.json'), '{}');
+    expect(findCheckpoint('nano-sim', installed, home)).toEqual({ name: 'nano-sim', folder: join(beside, 'nano-sim') });
+    expect(bundledNames(installed)).toEqual([BUNDLED.scorer, 'nano-sim']);
   });
 });
 

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { DEFAULT_COLUMNS, openPairFiles } from '../../app/evaluate-files.ts';
 import { openRuns } from '../../app/evaluate-runs.ts';
 import { type EvaluatedSource, evaluateSources } from '../../app/evaluation.ts';
-import { type JudgeOptions, openJudges } from '../../app/judges.ts';
+import { type JudgeOptions, openJudges, requireJudges } from '../../app/judges.ts';
 import { readConfig } from '../../config.ts';
 import { UsageError } from '../../contract/errors.ts';
 import type { Dialect } from '../../producer/dialect.ts';
@@ -73,6 +73,7 @@ mean: docs/evaluation.md.`,
       const runs = options.run ?? [];
       checkSystems(files, runs);
       if (runs.length > 0) rejectFileOptions(options);
+      requireJudges(options, readConfig().home);
       await checkReports(options, filesRead(files));
       if (runs.length === 0) {
         const columns = { ...options, refColumn: options.refColumn ?? null };

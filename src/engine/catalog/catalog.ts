@@ -10,7 +10,7 @@ import { findPulled } from './pulled.ts';
 export const BUNDLED = { detoxifier: 'nano-bart', scorer: 'nano-roberta' } as const;
 
 /** Models beside the two that a run uses by default: of detoxq's repository, and of a package of their own. */
-const MORE_MODELS = ['nano-bert', 'nano-fluency', 'nano-gpt2', 'nano-sim', 'nano-t5'];
+export const MORE_MODELS: readonly string[] = ['nano-bert', 'nano-fluency', 'nano-gpt2', 'nano-sim', 'nano-t5'];
 const MORE_PACKAGE = 'detoxq-models';
 
 /** Folders of bundled checkpoints: the package's own and, where it is installed beside it, that of `detoxq-models`. */
@@ -35,6 +35,14 @@ export function bundledFolder(name: string, packageRoot: string): string | null 
 export function bundledNames(packageRoot: string): string[] {
   const names = bundledFolders(packageRoot).flatMap((folder) => readdirSync(folder));
   return [...new Set(names)].filter((name) => bundledFolder(name, packageRoot) !== null).sort();
+}
+
+/** @throws UsageError, with what to install, for a name of `detoxq-models`: call it where `bundledFolder` has found none */
+export function requireInstalled(name: string): void {
+  if (!MORE_MODELS.includes(name)) return;
+  throw new UsageError(
+    `${name} is in the package ${MORE_PACKAGE}, which is not installed here. Install it beside detoxq: npm install ${MORE_PACKAGE}`,
+  );
 }
 
 /** Folder of the pulled checkpoints. */
@@ -76,11 +84,7 @@ export function findCheckpoint(name: string, packageRoot: string, home: string):
         'pytorch_model.bin) and tokenizer files, as Hugging Face publishes them.',
     );
   }
-  if (MORE_MODELS.includes(name)) {
-    throw new UsageError(
-      `${name} is in the package ${MORE_PACKAGE}, which is not installed here. Install it beside detoxq: npm install ${MORE_PACKAGE}`,
-    );
-  }
+  requireInstalled(name);
   throw new UsageError(
     `There is no checkpoint ${JSON.stringify(name)} on this machine. Give a bundled one ` +
       `(${bundledNames(packageRoot).join(', ')}), an alias (${ALIASES.map((known) => known.name).join(', ')}), ` +

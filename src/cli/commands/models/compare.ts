@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import { compareSystems } from '../../../app/compare-systems.ts';
 import { WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../../app/context.ts';
 import { enginePlace } from '../../../app/engines.ts';
-import { packageRoot } from '../../../config.ts';
+import { JUDGES, requireJudges } from '../../../app/judges.ts';
+import { readConfig } from '../../../config.ts';
 import { UsageError } from '../../../contract/errors.ts';
-import { bundledNames, SYSTEMS } from '../../../engine/index.ts';
+import { SYSTEMS } from '../../../engine/index.ts';
 import {
   type ComparedSystem,
   type Comparison,
@@ -71,7 +72,12 @@ small bundled checkpoint of the same class is measured in its place, and the rep
         rendererFor(path);
         if (options.out?.indexOf(path) !== at) throw new UsageError(`--out ${path} is given twice.`);
       }
-      const comparison = await compare(await findSystems(names), options);
+      const systems = await findSystems(names);
+      const rewrites = systems.some(({ inspection, standIn }) =>
+        (standIn ?? inspection).use.roles.includes('detoxifier'),
+      );
+      if (rewrites) requireJudges(JUDGES, readConfig().home);
+      const comparison = await compare(systems, options);
       if (comparison === null) {
         process.exitCode = INTERRUPTED;
         return;
@@ -127,7 +133,7 @@ async function findSystems(names: readonly string[]): Promise<ComparedSystem[]> 
   for (const name of wanted) {
     const inspection = await inspectByName(name);
     const standIn = SYSTEMS.find(({ alias }) => alias === name)?.standIn;
-    const needed = inspection.folder === null && standIn !== undefined && bundledNames(packageRoot).includes(standIn);
+    const needed = inspection.folder === null && standIn !== undefined;
     systems.push({ name, inspection, standIn: needed ? await inspectByName(standIn) : null });
   }
   return systems;

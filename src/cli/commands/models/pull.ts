@@ -11,6 +11,7 @@ import {
   hubNameOf,
   modelsFolder,
   openWeights,
+  requireInstalled,
   weightFiles,
 } from '../../../engine/index.ts';
 import { closest } from '../../../hub/closest.ts';
@@ -65,7 +66,10 @@ function alreadyHere(name: string): { folder: string; note: string } | null {
   if (bundled !== null) return { folder: bundled, note: `${name} comes with detoxq: nothing to fetch.` };
   const folder = resolve(name);
   const isPath = /^[./~\\]/.test(name) || (findAlias(name) === undefined && existsSync(join(folder, 'config.json')));
-  if (!isPath) return null;
+  if (!isPath) {
+    requireInstalled(name);
+    return null;
+  }
   if (!existsSync(join(folder, 'config.json'))) throw new UsageError(`${folder} is not a folder with a config.json.`);
   const tensors = openWeights(folder);
   const count = tensors.infos.size;
