@@ -1,6 +1,6 @@
 import { configWith } from '../config.ts';
 import { CPU, type Device } from '../contract/device.ts';
-import { UsageError } from '../contract/errors.ts';
+import { DetoxqError, UsageError } from '../contract/errors.ts';
 import type { GenerationOverrides } from '../contract/generation.ts';
 import type { Log } from '../contract/log.ts';
 import type { ModelIdentity, Precision, Rewrite } from '../contract/models.ts';
@@ -24,6 +24,8 @@ export interface EngineChoice {
   readonly device?: Device | undefined;
   /** Folder of pulled checkpoints and compiled models. Default: `DETOXQ_HOME`, else `.detoxq`. */
   readonly home?: string | undefined;
+  /** Takes deaths of engine processes. Default: nothing is logged. */
+  readonly log?: Log | undefined;
 }
 
 export interface ScorerChoice extends EngineChoice {
@@ -67,6 +69,8 @@ export interface OpenDetoxifier extends OpenModel {
   rewrite(texts: readonly string[]): Promise<Rewrite[]>;
 }
 
+const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
 interface Place extends EnginePlace {
   readonly precision: Precision;
 }
@@ -105,7 +109,11 @@ export async function loadScorer(name: string, choice: ScorerChoice = {}): Promi
   const source = find(name);
   const toxicLabels = [toxicLabelOf(source.folder, choice.toxicLabel).name];
   const options = { ...source, precision, device, cacheFolder, role: 'scorer', toxicLabels } as const;
-  const { identity, maxInputTokens, call, close } = await openModelPool<TextScore>(options, processes);
+  const { identity, maxInputTokens, call, close } = await openModelPool<TextScore>(
+    options,
+    processes,
+    choice.log ?? SILENT,
+  );
   return {
     ...{ identity, maxInputTokens, close, [Symbol.asyncDispose]: close },
     async score(texts) {
@@ -137,7 +145,11 @@ export async function loadDetoxifier(name: string, choice: DetoxifierChoice = {}
   );
   const prompt = readTemplate(folder, choice.prompt, found.name);
   const options = { ...model, folder, precision, device, cacheFolder, role: 'detoxifier', generation, prompt } as const;
-  const { identity, maxInputTokens, call, close } = await openModelPool<Rewrite>(options, processes);
+  const { identity, maxInputTokens, call, close } = await openModelPool<Rewrite>(
+    options,
+    processes,
+    choice.log ?? SILENT,
+  );
   return {
     ...{ identity, maxInputTokens, close, [Symbol.asyncDispose]: close },
     async rewrite(texts) {
@@ -160,8 +172,6 @@ export interface PolicyChoice extends EngineChoice {
   /** Generation options under their Hugging Face names. Default: the checkpoint's own, with `max_new_tokens` 64. */
   readonly generation?: GenerationOverrides | undefined;
   readonly prompt?: string | undefined;
-  /** Takes restarts of engine processes. Default: nothing is logged. */
-  readonly log?: Log | undefined;
 }
 
 /** What became of a text: as a run stores it. */
@@ -176,8 +186,6 @@ export interface OpenPolicy extends AsyncDisposable {
   clean(texts: readonly string[]): Promise<CleanedText[]>;
   close(): Promise<void>;
 }
-
-const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * The whole policy of a row (docs/policy.md) over texts of the caller, in engine processes, without any service.
@@ -220,7 +228,7 @@ export async function createPolicy(choice: PolicyChoice = {}): Promise<OpenPolic
       const rows = texts.map((text, rowNo) => ({ rowNo, rowKey: null, text, meta: null }));
       const verdicts = await engines.process(rows);
       return verdicts.map((verdict) => {
-        if ('fault' in verdict) throw new UsageError(`text ${verdict.rowNo}: ${verdict.fault.message}`);
+        if ('fault' in verdict) throw new DetoxqError(`text ${verdict.rowNo}: ${verdict.fault.message}`);
         const { rowNo, rowKey, cleared, ...result } = verdict;
         return result;
       });

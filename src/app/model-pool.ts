@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { engineEnvironment } from '../config.ts';
 import { CheckpointError, DetoxqError } from '../contract/errors.ts';
+import type { Log } from '../contract/log.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import { type FromModel, MODEL_ENTRY, type ModelOptions, type ToModel } from '../engine/index.ts';
 
@@ -42,7 +43,11 @@ type Facts = Pick<ModelPool<unknown>, 'identity' | 'maxInputTokens'>;
  *
  * @throws CheckpointError when the model cannot be loaded
  */
-export async function openModelPool<Result>(options: ModelOptions, processes: number): Promise<ModelPool<Result>> {
+export async function openModelPool<Result>(
+  options: ModelOptions,
+  processes: number,
+  log: Log,
+): Promise<ModelPool<Result>> {
   const waiting: Call[] = [];
   const members = new Set<Member>();
   let closed = false;
@@ -86,12 +91,18 @@ export async function openModelPool<Result>(options: ModelOptions, processes: nu
           });
         }
       });
+      const end = (error: DetoxqError, reason: string): void => {
+        reject(error);
+        if (member !== undefined && members.has(member)) onDeath(member, reason);
+      };
       child.once('exit', (code, signal) => {
         const reason = signal === null ? `exit code ${code}` : `signal ${signal}`;
-        reject(new DetoxqError(`An engine process ended before it was ready: ${reason}.`));
-        if (member !== undefined) onDeath(member, reason);
+        end(new DetoxqError(`An engine process ended before it was ready: ${reason}.`), reason);
       });
-      child.once('error', (error) => reject(new DetoxqError(`An engine process cannot be started: ${error.message}`)));
+      // A process that cannot be started has no exit.
+      child.once('error', ({ message }) => {
+        end(new DetoxqError(`An engine process cannot be started: ${message}`), message);
+      });
     });
     ready.catch(() => {});
     post(child, { type: 'start', options });
@@ -104,6 +115,7 @@ export async function openModelPool<Result>(options: ModelOptions, processes: nu
     members.delete(member);
     const { call } = member;
     if (closed) return;
+    log.warn({ pid: member.child.pid, reason, texts: call?.texts.length ?? 0 }, 'engine process died');
     if (call !== null && call.tries < TRIES) {
       call.tries += 1;
       waiting.unshift(call);
@@ -111,10 +123,12 @@ export async function openModelPool<Result>(options: ModelOptions, processes: nu
     // One that never was ready would end again.
     member.ready.then(
       () => {
+        if (closed) return;
         start();
         feed();
       },
       (error: Error) => {
+        if (closed) return;
         if (members.size > 0) feed();
         else for (const other of waiting.splice(0)) other.reject(error);
       },
@@ -136,6 +150,8 @@ export async function openModelPool<Result>(options: ModelOptions, processes: nu
     ...facts,
     async call(texts) {
       if (closed) throw closing;
+      // The last one could not be replaced, for want of memory perhaps: it may be possible now.
+      if (members.size === 0) start();
       const parts: Promise<readonly unknown[]>[] = [];
       for (let at = 0; at < texts.length; at += TEXTS_PER_CALL) {
         const part = texts.slice(at, at + TEXTS_PER_CALL);

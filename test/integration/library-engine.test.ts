@@ -1,10 +1,12 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   CheckpointError,
+  type CleanedText,
   createPolicy,
   DetoxqError,
   loadDetoxifier,
@@ -27,6 +29,14 @@ const TEXTS = [
   'Read https://example.org/a?b=1 first. Then fix your stupid, crappy code!',
   'caf\u00e9 \u{1f600} is fine',
 ];
+
+function modelProcesses(parent: number): number[] {
+  return execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(parent)])
+    .toString()
+    .split('\n')
+    .filter((line) => line.includes('model-process'))
+    .map((line) => Number.parseInt(line, 10));
+}
 
 test('the scores, rewrites and outcomes are those that a run stores', async () => {
   const fixture = await createTestDatabase({ schema: false });
@@ -91,17 +101,43 @@ test('the event loop of the caller stays free while a model works', async () => 
 });
 
 test('a process that dies is replaced, and its texts are scored all the same', async () => {
-  await using scorer = await loadScorer('nano-roberta', { home, processes: 1 });
-  const children = (): string[] =>
-    execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(process.pid)])
-      .toString()
-      .split('\n')
-      .filter((line) => line.includes('model-process'));
-  const [first = ''] = children();
+  const said: object[] = [];
+  const log = { debug() {}, info() {}, warn: (fields: object) => void said.push(fields), error() {} };
+  await using scorer = await loadScorer('nano-roberta', { home, processes: 1, log });
+  const [first = 0] = modelProcesses(process.pid);
   const scored = scorer.score(Array.from({ length: 500 }, (_, at) => `Text ${at} is stupid.`));
-  process.kill(Number.parseInt(first, 10), 'SIGKILL');
+  process.kill(first, 'SIGKILL');
   expect(await scored).toHaveLength(500);
-  expect(children()).not.toContain(first);
+  expect(modelProcesses(process.pid)).not.toContain(first);
+  expect(said).toEqual([{ pid: first, reason: 'signal SIGKILL', texts: 64 }]);
+});
+
+test('a program that is killed leaves no engine process', async () => {
+  const code = `import { loadScorer } from ${JSON.stringify(import.meta.resolve('../../src/engine.ts'))};
+    await loadScorer('nano-roberta', { home: ${JSON.stringify(home)}, processes: 2 });
+    console.log('ready');`;
+  const program = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  await once(program.stdout, 'data');
+  expect(modelProcesses(program.pid ?? 0)).toHaveLength(2);
+  program.kill('SIGKILL');
+  // Engine processes hold the program's standard error: it closes with the last of them.
+  await once(program, 'close');
+});
+
+test('a policy takes calls that overlap, and none after its end', async () => {
+  await using policy = await createPolicy({ home, processes: 1 });
+  const [alone, together] = await Promise.all([
+    Promise.all(TEXTS.map((text) => policy.clean([text]))).then((results) => results.flat()),
+    policy.clean(TEXTS),
+  ]);
+  const told = ({ text, outcome, detoxified }: CleanedText) => ({ text, outcome, detoxified });
+  expect(alone.map(told)).toEqual(together.map(told));
+  expect(await policy.clean([])).toEqual([]);
+  await expect(policy.clean(['a', 7 as unknown as string])).rejects.toThrow(new TypeError('text 1 is not a string'));
+  await policy.close();
+  await expect(policy.clean(['after'])).rejects.toThrow('closed');
 });
 
 test('what cannot be is refused in words', async () => {
