@@ -13,6 +13,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { knownSettings } from '../src/contract/features.ts';
 import type { RowResult } from '../src/contract/outcome.ts';
 import { openDataset } from '../src/producer/dataset.ts';
 import { produce } from '../src/producer/produce.ts';
@@ -74,12 +75,12 @@ async function carryOnly(input: string, done: Report, database: Database, redisU
   for await (const _ of (await open()).read());
   const readMs = performance.now() - readStartMs;
 
-  const model = await getRun(database, done.run);
+  const settings = knownSettings(await getRun(database, done.run), 'this benchmark');
   const results: RowResult[] = [];
   for await (const result of streamResults(database, done.run)) results.push(result);
   const dataset = await open();
   const queue = await createRedisQueue({ url: redisUrl, name: 'bench', log: silent });
-  const run = await createRun(database, { name: 'bench', source: dataset.source, settings: model.settings });
+  const run = await createRun(database, { name: 'bench', source: dataset.source, settings });
   const queueStartMs = performance.now();
   await produce({
     dataset,
@@ -92,8 +93,8 @@ async function carryOnly(input: string, done: Report, database: Database, redisU
   });
   const queueMs = performance.now() - queueStartMs - readMs;
   const ids = {
-    scorerId: await modelId(database, model.settings.scorer),
-    detoxifierId: await modelId(database, model.settings.detoxifier),
+    scorerId: await modelId(database, settings.scorer),
+    detoxifierId: await modelId(database, settings.detoxifier),
   };
   const writeStartMs = performance.now();
   for (let chunkNo = 0; chunkNo * 256 < results.length; chunkNo += 1) {

@@ -32,6 +32,7 @@ export {
   UnsupportedRunError,
   UsageError,
 } from './contract/errors.ts';
+export { shownSettings } from './contract/features.ts';
 export type { Log } from './contract/log.ts';
 export { OUTCOMES, type Outcome, type RowError, type RowResult } from './contract/outcome.ts';
 export type { Run, RunProgress, RunState } from './contract/run.ts';

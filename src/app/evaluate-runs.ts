@@ -1,5 +1,6 @@
 import type { OwnColumns } from '../contract/cell.ts';
 import { UsageError } from '../contract/errors.ts';
+import { shownSettings } from '../contract/features.ts';
 import type { JsonObject } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
 import { referenceReader, runRows } from '../report/index.ts';
@@ -28,6 +29,7 @@ export async function openRuns(
 function runSource(connection: Connection, run: Run, references: readonly string[]): EvaluatedSource {
   const results = streamResults(connection, run.id);
   const readReferences = referenceReader(references, ownColumns(run.source.options));
+  const { detoxifier, scorer } = shownSettings(run);
   let read = 0;
   async function* counted() {
     for await (const row of runRows(results, streamRowErrors(connection, run.id), readReferences)) {
@@ -37,7 +39,7 @@ function runSource(connection: Connection, run: Run, references: readonly string
   }
   return {
     name: run.name === null ? run.id : `${run.id} (${run.name})`,
-    models: { detoxifier: run.settings.detoxifier, scorer: run.settings.scorer },
+    models: { detoxifier, scorer },
     hasReferences: references.length > 0,
     rows: counted(),
     share: () => (run.rowsTotal ? read / run.rowsTotal : null),

@@ -85,7 +85,7 @@ export function faultOfName(name: string): string | null {
 }
 
 /** A run that is about to start: what it reads, its models, and the settings that are frozen with it. */
-export interface NewRun {
+export interface PreparedRun {
   readonly dataset: Dataset;
   readonly settings: RunSettings;
   readonly models: RunModels;
@@ -103,7 +103,7 @@ export async function prepareRun(
   source: Source,
   request: RunRequest,
   place: EnginePlace,
-): Promise<NewRun> {
+): Promise<PreparedRun> {
   checkRequest(request);
   const { checkpoints, emit } = context;
   const precision = precisionOn(place.device, request.precision);

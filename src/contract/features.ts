@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { UnsupportedRunError } from './errors.ts';
 import { parseSettings, type RunSettings } from './settings.ts';
 
@@ -78,4 +79,28 @@ export function knownSettings(run: StoredRun, who: string, known: readonly strin
       `run ${run.id} has a setting that ${who} does not know (${parsed.unknown}): upgrade it`,
     );
   return parsed.settings;
+}
+
+const shownModel = z.looseObject({ name: z.string(), digest: z.string(), precision: z.string() });
+const shownFields = z.looseObject({
+  detoxifier: shownModel,
+  scorer: shownModel,
+  threshold: z.number(),
+  generation: z.record(z.string(), z.unknown()),
+  prefilter: z.looseObject({ scorer: shownModel }).optional(),
+  staticScales: z.looseObject({}).optional(),
+});
+
+/**
+ * Settings to show. Those of a newer version are shown as far as this version knows their fields.
+ * @throws UnsupportedRunError when they are not settings of a run
+ */
+export function shownSettings(run: Pick<StoredRun, 'id' | 'settings'>): RunSettings {
+  const parsed = parseSettings(run.settings);
+  if ('settings' in parsed) return parsed.settings;
+  const shown = shownFields.safeParse(run.settings);
+  if (!shown.success)
+    throw new UnsupportedRunError(`run ${run.id} has settings that cannot be read (${parsed.unknown})`);
+  // Of a newer version: what is shown has the right kinds, and all else is passed on as it is.
+  return shown.data as RunSettings;
 }

@@ -1,6 +1,5 @@
 import type { Outcome } from './outcome.ts';
 import type { JsonObject } from './row.ts';
-import type { RunSettings } from './settings.ts';
 
 /**
  * State of a run.
@@ -28,8 +27,8 @@ export interface Run {
   readonly name: string | null;
   readonly state: RunState;
   readonly source: RunSource;
-  /** As they are stored: those of a newer version may hold more. Code that computes rows reads them by `knownSettings`. */
-  readonly settings: RunSettings;
+  /** As they are stored, perhaps by a newer version: read them by `knownSettings` to compute rows, by `shownSettings` to show them. */
+  readonly settings: unknown;
   /** Features that a worker must know (features.ts). */
   readonly requires: readonly string[];
   readonly settingsHash: string;

@@ -145,7 +145,7 @@ function requireNoTitle(name: string, header: RawRecord, rows: readonly RawRecor
   );
 }
 
-/** Throws where many rows have the same number of fields, and the header another: it is not the header of these rows. */
+/** Where so many rows all have another number of fields than the header, it is not the header of these rows. */
 const MANY_ROWS = 10;
 
 function requireSomeFit(name: string, rows: readonly RawRecord[], columns: number): void {

@@ -1,8 +1,9 @@
+import { shownSettings } from '../contract/features.ts';
 import type { GenerationOverrides } from '../contract/generation.ts';
 import { OUTCOMES } from '../contract/outcome.ts';
 import type { JsonObject, JsonValue } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
-import { generationOf } from '../contract/settings.ts';
+import { generationOf, type RunSettings } from '../contract/settings.ts';
 import type { RunSummary } from '../store/progress.ts';
 
 /** What a run came to, as `--json` prints it. Times in milliseconds, toxicity as mean probabilities, 0 to 1. */
@@ -37,18 +38,19 @@ export interface RunReport {
   readonly engineMs: Readonly<Record<string, number>>;
   readonly tokensIn: number;
   readonly tokensOut: number;
-  readonly models: { readonly detoxifier: Run['settings']['detoxifier']; readonly scorer: Run['settings']['scorer'] };
+  readonly models: { readonly detoxifier: RunSettings['detoxifier']; readonly scorer: RunSettings['scorer'] };
   readonly threshold: number;
   /** Options of the detoxifier's generation, under their Hugging Face names, that differ from the checkpoint's own. */
   readonly generation: GenerationOverrides;
   /** Null for a run without a prefilter. */
-  readonly prefilter: NonNullable<Run['settings']['prefilter']> | null;
+  readonly prefilter: NonNullable<RunSettings['prefilter']> | null;
   /** How labels and rewrites move against int8; null where models do not run in int8-static. */
-  readonly staticScales: Omit<NonNullable<Run['settings']['staticScales']>, 'scales'> | null;
+  readonly staticScales: Omit<NonNullable<RunSettings['staticScales']>, 'scales'> | null;
 }
 
 export function reportRun(run: Run, summary: RunSummary): RunReport {
   const { progress, startedAt, finishedAt } = summary;
+  const settings = shownSettings(run);
   const wallMs = startedAt === null || finishedAt === null ? null : finishedAt.getTime() - startedAt.getTime();
   return {
     run: run.id,
@@ -69,11 +71,11 @@ export function reportRun(run: Run, summary: RunSummary): RunReport {
     engineMs: summary.timingsMs,
     tokensIn: summary.tokensIn,
     tokensOut: summary.tokensOut,
-    models: { detoxifier: run.settings.detoxifier, scorer: run.settings.scorer },
-    threshold: run.settings.threshold,
-    generation: generationOf(run.settings),
-    prefilter: run.settings.prefilter ?? null,
-    staticScales: withoutScales(run.settings.staticScales),
+    models: { detoxifier: settings.detoxifier, scorer: settings.scorer },
+    threshold: settings.threshold,
+    generation: generationOf(settings),
+    prefilter: settings.prefilter ?? null,
+    staticScales: withoutScales(settings.staticScales),
   };
 }
 
@@ -92,7 +94,7 @@ function columnsOf({
   };
 }
 
-function withoutScales(settings: Run['settings']['staticScales']): RunReport['staticScales'] {
+function withoutScales(settings: RunSettings['staticScales']): RunReport['staticScales'] {
   if (settings === undefined) return null;
   const { scales: _, ...moved } = settings;
   return moved;

@@ -6,6 +6,7 @@ import type { Log } from '../contract/log.ts';
 import type { FailedRow, RowResult, RowVerdict } from '../contract/outcome.ts';
 import { type ChunkRow, isRejected, type RejectedRow, type RowFault, type SourceRow } from '../contract/row.ts';
 import type { Run } from '../contract/run.ts';
+import type { RunSettings } from '../contract/settings.ts';
 import { noteDecoded, noteDecoding } from '../store/chunk-faults.ts';
 import type { Database } from '../store/database.ts';
 import { modelId } from '../store/models.ts';
@@ -74,7 +75,7 @@ export interface ChunkWork {
 }
 
 interface Frozen {
-  readonly run: Run;
+  readonly run: Run & { readonly settings: RunSettings };
   readonly scorerId: number;
   readonly prefilterId: number | null;
   readonly detoxifierId: number;

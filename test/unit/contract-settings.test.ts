@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { shownSettings } from '../../src/contract/features.ts';
 import { generationOf, runSettings, settingsHash } from '../../src/contract/settings.ts';
 import { SETTINGS } from '../support/ledger.ts';
 
@@ -28,4 +29,13 @@ test('a label that means toxic is part of the hash; runs without one are as they
   );
   expect(new Set([plain, ...labelled].map(settingsHash)).size).toBe(4);
   expect(() => runSettings.parse({ ...SETTINGS, toxicLabels: { scorer: ['a', 'b'] } })).toThrow();
+});
+
+test('settings of a newer version are shown as far as they are known; what are no settings is refused', () => {
+  expect(shownSettings({ id: 'r1', settings: SETTINGS })).toEqual(SETTINGS);
+  const newer = { ...SETTINGS, similarity: 'bleurt', newKnob: 1 };
+  expect(shownSettings({ id: 'r1', settings: newer })).toEqual(newer);
+  for (const settings of [null, {}, 'x', { ...SETTINGS, threshold: '0.5' }, { ...SETTINGS, scorer: undefined }]) {
+    expect(() => shownSettings({ id: 'r1', settings })).toThrow(/^run r1 has settings that cannot be read/);
+  }
 });
