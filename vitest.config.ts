@@ -21,13 +21,13 @@ export default defineConfig(({ mode }) => ({
             },
           ]
         : []),
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], isolate: false } },
       {
         extends: true,
         test: {
           name: 'services',
           include: ['test/{integration,e2e}/**/*.test.ts'],
-          globalSetup: ['test/support/global-setup.ts'],
+          globalSetup: ['test/support/global-setup.ts', 'test/support/compiled-models.ts'],
         },
       },
       {
@@ -35,6 +35,7 @@ export default defineConfig(({ mode }) => ({
         test: {
           name: 'fault',
           include: ['test/fault/**/*.test.ts'],
+          globalSetup: ['test/support/compiled-models.ts'],
           // For what hangs: many times what a case takes on a machine with nothing else to do.
           testTimeout: mode === FULL_FAULTS ? 900_000 : 300_000,
           fileParallelism: mode !== FULL_FAULTS,

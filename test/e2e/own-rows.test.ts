@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createRedisQueue } from '../../src/queue/redis-queue.ts';
 import { queryRows, runCli, startCli } from '../support/cli.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { redisUrl, withRedis } from '../support/services.ts';
 
@@ -16,6 +17,7 @@ let fixture: TestDatabase;
 let env: Record<string, string>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'detoxq-own-'));
+  linkCompiledModels(folder);
   fixture = await createTestDatabase();
   env = { DATABASE_URL: fixture.url, REDIS_URL: redisUrl ?? '', DETOXQ_QUEUE: queueName, DETOXQ_HOME: folder };
 });

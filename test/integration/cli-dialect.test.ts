@@ -8,6 +8,7 @@ import { reopenDataset } from '../../src/producer/source.ts';
 import { createRedisQueue } from '../../src/queue/redis-queue.ts';
 import { getRun } from '../../src/store/runs.ts';
 import { runCli } from '../support/cli.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { allRows, brief } from '../support/datasets.ts';
 import { redisUrl, withRedis } from '../support/services.ts';
@@ -15,6 +16,7 @@ import { redisUrl, withRedis } from '../support/services.ts';
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'detoxq-dialect-'));
+  linkCompiledModels(folder);
 });
 afterAll(() => rm(folder, { recursive: true }));
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CliResult, runCli } from '../support/cli.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { canMount, mountSmallDisk } from '../support/small-disk.ts';
 
@@ -16,6 +17,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   fixture = await createTestDatabase();
   folder = mkdtempSync(join(tmpdir(), 'detoxq-outputs-'));
+  linkCompiledModels(join(folder, 'home'));
   source = join(folder, 'comments.csv');
   writeFileSync(source, ROWS);
   symlinkSync(source, join(folder, 'link.csv'));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cliEnvironment, ROOT } from '../support/cli.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { canMount, mountSmallDisk } from '../support/small-disk.ts';
 
@@ -20,6 +21,7 @@ let home: string;
 beforeAll(async () => {
   fixture = await createTestDatabase();
   home = mkdtempSync(join(tmpdir(), 'detoxq-streams-'));
+  linkCompiledModels(home);
 });
 afterAll(async () => {
   await fixture.drop();

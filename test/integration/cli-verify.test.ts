@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createRun } from '../../src/store/runs.ts';
 import { runCli } from '../support/cli.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { finishedRun, SETTINGS } from '../support/ledger.ts';
 import { redisUrl } from '../support/services.ts';
@@ -30,6 +31,7 @@ test('a run whose ledger lost chunks is not called whole, and resume reads them 
 }, async () => {
   const fixture = await createTestDatabase();
   const folder = await mkdtemp(join(tmpdir(), 'detoxq-gap-'));
+  linkCompiledModels(folder);
   onTestFinished(async () => {
     await fixture.drop();
     await rm(folder, { recursive: true });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let folder: string;
@@ -10,6 +11,7 @@ let fixture: TestDatabase;
 let env: Record<string, string>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'detoxq-candidates-'));
+  linkCompiledModels(folder);
   fixture = await createTestDatabase();
   env = { DATABASE_URL: fixture.url, DETOXQ_HOME: folder, DETOXQ_QUEUE: `test-candidates-${process.pid}` };
 });

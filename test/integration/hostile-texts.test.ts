@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import Papa from 'papaparse';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runCli } from '../support/cli.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { deleteQueueKeys } from '../support/queues.ts';
 
@@ -46,6 +47,7 @@ let fixture: TestDatabase;
 let env: Record<string, string>;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'detoxq-texts-'));
+  linkCompiledModels(join(folder, 'home'));
   fixture = await createTestDatabase();
   env = {
     DATABASE_URL: fixture.url,

@@ -14,11 +14,13 @@ import {
   UsageError,
 } from '../../src/engine.ts';
 import { openDetoxq, type RowResult } from '../../src/index.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase } from '../support/database.ts';
 
 let home: string;
 beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'detoxq-engine-door-'));
+  linkCompiledModels(home);
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 

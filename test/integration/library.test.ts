@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AppEvent, DatasetError, type Detoxq, type InputRow, openDetoxq, UsageError } from '../../src/index.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let folder: string;
@@ -12,6 +13,7 @@ const events: AppEvent[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'detoxq-library-'));
+  linkCompiledModels(folder);
   fixture = await createTestDatabase({ schema: false });
   detoxq = await open();
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRedisQueue } from '../../src/queue/redis-queue.ts';
 import { runCli, startCli } from '../support/cli.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { redisUrl, withRedis } from '../support/services.ts';
 
@@ -19,6 +20,7 @@ describe.skipIf(redisUrl === null)(withRedis('pause, resume, cancel and delete')
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'detoxq-life-'));
+    linkCompiledModels(folder);
     fixture = await createTestDatabase();
     env = { DATABASE_URL: fixture.url, REDIS_URL: redisUrl ?? '', DETOXQ_QUEUE: queueName, DETOXQ_HOME: folder };
   });

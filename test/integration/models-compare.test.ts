@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Comparison } from '../../src/report/comparison/comparison.ts';
 import { runCli } from '../support/cli.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { emptyPath } from '../support/services-home.ts';
 
@@ -23,6 +24,7 @@ describe('detoxq models compare', () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'detoxq-compare-'));
+    linkCompiledModels(join(folder, 'home'));
     fixture = await createTestDatabase();
     // Without Redis: the queue is in Postgres.
     env = { DATABASE_URL: fixture.url, DETOXQ_HOME: join(folder, 'home'), PATH: emptyPath };

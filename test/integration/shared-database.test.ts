@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { inSchema } from '../../src/store/in-schema.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { queryRows, runCli } from '../support/cli.ts';
+import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { redisUrl, withRedis } from '../support/services.ts';
 
@@ -18,6 +19,7 @@ let folder: string;
 let file: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'detoxq-shared-'));
+  linkCompiledModels(folder);
   file = join(folder, 'comments.csv');
   await writeFile(file, 'text\nyou are a stupid idiot\nsee you tomorrow\nwhat a lovely garden\n');
 });

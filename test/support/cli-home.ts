@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCli } from './cli.ts';
+import { linkCompiledModels } from './compiled-models.ts';
 
-/** A newcomer's machine: no services, an empty home folder, an empty project home. */
+/** A newcomer's machine: no services, an empty home folder, and a project home that holds compiled models alone. */
 export interface CliHome {
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
@@ -14,6 +15,7 @@ export interface CliHome {
 export async function createCliHome(): Promise<CliHome> {
   const folder = await mkdtemp(join(tmpdir(), 'detoxq-e2e-'));
   const env = { DETOXQ_HOME: join(folder, 'project'), HOME: join(folder, 'home') };
+  linkCompiledModels(env.DETOXQ_HOME);
   return {
     folder,
     env,

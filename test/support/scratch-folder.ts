@@ -19,6 +19,8 @@ export async function setup(): Promise<() => Promise<void>> {
   chmodSync(folder, 0o711);
   process.env.TMPDIR = folder;
   process.env[MADE] = folder;
+  // Node keeps what it made of the sources: a command that starts takes a third of the CPU time.
+  process.env.NODE_COMPILE_CACHE = join(folder, 'node');
   // Services that were killed with the run take a moment to end, and write meanwhile.
   const script = 'cat > /dev/null; for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$0" && break; sleep 1; done';
   const remover = spawn('/bin/sh', ['-c', script, folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
