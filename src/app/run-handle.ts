@@ -6,7 +6,7 @@ import type { Outcome, RowError, RowResult } from '../contract/outcome.ts';
 import type { Run, RunProgress } from '../contract/run.ts';
 import { type InputRow, openRows, ROWS_OF_A_PROGRAM } from '../producer/rows-dataset.ts';
 import { reopenDataset } from '../producer/source.ts';
-import { type RunReport, reportRun } from '../report/index.ts';
+import { checkOutput, type RunReport, reportRun } from '../report/index.ts';
 import { deleteRun } from '../store/delete.ts';
 import { readProgress, readSummary } from '../store/progress.ts';
 import { streamResults, streamRowErrors } from '../store/results.ts';
@@ -18,6 +18,7 @@ import type { Context } from './context.ts';
 import type { EnginePlace } from './engines.ts';
 import { type ExportRequest, exportRun } from './export-run.ts';
 import { doJob, type JobEnd } from './job.ts';
+import { readByRuns } from './kept-files.ts';
 import { hasEnded, type RunLife, readLife } from './run-life.ts';
 
 /** What is left of a run, for this process to do. */
@@ -62,7 +63,9 @@ export interface RunHandle {
   /**
    * Writes the rows to a file, in the order of the source: `.jsonl`, `.csv` or `.tsv` by its ending. It replaces a file
    * that is there, at once and as a whole.
+   *
    * @returns rows written
+   * @throws UsageError for a file that a run has read, a folder that is missing, and a run that lacks rows, unless `partial`
    */
   export(path: string, request?: ExportRequest): Promise<number>;
 }
@@ -126,7 +129,11 @@ export function openRun(context: Context, reference: string): RunHandle {
       await deleteRun(database, runId);
       await clearQueue(context, runId);
     },
-    export: async (path, request = {}) => exportRun(database, await details(), path, request),
+    async export(path, request = {}) {
+      const run = await details();
+      await checkOutput('path', path, await readByRuns(database, run));
+      return exportRun(database, run, path, request);
+    },
   };
 }
 

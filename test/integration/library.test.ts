@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -80,6 +80,16 @@ test('rows of a program get one outcome each, with their keys and meta', async (
   const path = join(folder, 'out.jsonl');
   expect(await run.export(path, { outcomes: ['detoxified', 'failed'] })).toBe(8);
   expect(readFileSync(path, 'utf8').split('\n')[0]).toContain('"row_key":"b"');
+});
+
+test('an export replaces no file that a run has read', async () => {
+  const source = join(folder, 'source.csv');
+  copyFileSync(join(import.meta.dirname, '../../examples/comments.csv'), source);
+  const run = await detoxq.clean([source], { limit: 3 });
+  await expect(run.export(source)).rejects.toThrow(UsageError);
+  await expect(run.export(join(folder, 'no-such-folder', 'out.csv'))).rejects.toThrow(/there is no folder/);
+  await expect(run.export(join(folder, 'out.xlsx'))).rejects.toThrow(UsageError);
+  expect(readFileSync(source)).toEqual(readFileSync(join(import.meta.dirname, '../../examples/comments.csv')));
 });
 
 test('a file and rows of a program come to the same results', async () => {

@@ -3,6 +3,7 @@ import { DEFAULT_COLUMNS, openPairFiles } from '../../app/evaluate-files.ts';
 import { openRuns } from '../../app/evaluate-runs.ts';
 import { type EvaluatedSource, evaluateSources } from '../../app/evaluation.ts';
 import { type JudgeOptions, openJudges, requireJudges } from '../../app/judges.ts';
+import { readByRuns } from '../../app/kept-files.ts';
 import { readConfig } from '../../config.ts';
 import { UsageError } from '../../contract/errors.ts';
 import type { Dialect } from '../../producer/dialect.ts';
@@ -15,7 +16,7 @@ import { addJudgeOptions } from '../options/judge-options.ts';
 import { printEvaluation } from '../terminal/evaluation.ts';
 import { sayEvent } from '../terminal/events.ts';
 import { withContext } from '../with-context.ts';
-import { checkpointsRead, filesRead, readByRuns } from './outputs.ts';
+import { checkpointsRead, filesRead } from './outputs.ts';
 
 interface Options extends JudgeOptions, Dialect {
   readonly run?: string[];

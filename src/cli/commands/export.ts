@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ExportedOutcome, exportRun, FAILED, lackText, missingRows } from '../../app/export-run.ts';
+import { readByRuns } from '../../app/kept-files.ts';
 import { UsageError } from '../../contract/errors.ts';
 import { OUTCOMES } from '../../contract/outcome.ts';
 import type { Run } from '../../contract/run.ts';
@@ -8,7 +9,7 @@ import type { Connection } from '../../store/database.ts';
 import { getRun } from '../../store/runs.ts';
 import { counted } from '../../util/format.ts';
 import { withContext } from '../with-context.ts';
-import { checkExport, readByRuns } from './outputs.ts';
+import { checkExport } from './outputs.ts';
 
 export function addExportCommand(program: Command): void {
   program

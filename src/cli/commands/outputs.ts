@@ -1,9 +1,6 @@
 import { packageRoot, readConfig } from '../../config.ts';
-import type { Run, RunSource } from '../../contract/run.ts';
 import { bundledFolders, modelsFolder } from '../../engine/index.ts';
 import { checkOutput, exportFormat, type Kept } from '../../report/index.ts';
-import type { Connection } from '../../store/database.ts';
-import { readSources } from '../../store/runs.ts';
 
 /** An option that would have no effect. */
 export const DETACHED_OUT =
@@ -21,35 +18,6 @@ export function checkpointsRead(names: readonly (string | undefined)[]): Kept[] 
     path,
     what: 'a file of a checkpoint',
   }));
-}
-
-/** The dataset of a run. */
-function sourcesOf({ id, source }: Run): Kept[] {
-  // Standard input of an earlier command is another one than the standard input of this one.
-  const files = source.files.filter(({ path }) => path !== '-');
-  return files.map((file) => ({ path: file.path, what: `a source of run ${id}`, ...recordOf(file) }));
-}
-
-/** The datasets of other runs: a file that still is what one of them read is not replaced either. */
-async function sourcesOfOthers(database: Connection, run: Run | null): Promise<Kept[]> {
-  const sources = await readSources(database);
-  return sources
-    .filter(({ runId }) => runId !== run?.id)
-    .map((source) => ({
-      path: source.path,
-      what: `a source of run ${source.runId}`,
-      ...recordOf(source),
-      byRecordAlone: true,
-    }));
-}
-
-/** What the runs of the ledger have read, the given one first. */
-export async function readByRuns(database: Connection, run: Run | null): Promise<Kept[]> {
-  return [...(run === null ? [] : sourcesOf(run)), ...(await sourcesOfOthers(database, run))];
-}
-
-function recordOf({ sizeBytes, modifiedAt }: RunSource['files'][number]): Pick<Kept, 'recorded'> {
-  return sizeBytes === null || modifiedAt === null ? {} : { recorded: { sizeBytes, modifiedAt } };
 }
 
 /** What a new run reads. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Context, WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
 import { enginePlace } from '../../app/engines.ts';
+import { readByRuns } from '../../app/kept-files.ts';
 import { openRun } from '../../app/run-handle.ts';
 import { UsageError } from '../../contract/errors.ts';
 import type { Run } from '../../contract/run.ts';
@@ -12,7 +13,7 @@ import { visible } from '../terminal/visible.ts';
 import { withContext } from '../with-context.ts';
 import { finishJob } from './finish.ts';
 import { INTERRUPTED, withProgress } from './job.ts';
-import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
+import { checkExport, DETACHED_OUT } from './outputs.ts';
 
 interface Options extends EngineProcessOptions {
   readonly detach?: boolean;

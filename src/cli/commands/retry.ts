@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { WORK_CONNECTIONS } from '../../app/context.ts';
 import { enginePlace } from '../../app/engines.ts';
 import { doJob } from '../../app/job.ts';
+import { readByRuns } from '../../app/kept-files.ts';
 import { version } from '../../config.ts';
 import { UsageError } from '../../contract/errors.ts';
 import { knownSettings } from '../../contract/features.ts';
@@ -12,7 +13,7 @@ import { addEngineOptions, type EngineProcessOptions } from '../options/options.
 import { withContext } from '../with-context.ts';
 import { exportWhole, finishJob } from './finish.ts';
 import { INTERRUPTED, withProgress } from './job.ts';
-import { checkExport, DETACHED_OUT, readByRuns } from './outputs.ts';
+import { checkExport, DETACHED_OUT } from './outputs.ts';
 
 interface Options extends EngineProcessOptions {
   readonly detach?: boolean;

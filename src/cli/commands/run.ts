@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
 import { enginePlace } from '../../app/engines.ts';
 import { doJob } from '../../app/job.ts';
+import { readByRuns } from '../../app/kept-files.ts';
 import { prepareRun } from '../../app/new-run.ts';
 import { requireInputs } from '../../producer/input.ts';
 import {
@@ -14,7 +15,7 @@ import {
 import { withContext } from '../with-context.ts';
 import { finishJob } from './finish.ts';
 import { INTERRUPTED, withProgress } from './job.ts';
-import { checkExport, readByRun, readByRuns } from './outputs.ts';
+import { checkExport, readByRun } from './outputs.ts';
 import { mentionUnfinished } from './unfinished.ts';
 
 interface Options extends RunOptions, EngineProcessOptions {
