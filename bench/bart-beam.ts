@@ -2,7 +2,7 @@
  * BART-base size, beam 5 with the options of the ParaDetox authors' script, int8, one core, against CTranslate2 int8; and the same without a
  * repetition penalty.
  *
- *   npm run bench -- bart-beam [--rows 256] [--rounds 3] [--cores 0] [--data ../shared/data]
+ *   npm run bench -- bart-beam [--rows 256] [--rounds 3] [--cores 0] [--data data]
  *
  * CTranslate2 divides logits by the repetition penalty before the softmax. transformers, and this engine with it, multiply
  * log-probabilities in beam search, so that texts may differ: the tokens of both are counted. Without a penalty both search for the same.

@@ -1,7 +1,7 @@
 /**
  * BART-base size, greedy, int8, one core: against CTranslate2 int8, and against transformers fp32 as a first script has it.
  *
- *   npm run bench -- bart-greedy [--rows 2000] [--rounds 3] [--cores 0] [--data ../shared/data]
+ *   npm run bench -- bart-greedy [--rows 2000] [--rounds 3] [--cores 0] [--data data]
  *
  * transformers takes an eighth of the rows: it needs as long for them.
  */

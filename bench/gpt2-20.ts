@@ -1,7 +1,7 @@
 /**
  * GPT-2 size, greedy, 20 tokens at most after `{text} =>`, int8, one core, against CTranslate2 int8.
  *
- *   npm run bench -- gpt2-20 [--rows 1000] [--rounds 3] [--cores 0] [--data ../shared/data]
+ *   npm run bench -- gpt2-20 [--rows 1000] [--rounds 3] [--cores 0] [--data data]
  */
 import { compareGenerator } from './peers/compare-generator.ts';
 

@@ -1,7 +1,7 @@
 /**
  * A GPU: the tokens and labels of its graphs against fp32 on the CPU, then rows/s of BART-base size against the peers there.
  *
- *   npm run bench -- gpu [--device cuda:0] [--rows 2000] [--rounds 3] [--cores 0,1] [--data ../shared/data]
+ *   npm run bench -- gpu [--device cuda:0] [--rows 2000] [--rounds 3] [--cores 0,1] [--data data]
  *
  * The first part runs the bundled models over examples/comments.csv in fp32 and in fp16 and ends with exit code 1 where fp32
  * differs on a row, or fp16 on more than 5 %. With NVIDIA_TF32_OVERRIDE=0 a CUDA device computes fp32 as such; without it,

@@ -3,7 +3,7 @@
  * of a command to its end. Ours, ours with a prefilter, and a Python script with the faster of CTranslate2 and onnxruntime
  * for the scorer and CTranslate2 for the rewrite (bench/peers/job.py), a process on each core.
  *
- *   npm run bench -- job [--rows 16000] [--rounds 3] [--cores 0,1] [--data ../shared/data] [--prefilter nano-bert]
+ *   npm run bench -- job [--rows 16000] [--rounds 3] [--cores 0,1] [--data data] [--prefilter nano-bert]
  *
  * RoBERTa-base and BART-base size, int8, greedy. Graphs are compiled and checkpoints converted before; Postgres and Redis
  * run already, on all cores. A prefilter is calibrated on 4,742 rows: with fewer, it is left out. CPU time is that of the

@@ -1,7 +1,7 @@
 /**
  * Long texts: the scorer on texts that nearly fill its window, BART greedy on texts of some 250 tokens, which it rewrites as a whole.
  *
- *   npm run bench -- long [--rows 48] [--rounds 3] [--cores 0] [--data ../shared/data]
+ *   npm run bench -- long [--rows 48] [--rounds 3] [--cores 0] [--data data]
  *
  * Comments of Jigsaw and sentences of ParaDetox, one after the other until a text has so many words. `detoxq run` gives models sentences;
  * whole texts are what scorers read, and what `models generate` may be given.

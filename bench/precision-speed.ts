@@ -1,7 +1,7 @@
 /**
  * int8-static and fp32 against int8 in speed, on models of base size, one core.
  *
- *   npm run bench -- precision-speed [--rows 384] [--cores 0] [--data ../shared/data]
+ *   npm run bench -- precision-speed [--rows 384] [--cores 0] [--data data]
  *
  * All in one process, in turns of few rows (int8, int8-static, fp32, fp32, int8-static, int8), by processor time, the median of a process's turns;
  * four processes a work. What other engines are compared with takes minutes a turn, in which a shared machine changes by more than int8-static

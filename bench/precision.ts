@@ -1,7 +1,7 @@
 /**
  * What int8 and int8-static change on the bundled models: labels of the scorers, and outputs and J of the detoxifiers, against fp32.
  *
- *   npm run bench -- precision [--rows 5000] [--data ../shared/data] [--only nano-roberta,nano-bart] [--measured-rows 64]
+ *   npm run bench -- precision [--rows 5000] [--data data] [--only nano-roberta,nano-bart] [--measured-rows 64]
  *
  * Scorers on the first `--rows` comments of Jigsaw; detoxifiers on the held-out tenth of ParaDetox that their cards have,
  * judged by `detoxq evaluate`, fp32 and another in one evaluation: differences are paired. Scales of int8-static are measured on `--measured-rows` of the same rows. Run it again when bundled weights
@@ -31,7 +31,7 @@ const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '5000' },
     'measured-rows': { type: 'string', default: '64' },
-    data: { type: 'string', default: join(ROOT, '../shared/data') },
+    data: { type: 'string', default: join(ROOT, 'data') },
     only: { type: 'string', default: [...SCORERS, ...DETOXIFIERS].join(',') },
   },
 });

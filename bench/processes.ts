@@ -2,7 +2,7 @@
  * Two engine processes on two cores against one, the same rows: BART-base size, greedy, int8. Once bound to a core each, and once
  * to both, as a worker leaves them.
  *
- *   npm run bench -- processes [--rows 1000] [--rounds 3] [--cores 0,1] [--data ../shared/data]
+ *   npm run bench -- processes [--rows 1000] [--rounds 3] [--cores 0,1] [--data data]
  *
  * Both cores have to be free.
  */

@@ -1,7 +1,7 @@
 /**
  * Where the engine's time goes, operator by operator, and what the matrix products alone would allow: the bound of any engine on these kernels.
  *
- *   npm run bench -- profile [--rows 512] [--cores 0] [--data ../shared/data]
+ *   npm run bench -- profile [--rows 512] [--cores 0] [--data data]
  *
  * onnxruntime's own profiler, int8, one thread, real-size checkpoints. Seconds are those of the kernels, which the profiler
  * itself makes a few percent longer. `docs/benchmarks/profile.KIND.json` and a table.

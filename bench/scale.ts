@@ -2,7 +2,7 @@
  * Cost against work: rows/s, time to the first result and memory of `detoxq run` with the bundled models as the rows grow,
  * and the time from the start of a worker to its first claim and its first result with graphs that are compiled.
  *
- *   npm run bench -- scale [--sizes 1000,10000,100000] [--cores 0,1] [--data ../shared/data]
+ *   npm run bench -- scale [--sizes 1000,10000,100000] [--cores 0,1] [--data data]
  *
  * Rows are comments of Jigsaw and sentences of WordNet, no text twice; then the same for a corpus that repeats itself. Memory is that of the command and its engine
  * processes at its highest, pages that they share counted in each. `bench/way.ts` does the same without inference, for a
@@ -36,7 +36,7 @@ const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '1000,10000,100000' },
     cores: { type: 'string', default: '0,1' },
-    data: { type: 'string', default: join(import.meta.dirname, '../../shared/data') },
+    data: { type: 'string', default: join(import.meta.dirname, '../data') },
   },
 });
 const processes = String(values.cores.split(',').length);

@@ -1,7 +1,7 @@
 /**
  * RoBERTa-base size scorer, int8, one core, against onnxruntime and torch dynamic int8 and CTranslate2 int8.
  *
- *   npm run bench -- scorer [--rows 10000] [--rounds 3] [--cores 0] [--data ../shared/data] [--only onnxruntime,CTranslate2]
+ *   npm run bench -- scorer [--rows 10000] [--rounds 3] [--cores 0] [--data data] [--only onnxruntime,CTranslate2]
  *
  * All sort by length and batch by padded tokens. `--only` takes fewer peers, and leaves int8-static out: a round of all with 10,000 rows takes
  * twenty minutes to an hour and a half.

@@ -1,7 +1,7 @@
 /**
  * T5-base size, greedy, int8, one core, against CTranslate2 int8.
  *
- *   npm run bench -- t5-greedy [--rows 1000] [--rounds 3] [--cores 0] [--data ../shared/data]
+ *   npm run bench -- t5-greedy [--rows 1000] [--rounds 3] [--cores 0] [--data data]
  */
 import { compareGenerator } from './peers/compare-generator.ts';
 

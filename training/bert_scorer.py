@@ -1,6 +1,6 @@
 """Trains nano-bert: toxicity in BERT's form, the default judge of detoxified text.
 
-    python -m training.bert_scorer --data ../shared/data --work /tmp/detoxq-training --out models/nano-bert
+    python -m training.bert_scorer --data data --work /tmp/detoxq-training --out models/nano-bert
 
 needs `encoder/` (training.encoder) in the work folder. It owes nothing to nano-roberta: hard labels alone, no teacher's;
 the judges' Jigsaw rows, which the detoxifier never sees; other weights to start from, other pieces, another seed.

@@ -1,7 +1,7 @@
 """Trains a detoxifier: `pretrain` on noise, then `finetune` on pairs, then `export` to a Hugging Face folder.
 
-    python -m training.detoxifier --data ../shared/data --work /tmp/detoxq-training
-    python -m training.detoxifier --data ../shared/data --work /tmp/detoxq-training --kind t5
+    python -m training.detoxifier --data data --work /tmp/detoxq-training
+    python -m training.detoxifier --data data --work /tmp/detoxq-training --kind t5
 
 runs all that has not been run yet; `--stage` runs one. Everything is seeded; a stopped run goes on where it was.
 T5 and GPT-2 come after BART: they have its vocabulary, start from its embeddings (models/nano-bart) and are also taught

@@ -1,6 +1,6 @@
 """Pairs of a taught kind: what the finished nano-bart makes of toxic training sentences, for the two later generators.
 
-    python -m training.distil --data ../shared/data --work /tmp/detoxq-training
+    python -m training.distil --data data --work /tmp/detoxq-training
 
 writes `taught.jsonl`: rewrites of the toxic sides of ParaDetox's training pairs, of the hand-written pairs, and of toxic
 training rows of Jigsaw, for which nobody wrote a paraphrase. Kept are those that pass the filter of the written pairs

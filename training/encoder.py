@@ -1,7 +1,7 @@
 """Trains nano-sim, a BERT sentence encoder, on MiniLM's embeddings and on masked words; the classifiers start from it.
 
-    python -m training.sentence_targets --data ../shared/data --work /tmp/detoxq-training
-    python -m training.encoder --data ../shared/data --work /tmp/detoxq-training --out models/nano-sim
+    python -m training.sentence_targets --data data --work /tmp/detoxq-training
+    python -m training.encoder --data data --work /tmp/detoxq-training --out models/nano-sim
 
 Two tasks take turns: the mean of the last states is to be MiniLM's embedding (turned to 256 dimensions), and the cosines
 within a batch, those of a sentence and its rewrite above all, are to be MiniLM's; and masked pieces are to be guessed,

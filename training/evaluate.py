@@ -1,6 +1,6 @@
 """Every figure of the model cards, as Markdown tables on standard output.
 
-    python -m training.evaluate --data ../shared/data --work /tmp/detoxq-training
+    python -m training.evaluate --data data --work /tmp/detoxq-training
 
 needs `judges.pkl` (training.judges) in the work folder and the bundled checkpoints. `--detoxifier FOLDER…` and
 `--table NAME…` take a part of it. ParaDetox test: a seeded tenth

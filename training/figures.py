@@ -1,6 +1,6 @@
 """Every figure of the cards of nano-bert, nano-sim and nano-fluency, as Markdown tables on standard output.
 
-    python -m training.figures --data ../shared/data
+    python -m training.figures --data data
 
 Rows that nothing was trained on or chosen by.
 """
@@ -84,7 +84,7 @@ def fluency_table(corpora: Corpora, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--only", choices=("nano-bert", "nano-sim", "nano-fluency"))
     options = parser.parse_args()
     torch.set_num_threads(1)

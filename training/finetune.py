@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--task", choices=tuple(TASKS), required=True)
     parser.add_argument("--base", required=True, help="hub id or folder")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--epochs", type=float, default=Options.epochs)
     parser.add_argument("--batch", type=int, default=Options.batch)
     parser.add_argument("--accumulate", type=int, default=Options.accumulate)

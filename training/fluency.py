@@ -1,6 +1,6 @@
 """Trains nano-fluency: is a sentence acceptable English? Label 1 if so, as in CoLA; the default judge of fluency.
 
-    python -m training.fluency --data ../shared/data --work /tmp/detoxq-training --out models/nano-fluency
+    python -m training.fluency --data data --work /tmp/detoxq-training --out models/nano-fluency
 
 It starts from two layers of MiniLM (training.short_minilm) and learns to tell sentences as people wrote them, rude and civil
 alike, from the same spoilt as rewriters spoil them (training.faults).

@@ -1,6 +1,6 @@
 """The ParaDetox sentences that nothing was trained on, as a file for `detoxq run` and `detoxq evaluate`.
 
-    python -m training.held_out --data ../shared/data --part test --out /tmp/held-out.tsv
+    python -m training.held_out --data data --part test --out /tmp/held-out.tsv
     detoxq run /tmp/held-out.tsv --text-column src
     detoxq evaluate --run latest --ref-column ref,ref1,ref2
 
@@ -21,7 +21,7 @@ REFERENCES = ["ref", "ref1", "ref2"]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--part", choices=["test", "dev"], required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """The judges of rewrites, of our own making: the ACL 2022 protocol (STA, SIM, FL, J) with models that fit a laptop.
 
-    python -m training.judges --data ../shared/data --work /tmp/detoxq-training
+    python -m training.judges --data data --work /tmp/detoxq-training
 
 fits them once and writes `judges.pkl`. They are seeded, and what they learn from is kept from the detoxifier: the judges'
 7,000 Jigsaw rows, and sentences of WordNet and ParaDetox training pairs for fluency.

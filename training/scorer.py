@@ -1,6 +1,6 @@
 """Trains the toxicity scorer: RoBERTa form, started from two layers of MiniLM, taught by soft labels.
 
-    python -m training.scorer --data ../shared/data --work /tmp/detoxq-training --out models/nano-roberta
+    python -m training.scorer --data data --work /tmp/detoxq-training --out models/nano-roberta
 
 needs `bpe/` (training.detoxifier) and `scorer_labels.json` (training.teacher) in the work folder. Word knowledge is what a
 small network cannot get from twenty thousand rows: each piece of the BPE starts as the mean of the vectors that MiniLM has

@@ -1,6 +1,6 @@
 """What the small sentence encoder learns: pairs of texts, and MiniLM's embedding of each, turned to 256 dimensions.
 
-    python -m training.sentence_targets --data ../shared/data --work /tmp/detoxq-training
+    python -m training.sentence_targets --data data --work /tmp/detoxq-training
 
 writes `sentence_targets.pt`. The turn is the best rank-256 one (singular vectors of all embeddings, no centring), so that
 cosines of the turned embeddings are nearly MiniLM's; how near is printed. Nothing held out is in it.

@@ -1,6 +1,6 @@
 """Soft labels for the scorer, of real rows and of made ones.
 
-    python -m training.teacher --data ../shared/data --work /tmp/detoxq-training
+    python -m training.teacher --data data --work /tmp/detoxq-training
 
 Rows: Jigsaw (training and judges' part) and ParaDetox training pairs (source 1, first paraphrase 0). They are split in two
 halves; a pair and its paraphrase share a half. On each half an n-gram regression and a MiniLM classifier are fitted. The

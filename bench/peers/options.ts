@@ -21,7 +21,7 @@ export function readOptions(defaults: { rows: number; rounds: number; cores?: st
       rows: { type: 'string', default: String(defaults.rows) },
       rounds: { type: 'string', default: String(defaults.rounds) },
       cores: { type: 'string', default: defaults.cores ?? '0' },
-      data: { type: 'string', default: join(import.meta.dirname, '../../../shared/data') },
+      data: { type: 'string', default: join(import.meta.dirname, '../../data') },
       ...(defaults.only !== undefined && { only: { type: 'string', default: defaults.only } }),
     },
   });
