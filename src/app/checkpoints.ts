@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { packageRoot } from '../config.ts';
 import { CheckpointError } from '../contract/errors.ts';
 import type { LocalCheckpoint, ModelIdentity, Precision } from '../contract/models.ts';
 import type { RunSettings } from '../contract/settings.ts';
 import { bundledFolders, findCheckpoint, identifyCheckpoint } from '../engine/index.ts';
-import { requireAllowedFolder } from './checkpoint-folders.ts';
+import { isWithin } from '../report/index.ts';
 
 /** A checkpoint that was found, and its weights identified. */
 export interface Model extends LocalCheckpoint {
@@ -91,4 +91,32 @@ export function among({ scorer, detoxifier, prefilter }: RunModels): FindCheckpo
     if (model === undefined) throw new Error('a model of the run was not opened with it');
     return { name: model.name, folder: model.folder };
   };
+}
+
+/**
+ * Refuses a checkpoint folder that lies in none of the folders a worker may open checkpoints from. Links count by what
+ * they lead to.
+ *
+ * The settings of a run are written by whoever may enqueue, on another machine perhaps; the files of this one are not
+ * theirs to look through.
+ *
+ * @param name as a run's settings have it
+ * @param allowed absolute paths
+ * @throws CheckpointError that says what to do; it does not tell whether the folder exists
+ */
+export function requireAllowedFolder(name: string, allowed: readonly string[]): void {
+  const folder = whereItLeads(resolve(name));
+  if (allowed.some((root) => isWithin(whereItLeads(root), folder))) return;
+  throw new CheckpointError(
+    `The run names the checkpoint folder ${resolve(name)}, which a worker opens only where it is told to: ` +
+      `start it with DETOXQ_CHECKPOINTS=${dirname(resolve(name))}, or in a folder above`,
+  );
+}
+
+function whereItLeads(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }

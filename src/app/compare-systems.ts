@@ -14,14 +14,20 @@ import {
   type Comparison,
   comparisonSql,
   type Evaluation,
+  evaluateRows,
+  type Judges,
+  joinSystems,
+  type MeasuredRun,
   measureAgreements,
   measureDetoxifier,
   measureScorer,
   pickExamples,
   readLabels,
+  runRows,
   vocabularyOverlaps,
 } from '../report/index.ts';
-import { judgeRuns } from './compare-judge.ts';
+import type { Connection } from '../store/database.ts';
+import { streamResults, streamRowErrors } from '../store/results.ts';
 import { type Candidate, type MeasuredAll, measureAll } from './compare-measure.ts';
 import type { Context } from './context.ts';
 import type { EnginePlace } from './engines.ts';
@@ -166,4 +172,23 @@ function tokenizerOf({ name, folder, traits, tokenizer }: OnDisk, texts: readonl
   if (words === 0) return [];
   const tokensPerWord = tokens / words;
   return [{ checkpoint: name, kind: tokenizer.kind ?? '', tokens: tokenizer.vocabulary ?? 0, tokensPerWord }];
+}
+
+/**
+ * Judges what several runs made of the same rows, all on the same ones: those that some run found toxic.
+ * @returns null where there is no such row
+ */
+async function judgeRuns(
+  connection: Connection,
+  runs: readonly MeasuredRun[],
+  judges: Judges,
+): Promise<Evaluation | null> {
+  const systems = runs.map(({ checkpoint, report: { run } }) => ({
+    name: checkpoint,
+    rows: runRows(streamResults(connection, run), streamRowErrors(connection, run), () => []),
+  }));
+  const tally = { read: 0, leftOut: new Map<string, number>(), failedAsCopies: systems.map(() => 0) };
+  const rows = joinSystems(systems, 'toxic', tally);
+  const evaluation = await evaluateRows(rows, { systems: systems.map(({ name }) => name), judges });
+  return evaluation.rows === 0 ? null : evaluation;
 }

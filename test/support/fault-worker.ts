@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { listenForStop } from '../../src/cli/signals.ts';
-import { createLog } from '../../src/cli/terminal/silent-log.ts';
+import { createLog } from '../../src/cli/terminal/json-log.ts';
 import { createReconciler } from '../../src/queue/reconciler.ts';
 import { createRedisQueue } from '../../src/queue/redis-queue.ts';
 import { createPool } from '../../src/store/pool.ts';

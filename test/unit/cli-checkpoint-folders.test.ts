@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { requireAllowedFolder } from '../../src/app/checkpoint-folders.ts';
+import { requireAllowedFolder } from '../../src/app/checkpoints.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'detoxq-allowed-'));
 const models = join(folder, 'models');

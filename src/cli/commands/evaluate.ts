@@ -2,19 +2,29 @@ import { type Command, Option } from 'commander';
 import { DEFAULT_COLUMNS, openPairFiles } from '../../app/evaluate-files.ts';
 import { openRuns } from '../../app/evaluate-runs.ts';
 import { type EvaluatedSource, evaluateSources } from '../../app/evaluation.ts';
-import { type JudgeOptions, openJudges, requireJudges } from '../../app/judges.ts';
+import { JUDGES, type JudgeOptions, openJudges, requireJudges } from '../../app/judges.ts';
 import { readByRuns } from '../../app/kept-files.ts';
 import { readConfig } from '../../config.ts';
 import { UsageError } from '../../contract/errors.ts';
 import type { Dialect } from '../../producer/dialect.ts';
 import { FORMATS, type Format } from '../../producer/format.ts';
-import { checkOutput, evaluationMarkdown, type Kept, scoreLines, writeWholeFile } from '../../report/index.ts';
+import {
+  checkOutput,
+  countsTable,
+  describeJudges,
+  describeRows,
+  type EvaluationReport,
+  evaluationMarkdown,
+  figuresTable,
+  type Kept,
+  scoreLines,
+  writeWholeFile,
+} from '../../report/index.ts';
 import { getRun } from '../../store/runs.ts';
 import { counted } from '../../util/format.ts';
 import { addDialectOptions, dialectOptionsGiven } from '../options/dialect-options.ts';
-import { addJudgeOptions } from '../options/judge-options.ts';
-import { printEvaluation } from '../terminal/evaluation.ts';
 import { sayEvent } from '../terminal/events.ts';
+import { outputTable } from '../terminal/table.ts';
 import { withContext } from '../with-context.ts';
 import { checkpointsRead, filesRead } from './outputs.ts';
 
@@ -162,4 +172,39 @@ function names(value: string): string[] {
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
+}
+
+/** The report for people, on stdout; warnings too, since the figures mean little without them. */
+function printEvaluation(report: EvaluationReport): void {
+  const { names, rows } = figuresTable(report);
+  const counts = countsTable(report).map((cells) => names.map((_, at) => cells[at] ?? ''));
+  const lines = [
+    describeRows(report),
+    '',
+    outputTable(names, [...rows, ...counts], { overflow: 'wrap' }),
+    '',
+    ...describeJudges(report).map(([part, judge]) => `  ${part.padEnd(4)} judged by ${judge}`),
+    ...report.systems.flatMap(({ name, models }) =>
+      Object.entries(models).map(
+        ([role, model]) => `  ${name}: ${role} ${model.name} (${model.precision}, sha256 ${model.digest.slice(0, 12)})`,
+      ),
+    ),
+    '',
+    ...report.protocol,
+    ...report.warnings.flatMap((warning) => ['', `Warning: ${warning}`]),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** Which checkpoints judge rewrites, of `evaluate`. */
+function addJudgeOptions(command: Command): Command {
+  return command
+    .option('--judge-sta <checkpoint>', 'classifier that finds toxic texts', JUDGES.judgeSta)
+    .option(
+      '--toxic-label <name>',
+      'label of --judge-sta that means toxic (default: toxic, or the only one that is usual)',
+    )
+    .option('--judge-sim <checkpoint>', 'encoder of sentences', JUDGES.judgeSim)
+    .option('--judge-fl <checkpoint>', 'classifier with a label acceptable', JUDGES.judgeFl)
+    .addOption(new Option('--precision <precision>', 'of the judges').choices(['int8', 'fp32']).default('fp32'));
 }

@@ -1,10 +1,14 @@
 import type { Command } from 'commander';
-import { WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
+import { type Context, WORK_ANSWER_TIMEOUT_MS, WORK_CONNECTIONS } from '../../app/context.ts';
 import { enginePlace } from '../../app/engines.ts';
 import { doJob } from '../../app/job.ts';
 import { readByRuns } from '../../app/kept-files.ts';
 import { prepareRun } from '../../app/new-run.ts';
 import { requireInputs } from '../../producer/input.ts';
+import { readProgress } from '../../store/progress.ts';
+import { getRun, openRuns } from '../../store/runs.ts';
+import { readProducer, readWorkers, SILENT_MS } from '../../store/workers.ts';
+import { asCalled } from '../as-called.ts';
 import {
   addEngineOptions,
   addRunOptions,
@@ -13,10 +17,10 @@ import {
   requestOf,
 } from '../options/options.ts';
 import { withContext } from '../with-context.ts';
+import { describeRun } from './chosen-run.ts';
 import { finishJob } from './finish.ts';
 import { INTERRUPTED, withProgress } from './job.ts';
 import { checkExport, readByRun } from './outputs.ts';
-import { mentionUnfinished } from './unfinished.ts';
 
 interface Options extends RunOptions, EngineProcessOptions {
   readonly out?: string;
@@ -60,4 +64,21 @@ It works on its own rows alone: a run that was left unfinished is mentioned, and
         },
       );
     });
+}
+
+/**
+ * Says which runs were left unfinished, and how to go on with them: a new run works on its own rows alone.
+ * Prints nothing while a worker is alive, which works on them.
+ */
+async function mentionUnfinished({ database }: Context): Promise<void> {
+  const workers = await readWorkers(database);
+  if (workers.some(({ silentMs }) => silentMs < SILENT_MS)) return;
+  const open = await openRuns(database);
+  const newest = open.at(-1);
+  if (newest === undefined) return;
+  const producer = await readProducer(database, newest);
+  if (producer?.silentMs != null && producer.silentMs < SILENT_MS) return;
+  const described = describeRun(await getRun(database, newest), await readProgress(database, newest));
+  const which = open.length === 1 ? 'A run is unfinished' : `${open.length} runs are unfinished; the newest`;
+  process.stderr.write(`${which}: ${described}. ${asCalled(`Go on with it: detoxq resume ${newest}`)}\n`);
 }

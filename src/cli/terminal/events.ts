@@ -5,7 +5,6 @@ import { counted, formatCount } from '../../util/format.ts';
 import { asCalled } from '../as-called.ts';
 import { servicesStep } from '../first-word.ts';
 import { formatPercent } from './format.ts';
-import { sayNote } from './say-note.ts';
 import { terminal } from './terminal.ts';
 import { visible } from './visible.ts';
 
@@ -106,4 +105,13 @@ export function lexiconText({ file, words, comments, unwritable, doubtful }: App
   if (doubtful === null) return bans;
   const more = doubtful.count > 1 ? ` (and ${formatCount(doubtful.count - 1)} more)` : '';
   return `${bans} Line ${doubtful.line}${more} is taken as one phrase, but ${doubtful.form}. ${LEXICON_FORM}`;
+}
+
+const said = new Set<string>();
+
+/** What was guessed about a source, or looks wrong in it: a line of standard error. Once: a command may open a file several times. */
+function sayNote(note: string): void {
+  if (said.has(note)) return;
+  said.add(note);
+  process.stderr.write(`${visible(note)}\n`);
 }

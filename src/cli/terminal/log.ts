@@ -1,5 +1,5 @@
 import type { Log } from '../../contract/log.ts';
-import { createLog } from './silent-log.ts';
+import { createLog } from './json-log.ts';
 import { terminal } from './terminal.ts';
 import { createTerminalLog } from './terminal-log.ts';
 import { visible } from './visible.ts';

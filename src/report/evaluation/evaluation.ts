@@ -1,6 +1,5 @@
 import type { ModelIdentity } from '../../contract/models.ts';
 import { BOOTSTRAP, bootstrapMeans, bootstrapPValue, type Interval, percentileInterval } from './bootstrap.ts';
-import { createColumn, type NumberColumn } from './column.ts';
 import type { JudgeForm, Judges } from './judges.ts';
 import { METRICS, type Metric, type Metrics, metricsOf } from './metrics.ts';
 import { type EvaluationRow, type RowScores, scoreRows } from './score-rows.ts';
@@ -161,5 +160,29 @@ function everyMetric<T>(of: (metric: Metric) => T): Record<Metric, T> {
     softFl: of('softFl'),
     softJ: of('softJ'),
     chrf: of('chrf'),
+  };
+}
+
+/** Numbers in order, as many as come, four bytes each. */
+interface NumberColumn {
+  push(value: number): void;
+  values(): Float32Array;
+}
+
+const FIRST_SIZE = 1024;
+
+function createColumn(): NumberColumn {
+  let space = new Float32Array(FIRST_SIZE);
+  let length = 0;
+  return {
+    push(value) {
+      if (length === space.length) {
+        const larger = new Float32Array(2 * length);
+        larger.set(space);
+        space = larger;
+      }
+      space[length++] = value;
+    },
+    values: () => space.subarray(0, length),
   };
 }

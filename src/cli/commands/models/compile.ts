@@ -14,10 +14,9 @@ import { SIZE_NAMES, tunedText } from '../../terminal/device.ts';
 import { formatDuration, formatPercent } from '../../terminal/format.ts';
 import { formatBytes } from '../../terminal/inspection.ts';
 import { outputTable } from '../../terminal/table.ts';
-import { terminal } from '../../terminal/terminal.ts';
+import { type Terminal, terminal } from '../../terminal/terminal.ts';
 import { visible } from '../../terminal/visible.ts';
 import { localCheckpoints } from '../../with-context.ts';
-import { createStepProgress } from './step-progress.ts';
 
 interface Options {
   readonly precision: Precision;
@@ -129,4 +128,21 @@ function warn({ identity, processorShare }: Tuned): void {
     `Other programs were at work: tuning ${identity.name} had its core for ${formatPercent(processorShare, 1)} of the time. ` +
       'Tune again when the machine is idle.\n',
   );
+}
+
+export interface StepProgress {
+  update(text: string): void;
+  /** Ends the line, so that what follows starts on its own. */
+  end(): void;
+}
+
+/** One line that says what goes on, rewritten on a terminal; elsewhere one line per step. */
+function createStepProgress(screen: Terminal = terminal): StepProgress {
+  return {
+    update(text) {
+      if (screen.isTerminal) screen.step(text);
+      else process.stderr.write(`${text}\n`);
+    },
+    end: screen.clear,
+  };
 }
