@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** `npm run test:fault`: the cases of test/fault in full, one file after the other. */
@@ -9,6 +10,8 @@ export default defineConfig(({ mode }) => ({
   test: {
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Tests of services and faults mostly wait for another process: two files per core keep the cores busy.
+    maxWorkers: 2 * availableParallelism(),
     // onnxruntime sends telemetry unless this stands in the environment before it loads.
     env: { ORT_DISABLE_TELEMETRY: '1' },
     globalSetup: ['test/support/scratch-folder.ts'],
