@@ -220,8 +220,10 @@ describe('a T5 whose activations are beyond half precision', () => {
     const wide = [...half.types].filter(([key, type]) => type === 'f32' && /\d\.layer.*\.weight$/.test(key));
     expect(wide.map(([key]) => key).every((key) => /DenseReluDense\.wo\.weight$|bias/.test(key))).toBe(true);
     expect(wide.length).toBe(4);
-    const same = half.tokens.filter((tokens, i) => tokens === exact.tokens[i]).length;
-    expect(same).toBeGreaterThanOrEqual(Math.ceil(0.7 * exact.tokens.length));
+    // Of 20 texts one has a near tie, which rounding decides; what overflows would change all of them.
+    const others = half.tokens.filter((tokens, i) => tokens !== exact.tokens[i]);
+    expect(exact.tokens).toHaveLength(20);
+    expect(others.length).toBeLessThanOrEqual(2);
   });
 });
 
