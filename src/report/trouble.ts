@@ -45,7 +45,7 @@ export function findTrouble(
     const when = producer?.silentMs == null ? 'stopped' : `was last heard of ${seconds(producer.silentMs)} ago`;
     note(
       'not_read',
-      `its source was not read to its end, and no one is reading it${who === null ? '' : ` (${who} ${when})`}`,
+      `its source was not read to its end, and no producer reads it${who === null ? '' : ` (${who} ${when})`}`,
     );
   }
   if (progress.state === 'paused' || progress.chunksQueued + progress.chunksActive === 0) return found;
@@ -70,7 +70,7 @@ export function findTrouble(
 /** Why rows have no outcome although a run has come to its end. */
 function gapReason(missing: number, chunksTotal: number): string {
   return (
-    `${missing} of its ${chunksTotal} chunks are no longer in the ledger: someone removed them, or Postgres was restored to ` +
+    `${missing} of its ${chunksTotal} chunks are no longer in the ledger: they were removed, or Postgres was restored to ` +
     'an earlier moment'
   );
 }
