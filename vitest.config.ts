@@ -38,7 +38,7 @@ export default defineConfig(({ mode }) => ({
         test: {
           name: 'fault',
           include: ['test/fault/**/*.test.ts'],
-          globalSetup: ['test/support/compiled-models.ts'],
+          globalSetup: ['test/support/compiled-models.ts', 'test/support/fault-postgres.ts'],
           // For what hangs: many times what a case takes on a machine with nothing else to do.
           testTimeout: mode === FULL_FAULTS ? 900_000 : 300_000,
           fileParallelism: mode !== FULL_FAULTS,

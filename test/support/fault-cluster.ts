@@ -16,6 +16,7 @@ import { createPool } from '../../src/store/pool.ts';
 import { verifyRun } from '../../src/store/verify.ts';
 import { type CliProcess, type CliResult, runCli, startCli, startProgram } from './cli.ts';
 import type { FaultWorkerOptions } from './fault-options.ts';
+import { copyPostgres, PASSWORD } from './fault-postgres.ts';
 import { expectUndisturbed, type FaultRows, writeRows } from './fault-rows.ts';
 import { type PrivateRedis, startPrivateRedis } from './private-redis.ts';
 
@@ -41,7 +42,6 @@ const TIMES = {
   drainMs: inForm(25_000, 5_000),
 };
 
-const PASSWORD = 'fault';
 const QUEUE = 'fault';
 const PRODUCER = fileURLToPath(new URL('./fault-producer.ts', import.meta.url));
 const WORKER = fileURLToPath(new URL('./fault-worker.ts', import.meta.url));
@@ -207,6 +207,7 @@ function faultWorker(started: CliProcess): FaultWorker {
 async function startFaultPostgres(home: string): Promise<FaultPostgres> {
   const folder = servicesFolder(home);
   makeStateFolder(folder);
+  copyPostgres(folder);
   const start = () => startPostgres(folder, PASSWORD);
   let server = await start();
   const { url } = server;
