@@ -9,7 +9,7 @@ import { HAS_TERMINAL, startOnTerminal } from '../support/terminal.ts';
 
 let home: CliHome;
 beforeEach(async () => {
-  home = await createCliHome();
+  home = await createCliHome(false);
 });
 afterEach(() => home.remove());
 

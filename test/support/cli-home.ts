@@ -12,10 +12,11 @@ export interface CliHome {
   remove(): Promise<void>;
 }
 
-export async function createCliHome(): Promise<CliHome> {
+/** @param compiled false: models are compiled at their first use */
+export async function createCliHome(compiled = true): Promise<CliHome> {
   const folder = await mkdtemp(join(tmpdir(), 'detoxq-e2e-'));
   const env = { DETOXQ_HOME: join(folder, 'project'), HOME: join(folder, 'home') };
-  linkCompiledModels(env.DETOXQ_HOME);
+  if (compiled) linkCompiledModels(env.DETOXQ_HOME);
   return {
     folder,
     env,
