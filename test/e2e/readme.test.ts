@@ -10,6 +10,8 @@ import { type CliHome, createCliHome } from '../support/cli-home.ts';
 
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const COMMANDS = [...README.matchAll(/^```sh\n([\s\S]*?)^```/gm)]
+  // Services of the reader.
+  .filter(([, block = '']) => !block.includes('DATABASE_URL'))
   .flatMap(([, block = '']) => block.split('\n'))
   .flatMap((line) => /^npx detoxq (.+?)(?:\s+#.*)?$/.exec(line)?.[1] ?? [])
   // A file of the reader.
