@@ -4,19 +4,22 @@ import { enginePlace } from './app/engines.ts';
 import { enqueueAll } from './app/enqueue.ts';
 import type { OnEvent } from './app/events.ts';
 import { doJob } from './app/job.ts';
-import { prepareRun, type RunRequest, type Source } from './app/new-run.ts';
+import { prepareRun, type Source } from './app/new-run.ts';
 import { type FinishRequest, openRun, type RunHandle } from './app/run-handle.ts';
+import { type FieldKinds, type RunRequest, requireFields } from './app/run-request.ts';
 import { type RunningWorker, startRunningWorker } from './app/worker.ts';
 import { configWith } from './config.ts';
 import type { Device } from './contract/device.ts';
+import { describeDefect } from './contract/errors.ts';
 import type { Log } from './contract/log.ts';
 import type { Run, RunProgress } from './contract/run.ts';
 import { listRuns } from './store/runs.ts';
 
 export type { AppEvent } from './app/events.ts';
 export type { ExportedOutcome, ExportRequest } from './app/export-run.ts';
-export type { RunRequest, Source } from './app/new-run.ts';
+export type { Source } from './app/new-run.ts';
 export type { RunLife } from './app/run-life.ts';
+export type { RunRequest } from './app/run-request.ts';
 export type { RunningWorker } from './app/worker.ts';
 export type { Device } from './contract/device.ts';
 export {
@@ -142,12 +145,13 @@ const RUNS_LISTED = 20;
  * console.log(await run.summary());
  */
 export async function openDetoxq(options: OpenOptions = {}): Promise<Detoxq> {
+  requireFields(options, OPTIONS, 'an option of openDetoxq');
   const { databaseUrl, redisUrl, home, migrate, log = SILENT, onEvent = () => {} } = options;
   const config = configWith({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, DETOXQ_HOME: home });
   const schema = migrate === true ? 'apply' : undefined;
   const context = await openContext(
     config,
-    { log, emit: onEvent },
+    { log, emit: guarded(onEvent, log) },
     {
       connections: WORK_CONNECTIONS,
       answerTimeoutMs: WORK_ANSWER_TIMEOUT_MS,
@@ -155,6 +159,21 @@ export async function openDetoxq(options: OpenOptions = {}): Promise<Detoxq> {
     },
   );
   return createDetoxq(context);
+}
+
+const OPTIONS: FieldKinds<keyof OpenOptions> = {
+  ...{ databaseUrl: 'any', redisUrl: 'any', home: 'text', migrate: 'any', log: 'object', onEvent: 'any' },
+};
+
+/** What a program throws in its own callback must not end the work: it is logged. */
+function guarded<T>(callback: (value: T) => void, log: Log): (value: T) => void {
+  return (value) => {
+    try {
+      callback(value);
+    } catch (error) {
+      log.warn({ reason: describeDefect(error) }, 'a callback of the program threw');
+    }
+  };
 }
 
 function createDetoxq(context: Context): Detoxq {
@@ -239,9 +258,13 @@ function createDetoxq(context: Context): Detoxq {
   }
 }
 
-function progressTo({ emit }: Context, onProgress: (progress: RunProgress) => void): (progress: RunProgress) => void {
+function progressTo(
+  { emit, log }: Context,
+  onProgress: (progress: RunProgress) => void,
+): (progress: RunProgress) => void {
+  const tell = guarded(onProgress, log);
   return (progress) => {
     emit({ type: 'progress', progress });
-    onProgress(progress);
+    tell(progress);
   };
 }

@@ -7,7 +7,8 @@ import { streamResults } from '../store/results.ts';
 import type { Context } from './context.ts';
 import type { EnginePlace } from './engines.ts';
 import { doJob } from './job.ts';
-import { prepareRun, RUN_DEFAULTS, type RunRequest } from './new-run.ts';
+import { prepareRun } from './new-run.ts';
+import { RUN_DEFAULTS, type RunRequest } from './run-request.ts';
 
 /** A checkpoint to be measured. */
 export interface Candidate {

@@ -33,7 +33,7 @@ import type { Context } from './context.ts';
 import type { EnginePlace } from './engines.ts';
 import type { OnEvent } from './events.ts';
 import { JUDGES, openJudges } from './judges.ts';
-import type { RunRequest } from './new-run.ts';
+import type { RunRequest } from './run-request.ts';
 
 export interface ComparisonRequest {
   /** What each run is asked to do: `detoxifier` and `scorer` are the partners of what is measured. */

@@ -11,7 +11,7 @@ import { among, createCheckpoints, type RunModels } from './checkpoints.ts';
 import { type EnginePlace, engineOpener, enginePlace } from './engines.ts';
 import { resolveGeneration, withCandidates } from './generation.ts';
 import { openModelPool } from './model-pool.ts';
-import { precisionOn, RUN_DEFAULTS } from './new-run.ts';
+import { type FieldKinds, precisionOn, RUN_DEFAULTS, requireFields } from './run-request.ts';
 import { toxicLabelsOf } from './toxic-labels.ts';
 
 /** Where models run, and where they are kept. */
@@ -71,6 +71,15 @@ export interface OpenDetoxifier extends OpenModel {
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
+const ENGINE_FIELDS: FieldKinds<keyof EngineChoice> = {
+  ...{ precision: 'text', processes: 'any', device: 'object', home: 'text', log: 'object' },
+};
+const POLICY_FIELDS: FieldKinds<keyof PolicyChoice> = {
+  ...ENGINE_FIELDS,
+  ...{ scorer: 'text', detoxifier: 'text', threshold: 'any', toxicLabel: 'text', candidates: 'any' },
+  ...{ generation: 'object', prompt: 'text' },
+};
+
 interface Place extends EnginePlace {
   readonly precision: Precision;
 }
@@ -104,6 +113,7 @@ function requireTexts(texts: readonly unknown[]): void {
  * console.log(score?.toxicity);
  */
 export async function loadScorer(name: string, choice: ScorerChoice = {}): Promise<OpenScorer> {
+  requireFields(choice, { ...ENGINE_FIELDS, toxicLabel: 'text' }, 'an option of loadScorer');
   const { precision, processes, device } = placeOf(choice);
   const { find, cacheFolder } = checkpointsIn(choice.home);
   const source = find(name);
@@ -134,6 +144,7 @@ export async function loadScorer(name: string, choice: ScorerChoice = {}): Promi
  * console.log(rewrite?.text);
  */
 export async function loadDetoxifier(name: string, choice: DetoxifierChoice = {}): Promise<OpenDetoxifier> {
+  requireFields(choice, { ...ENGINE_FIELDS, generation: 'object', prompt: 'text' }, 'an option of loadDetoxifier');
   const { precision, processes, device } = placeOf(choice);
   const { open, cacheFolder } = checkpointsIn(choice.home);
   const { folder, identity: found, ...model } = await open(name, precision);
@@ -196,6 +207,7 @@ export interface OpenPolicy extends AsyncDisposable {
  * for (const { outcome, detoxified } of await policy.clean(['Fix your stupid code.'])) console.log(outcome, detoxified);
  */
 export async function createPolicy(choice: PolicyChoice = {}): Promise<OpenPolicy> {
+  requireFields(choice, POLICY_FIELDS, 'an option of createPolicy');
   const { precision, processes, device } = placeOf(choice);
   if (precision === 'int8-static') throw new UsageError('int8-static is measured on rows of a run: take int8');
   const { threshold = RUN_DEFAULTS.threshold, candidates = RUN_DEFAULTS.candidates, log = SILENT } = choice;

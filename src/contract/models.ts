@@ -2,7 +2,8 @@
  * fp32 gives the tokens of transformers; int8 is row-wise quantized and the default on a CPU, fp16 on other devices. int8-static has
  * one scale for all rows at each place of a model, measured on rows of the run.
  */
-export type Precision = 'fp32' | 'fp16' | 'int8' | 'int8-static';
+export const PRECISIONS = ['int8', 'int8-static', 'fp16', 'fp32'] as const;
+export type Precision = (typeof PRECISIONS)[number];
 
 /** Whether products are computed in bytes. */
 export function inBytes(precision: Precision): boolean {

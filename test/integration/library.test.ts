@@ -2,7 +2,16 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type AppEvent, DatasetError, type Detoxq, type InputRow, openDetoxq, UsageError } from '../../src/index.ts';
+import {
+  type AppEvent,
+  DatasetError,
+  type Detoxq,
+  type InputRow,
+  type OpenOptions,
+  openDetoxq,
+  type RunRequest,
+  UsageError,
+} from '../../src/index.ts';
 import { linkCompiledModels } from '../support/compiled-models.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -158,10 +167,19 @@ test('what cannot be is refused before a run is made', async () => {
     { scorer: 'no-such-model' },
     { toxicLabel: 'no-such-label' },
     { generation: { temperature: 2 } },
-  ];
+    { generation: 'beams' },
+    { treshold: 0.9 },
+    { threshold: '0.5' },
+    { scorer: 7 },
+    { precision: 'int9' },
+  ] as RunRequest[];
   for (const request of refused) {
     await expect(detoxq.enqueue(comments(5), request), JSON.stringify(request)).rejects.toThrow(UsageError);
   }
+  await expect(detoxq.enqueue(comments(5), { treshold: 0.9 } as RunRequest)).rejects.toThrow(
+    /"treshold" is not a setting of a run\. Known: .*threshold/,
+  );
+  await expect(openDetoxq({ databseUrl: 'x' } as OpenOptions)).rejects.toThrow(/"databseUrl" is not an option/);
   await expect(detoxq.enqueue(['no-such-file.csv'])).rejects.toThrow(DatasetError);
   await expect(detoxq.run('rzzzzzzz').progress()).rejects.toThrow(UsageError);
   expect(await detoxq.runs({ limit: 1_000 })).toHaveLength(before);

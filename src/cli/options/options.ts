@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { faultOfName, RUN_DEFAULTS, type RunRequest } from '../../app/new-run.ts';
+import { faultOfName, RUN_DEFAULTS, type RunRequest } from '../../app/run-request.ts';
 import { type Device, parseDevice } from '../../contract/device.ts';
-import type { Precision } from '../../contract/models.ts';
+import { PRECISIONS, type Precision } from '../../contract/models.ts';
 import { type Dialect, dialectOf } from '../../producer/dialect.ts';
 import { FORMATS, type Format } from '../../producer/format.ts';
 import { addDialectOptions } from './dialect-options.ts';
@@ -122,8 +122,6 @@ function runName(value: string): string {
   if (fault !== null) throw new InvalidArgumentError(fault);
   return name;
 }
-
-const PRECISIONS: readonly Precision[] = ['int8', 'int8-static', 'fp16', 'fp32'];
 
 export interface DeviceOption {
   /** What models run on; absent: the CPU. */

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createCheckpoints } from '../../../src/app/checkpoints.ts';
 import type { Context } from '../../../src/app/context.ts';
 import { engineOpener, enginePlace } from '../../../src/app/engines.ts';
-import { precisionOn } from '../../../src/app/new-run.ts';
+import { precisionOn } from '../../../src/app/run-request.ts';
 import { CPU } from '../../../src/contract/device.ts';
 import { UsageError } from '../../../src/contract/errors.ts';
 import { SETTINGS } from '../../support/ledger.ts';
