@@ -102,7 +102,9 @@ test.skipIf(process.platform !== 'linux')(
       else {
         starved += 1;
         expect(end.stdout).toBe('');
-        expect(end.stderr).not.toBe('');
+        // V8 may end the process by a signal before it can print.
+        if (end.signal === null) expect(end.stderr).not.toBe('');
+        expect(end.code === null || end.code > 0).toBe(true);
       }
     }
     expect(starved).toBeGreaterThan(0);
