@@ -1,10 +1,10 @@
 import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CheckpointError } from '../../../src/contract/errors.ts';
-import { loadTokenizer, withinTime } from '../../../src/engine/checkpoint/tokenizer/tokenizer.ts';
-import { badWordIds } from '../../../src/engine/models/bad-words.ts';
-import { changeJson, copyCheckpoint } from '../../support/hostile-checkpoints.ts';
+import { CheckpointError } from '../../src/contract/errors.ts';
+import { loadTokenizer, withinTime } from '../../src/engine/checkpoint/tokenizer/tokenizer.ts';
+import { badWordIds } from '../../src/engine/models/bad-words.ts';
+import { changeJson, copyCheckpoint } from '../support/hostile-checkpoints.ts';
 
 type Json = Record<string, unknown>;
 
@@ -118,7 +118,7 @@ describe('what multiplies a text', () => {
 test.each([1e9, -1])('extra ids of an older T5: %i are refused', (extra) => {
   const folder = copyCheckpoint('tiny-t5');
   rmSync(join(folder, 'tokenizer.json'));
-  cpSync(join(import.meta.dirname, '../../fixtures/tokenizers/t5/spiece.model'), join(folder, 'spiece.model'));
+  cpSync(join(import.meta.dirname, '../fixtures/tokenizers/t5/spiece.model'), join(folder, 'spiece.model'));
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ extra_ids: extra }));
   expect(() => load(folder)).toThrow(`extra_ids is ${extra}; 0 to 10000 can be read`);
 });

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
-import { createDecoder } from '../../../src/producer/decode.ts';
-import { type FixedEncoding, parseEncoding } from '../../../src/producer/encoding.ts';
+import { createDecoder } from '../../src/producer/decode.ts';
+import { type FixedEncoding, parseEncoding } from '../../src/producer/encoding.ts';
 
 /** The text in one piece and byte by byte, which must be the same; lone surrogates stand for what is no character. */
 function decoded(name: string, hex: string): string {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { cliEnvironment, ROOT, runCli } from '../../support/cli.ts';
+import { cliEnvironment, ROOT, runCli } from '../support/cli.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'detoxq-sources-'));
 const home = join(folder, 'home');
