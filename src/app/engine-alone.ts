@@ -85,9 +85,6 @@ interface Place extends EnginePlace {
 }
 
 function placeOf({ precision, processes, device }: EngineChoice): Place {
-  if (processes !== undefined && !(Number.isInteger(processes) && processes >= 1 && processes <= 1024)) {
-    throw new UsageError(`processes must be a whole number from 1 to 1024, not ${String(processes)}`);
-  }
   return { ...enginePlace({ processes, device }), precision: precisionOn(device ?? CPU, precision) };
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { CPU, type Device, requirePrecision } from '../contract/device.ts';
 import type { EngineOptions } from '../contract/engine.ts';
+import { UsageError } from '../contract/errors.ts';
 import type { ModelIdentity } from '../contract/models.ts';
 import type { RowVerdict } from '../contract/outcome.ts';
 import type { SourceRow } from '../contract/row.ts';
@@ -27,6 +28,9 @@ export function enginePlace({
   readonly processes?: number | undefined;
   readonly device?: Device | undefined;
 }): EnginePlace {
+  if (processes !== undefined && !(Number.isInteger(processes) && processes >= 1 && processes <= 1024)) {
+    throw new UsageError(`processes must be a whole number from 1 to 1024, not ${String(processes)}`);
+  }
   return { processes: processes ?? (device.kind === 'cpu' ? availableParallelism() : 1), device };
 }
 

@@ -76,6 +76,9 @@ export async function prepareRun(
 async function openSource({ emit }: Context, source: Source, request: RunRequest): Promise<Dataset> {
   const { format, textColumn, idColumn, limit } = request;
   const onNote = (message: string): void => emit({ type: 'source-note', message });
+  if (source === null || typeof source !== 'object') {
+    throw new UsageError('The source must be an array of paths, or an iterable of rows ({ text, key?, meta? }).');
+  }
   if (!isPaths(source)) {
     const unused = { format, textColumn, idColumn, ...dialectOf(request) };
     const given = Object.entries(unused).find(([, value]) => value !== undefined);

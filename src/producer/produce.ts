@@ -145,6 +145,8 @@ export async function produce(options: ProduceOptions): Promise<Produced> {
 
   const stop = () => dataset.close();
   signal.addEventListener('abort', stop, { once: true });
+  // A signal that came before is told to no listener, and the source may never give a row.
+  if (signal.aborted) stop();
   try {
     for await (const read of dataset.read(resumeFrom.rows)) {
       if (signal.aborted) break;

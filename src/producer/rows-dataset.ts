@@ -104,7 +104,14 @@ function readRow(given: unknown, rowNo: number, maxTextBytes: number): ChunkRow 
     fault: { stage: 'read', code, message: `row ${rowNo}: ${reason}` },
   });
   if (given === null || typeof given !== 'object') return fail('missing_text', 'not an object with a text');
-  const { text, key, meta: givenMeta } = given as Partial<Record<keyof InputRow, unknown>>;
+  let fields: Partial<Record<keyof InputRow, unknown>>;
+  try {
+    const { text, key, meta } = given as typeof fields;
+    fields = { text, key, meta };
+  } catch {
+    return fail('missing_text', 'a field of it cannot be read');
+  }
+  const { text, key, meta: givenMeta } = fields;
   const repairs = new Set<Repair>();
   if (key !== undefined && key !== null && typeof key !== 'string' && typeof key !== 'number') {
     return fail('invalid_json', 'the key is neither a string nor a number');

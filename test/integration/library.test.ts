@@ -63,9 +63,14 @@ test('rows of a program get one outcome each, with their keys and meta', async (
     { text: 'meta that JSON has not', meta: { big: 10n } },
     { text: 'x'.repeat(2 ** 20 + 1) },
     null,
+    {
+      get text() {
+        throw new Error('a secret');
+      },
+    },
   ];
   const run = await detoxq.clean(rows as InputRow[], { name: 'rows of all kinds' });
-  expect(await run.progress()).toMatchObject({ state: 'done', rowsTotal: 11, rowsDone: 11, rowErrors: 7 });
+  expect(await run.progress()).toMatchObject({ state: 'done', rowsTotal: 12, rowsDone: 12, rowErrors: 8 });
   const results = await all(run.results());
   expect(results.map(({ rowNo, rowKey, outcome }) => [rowNo, rowKey, outcome])).toEqual([
     [0, '7', 'clean'],
@@ -83,11 +88,12 @@ test('rows of a program get one outcome each, with their keys and meta', async (
     [8, 'invalid_json'],
     [9, 'too_large'],
     [10, 'missing_text'],
+    [11, 'missing_text'],
   ]);
   expect((await run.verify()).holds).toBe(true);
   expect(await all(detoxq.run('rows of all kinds').results({ outcomes: ['detoxified'] }))).toEqual([results[1]]);
   const path = join(folder, 'out.jsonl');
-  expect(await run.export(path, { outcomes: ['detoxified', 'failed'] })).toBe(8);
+  expect(await run.export(path, { outcomes: ['detoxified', 'failed'] })).toBe(9);
   expect(readFileSync(path, 'utf8').split('\n')[0]).toContain('"row_key":"b"');
 });
 
@@ -152,6 +158,22 @@ test('a run that its signal stopped goes on with the same rows, and does none tw
   expect((await first.verify()).holds).toBe(true);
 });
 
+test('a signal that came before the first row stops a source that gives none', async () => {
+  const stop = new AbortController();
+  const stuck: AsyncIterable<InputRow> = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => {
+        stop.abort();
+        return new Promise(() => {});
+      },
+    }),
+  };
+  const run = await detoxq.clean(stuck, {}, { signal: stop.signal });
+  expect(await run.progress()).toMatchObject({ state: 'enqueueing', rowsEnqueued: 0 });
+  const early = await detoxq.clean(stuck, {}, { signal: AbortSignal.abort() });
+  expect(await early.progress()).toMatchObject({ state: 'enqueueing', rowsEnqueued: 0 });
+});
+
 test('what cannot be is refused before a run is made', async () => {
   const before = (await detoxq.runs({ limit: 1_000 })).length;
   const refused = [
@@ -180,6 +202,10 @@ test('what cannot be is refused before a run is made', async () => {
     /"treshold" is not a setting of a run\. Known: .*threshold/,
   );
   await expect(openDetoxq({ databseUrl: 'x' } as OpenOptions)).rejects.toThrow(/"databseUrl" is not an option/);
+  for (const source of ['comments.csv', 5, null, undefined]) {
+    await expect(detoxq.enqueue(source as unknown as string[])).rejects.toThrow(UsageError);
+  }
+  await expect(detoxq.clean(comments(1), {}, { processes: -1 })).rejects.toThrow(UsageError);
   await expect(detoxq.enqueue(['no-such-file.csv'])).rejects.toThrow(DatasetError);
   await expect(detoxq.run('rzzzzzzz').progress()).rejects.toThrow(UsageError);
   expect(await detoxq.runs({ limit: 1_000 })).toHaveLength(before);
